@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine.h"
+
+#include <assert.h>
+
+#include "alloc.h"
+#include "engine_state.h"
+
+#define MAX_REVISION (UINT64_C(1) << 62)
+
+struct engine *engine_new(const struct engine_config *config, usec_t now)
+{
+	struct engine *e = core_alloc(sizeof(*e));
+	const uint64_t seed = config->seed;
+
+	assert(config->id != PEER_ID_NONE && config->heartbeat_interval_us > 0);
+	e->config = *config;
+	e->settle_at = now + config->hold_us;
+	flowset_init(&e->flows, seed, &e->timers, TIMER_FLOW);
+	e->directory = directory_new(seed);
+	peers_init(&e->peers, seed);
+	ports_init(&e->ports);
+	targets_init(&e->targets, &e->timers, TIMER_TARGET, seed);
+	announce_init(&e->announce, seed);
+	neighbours_init(&e->neighbours, &e->timers, TIMER_NEIGHBOUR);
+	e->pipeline.flows = &e->flows;
+	e->pipeline.directory = e->directory;
+	e->pipeline.peers = &e->peers;
+	e->pipeline.ports = &e->ports;
+	e->pipeline.self = config->id;
+	return e;
+}
+
+static void free_peers(struct engine *e)
+{
+	while (!list_is_empty(&e->peers.all)) {
+		struct peer *p = PEER_OF(e->peers.all.next);
+
+		feed_close(&e->announce, &p->feed);
+		timerq_set(&e->timers, &p->timer, USEC_NEVER);
+		peers_remove(&e->peers, p);
+		peer_free(p);
+	}
+	table_free(&e->peers.table);
+}
+
+static void packet_free(struct packet *p)
+{
+	free(p->frame);
+	flow_actions_free(&p->actions);
+	memset(p, 0, sizeof(*p));
+}
+
+void engine_free(struct engine *e)
+{
+	uint32_t i;
+
+	if (!e)
+		return;
+	free_peers(e);
+	flowset_free(&e->flows);
+	directory_free(e->directory);
+	ports_free(&e->ports);
+	targets_free(&e->targets);
+	announce_free(&e->announce);
+	neighbours_free(&e->neighbours);
+	flow_actions_free(&e->pipeline.scratch);
+	flow_actions_free(&e->actions);
+	for (i = 0; i < MAX_PACKETS; i++)
+		packet_free(&e->packets[i]);
+	packet_free(&e->current);
+	timerq_free(&e->timers);
+	free(e);
+}
+
+/* Beyond the limit a note is lost, never an action: notes are for people. */
+struct note *engine_note(struct engine *e, enum note_type type)
+{
+	struct note *n = &e->lost_note;
+
+	if (e->n_notes < MAX_NOTES) {
+		n = &e->notes[(e->first_note + e->n_notes) % MAX_NOTES];
+		e->n_notes++;
+	}
+	memset(n, 0, sizeof(*n));
+	n->type = type;
+	return n;
+}
+
+void engine_limit(struct engine *e, const char *what)
+{
+	if (e->counters.n_limit_hits++ == 0 ||
+	    (e->counters.n_limit_hits & (e->counters.n_limit_hits - 1)) == 0)
+		engine_note(e, NOTE_LIMIT)->what = what;
+}
+
+void engine_close(struct engine *e, session_t session, enum reason reason)
+{
+	if (e->n_closes == MAX_CLOSES)
+		return; /* control ends idle sessions by itself */
+	e->closes[e->n_closes].session = session;
+	e->closes[e->n_closes++].reason = reason;
+}
+
+void engine_packet(struct engine *e, const uint8_t *frame, size_t size,
+		   port_no_t in_port, const struct flow_actions *actions)
+{
+	struct packet *p;
+
+	if (!actions->n)
+		return;
+	if (e->n_packets == MAX_PACKETS) {
+		e->counters.n_upcalls_dropped++;
+		return;
+	}
+	p = &e->packets[(e->first_packet + e->n_packets++) % MAX_PACKETS];
+	p->frame = core_alloc(size ? size : 1);
+	memcpy(p->frame, frame, size);
+	p->size = size;
+	p->in_port = in_port;
+	memset(&p->actions, 0, sizeof(p->actions));
+	flow_actions_copy(&p->actions, actions);
+}
+
+/* A Lamport clock: later than anything seen (DESIGN 4: time is not used). */
+static uint64_t next_revision(struct engine *e)
+{
+	const uint64_t seen = directory_clock(e->directory);
+
+	if (e->revision < seen)
+		e->revision = seen;
+	if (e->revision < MAX_REVISION)
+		e->revision++;
+	return e->revision;
+}
+
+static void keep_revision(struct engine *e, port_no_t port_no,
+			  uint64_t revision)
+{
+	if (e->n_revisions == MAX_PORTS)
+		return;
+	e->revisions[e->n_revisions].port_no = port_no;
+	e->revisions[e->n_revisions++].revision = revision;
+}
+
+bool engine_own(struct engine *e, usec_t now, const struct port *port,
+		const struct mac *mac, bool is_learnt)
+{
+	struct entry entry;
+	size_t i;
+
+	memset(&entry, 0, sizeof(entry));
+	entry.vni = port->vni;
+	entry.mac = *mac;
+	entry.revision = is_learnt ? 0 : port->revision;
+	if (!entry.revision) {
+		entry.revision = next_revision(e);
+		if (!is_learnt)
+			keep_revision(e, port->port_no, entry.revision);
+	}
+	entry.flags = is_learnt ? ENTRY_LEARNT : 0;
+	if (port->is_trusted)
+		entry.flags |= ENTRY_TRUSTED;
+	for (i = 0; !is_learnt && i < port->n_ips; i++)
+		entry.ips[entry.n_ips++] = port->ips[i];
+	if (directory_put(e->directory, now, e->config.id, &entry,
+			  port->port_no) == DIRECTORY_FULL) {
+		engine_limit(e, "directory");
+		return false;
+	}
+	announce_changed(&e->announce, port->vni, mac, false);
+	e->owes_messages = true;
+	return true;
+}
+
+void engine_disown(struct engine *e, usec_t now, vni_t vni,
+		   const struct mac *mac)
+{
+	if (!directory_withdraw(e->directory, now, e->config.id, vni, mac))
+		return;
+	announce_changed(&e->announce, vni, mac, true);
+	e->owes_messages = true;
+}
+
+static void disown_port(struct engine *e, usec_t now, port_no_t port_no)
+{
+	const struct claim *c = NULL, *next;
+
+	c = directory_walk_owner(e->directory, e->config.id, NULL);
+	for (; c; c = next) {
+		struct mac mac = c->mac;
+		vni_t vni = c->vni;
+
+		next = directory_walk_owner(e->directory, e->config.id, c);
+		if (c->port_no == port_no)
+			engine_disown(e, now, vni, &mac);
+	}
+}
+
+static void port_removed(struct engine *e, usec_t now, port_no_t port_no)
+{
+	struct local_port *p = ports_find(&e->ports, port_no);
+	struct port gone;
+
+	if (!p)
+		return;
+	gone = p->port;
+	ports_remove(&e->ports, p);
+	disown_port(e, now, port_no);
+	if (e->is_started)
+		pipeline_port_gone(&e->pipeline, &gone);
+}
+
+static void port_added(struct engine *e, usec_t now, const struct port *port)
+{
+	port_removed(e, now, port->port_no);
+	if (!ports_put(&e->ports, port)) {
+		engine_limit(e, "ports");
+		return;
+	}
+	if (port->revision > e->revision && port->revision < MAX_REVISION)
+		e->revision = port->revision;
+	engine_own(e, now, port, &port->mac, false);
+	if (e->is_started)
+		pipeline_port(&e->pipeline, port);
+}
+
+static void mac_moved(struct engine *e, const struct change *c)
+{
+	struct note *n;
+	const bool is_conflict =
+		c->owner != e->config.id &&
+		directory_find_claim(e->directory, c->vni, &c->mac,
+				     e->config.id);
+
+	e->counters.n_mac_moves++;
+	n = engine_note(e, is_conflict ? NOTE_MAC_CONFLICT : NOTE_MAC_MOVED);
+	n->vni = c->vni;
+	n->mac = c->mac;
+	n->peer_id = c->owner == e->config.id ? PEER_ID_NONE : c->owner;
+}
+
+static void ip_moved(struct engine *e, usec_t now, const struct change *c)
+{
+	struct note *n;
+
+	e->counters.n_ip_moves++;
+	neighbours_moved(&e->neighbours, now, c->vni, &c->ip, &c->mac);
+	n = engine_note(e, NOTE_IP_MOVED);
+	n->vni = c->vni;
+	n->ip = c->ip;
+	n->mac = c->mac;
+	n->peer_id = c->owner == e->config.id ? PEER_ID_NONE : c->owner;
+}
+
+void engine_refresh(struct engine *e, usec_t now)
+{
+	struct change c;
+
+	while (directory_next_change(e->directory, &c)) {
+		switch (c.type) {
+		case CHANGE_MAC:
+			pipeline_mac(&e->pipeline, c.vni, &c.mac);
+			break;
+		case CHANGE_IP:
+			pipeline_ip(&e->pipeline, c.vni, &c.ip);
+			break;
+		case CHANGE_MEMBERS:
+			pipeline_network(&e->pipeline, c.vni);
+			break;
+		case CHANGE_MAC_MOVED:
+			mac_moved(e, &c);
+			break;
+		case CHANGE_IP_MOVED:
+			ip_moved(e, now, &c);
+			break;
+		}
+	}
+}
+
+/* What the last life left and nobody wants: flows to nowhere at once, flows
+ * to peers when they have told what they have, the rest after a while. */
+static void started(struct engine *e, usec_t now)
+{
+	if (e->is_started)
+		return;
+	e->is_started = true;
+	EACH_PEER(&e->peers, node)
+		pipeline_peer(&e->pipeline, PEER_OF(node));
+	EACH_PORT(&e->ports, port_node)
+		pipeline_port(&e->pipeline, &PORT_OF(port_node)->port);
+	engine_refresh(e, now);
+	miss_adopt(e, now);
+	flowset_release(&e->flows, NULL);
+	engine_note(e, NOTE_SETTLED)->count = e->flows.n_adopted;
+}
+
+static void flow_refused(struct engine *e, usec_t now, const struct event *ev)
+{
+	flowset_refused(&e->flows, now, &ev->flow.match);
+	if (e->flows.n_refused == 1 || e->flows.n_refused % 1024 == 0) {
+		struct note *n = engine_note(e, NOTE_FLOW_REFUSED);
+
+		n->refusal = ev->flow.refusal;
+		n->count = e->flows.n_refused;
+	}
+}
+
+static void target_added(struct engine *e, usec_t now, const struct event *ev)
+{
+	if (!targets_add(&e->targets, now, ev->target.host, ev->target.port,
+			 ev->target.is_configured))
+		engine_limit(e, "targets");
+	e->targets_changed = true;
+}
+
+static void target_removed(struct engine *e, const struct event *ev)
+{
+	struct target *t = targets_find_host(&e->targets, ev->target.host,
+					     ev->target.port);
+
+	if (t)
+		targets_remove(&e->targets, t);
+	e->targets_changed = true;
+}
+
+static void dial_failed(struct engine *e, usec_t now, const struct event *ev)
+{
+	struct target *t = targets_find(&e->targets, ev->dial.target);
+	struct note *n;
+
+	if (!t || !target_failed(&e->targets, now, t, ev->dial.reason))
+		return;
+	n = engine_note(e, ev->dial.reason == REASON_OURSELVES ?
+				   NOTE_OURSELVES :
+				   NOTE_DIAL_FAILED);
+	n->target = ev->dial.target;
+	n->reason = ev->dial.reason;
+}
+
+static void session_ready(struct engine *e, const struct event *ev)
+{
+	struct peer *p = peers_find_session(&e->peers, ev->ready.session);
+
+	if (!p)
+		return;
+	p->is_ready = ev->ready.is_ready;
+	e->owes_messages |= p->is_ready;
+}
+
+static void execute_refused(struct engine *e, usec_t now,
+			    const struct event *ev)
+{
+	struct peer *p = peers_find(&e->peers, ev->execute.peer_id);
+
+	if (p)
+		path_refused(&p->paths[PATH_FASTDP], now, REASON_SEND_REFUSED);
+}
+
+void engine_handle(struct engine *e, usec_t now, const struct event *ev)
+{
+	switch (ev->type) {
+	case EVENT_STARTED:
+		started(e, now);
+		break;
+	case EVENT_TARGET_ADDED:
+		target_added(e, now, ev);
+		break;
+	case EVENT_TARGET_REMOVED:
+		target_removed(e, ev);
+		break;
+	case EVENT_PEER_REMEMBERED:
+		member_remembered(e, now, ev);
+		break;
+	case EVENT_PEER_REMOVED:
+		member_removed(e, now, ev->peer_id);
+		break;
+	case EVENT_PEER_ALLOWED:
+		member_allowed(e, ev->peer_id);
+		break;
+	case EVENT_DIAL_FAILED:
+		dial_failed(e, now, ev);
+		break;
+	case EVENT_SESSION_UP:
+		member_session_up(e, now, ev);
+		break;
+	case EVENT_SESSION_DOWN:
+		member_session_down(e, now, ev);
+		break;
+	case EVENT_SESSION_READY:
+		session_ready(e, ev);
+		break;
+	case EVENT_MESSAGE:
+		member_message(e, now, ev);
+		break;
+	case EVENT_PORT_ADDED:
+		port_added(e, now, &ev->port);
+		break;
+	case EVENT_PORT_REMOVED:
+		port_removed(e, now, ev->port_no);
+		break;
+	case EVENT_FLOW_FOUND:
+		if (!e->is_started)
+			flowset_found(&e->flows, &ev->flow.match,
+				      ev->flow.actions);
+		break;
+	case EVENT_FLOW_REFUSED:
+		flow_refused(e, now, ev);
+		break;
+	case EVENT_FLOW_USED:
+		miss_used(e, now, ev);
+		break;
+	case EVENT_UPCALL:
+		miss_upcall(e, now, ev);
+		break;
+	case EVENT_FLOWS_LOST:
+		flowset_lost(&e->flows);
+		break;
+	case EVENT_EXECUTE_REFUSED:
+		execute_refused(e, now, ev);
+		break;
+	case EVENT_LEAVING:
+		member_leave_all(e);
+		break;
+	}
+}
+
+static void expire(struct engine *e, usec_t now)
+{
+	struct timer *t;
+
+	while ((t = timerq_expire(&e->timers, now))) {
+		switch ((enum timer_kind)t->kind) {
+		case TIMER_PEER:
+			member_timer(e, now,
+				     CONTAINER_OF(t, struct peer, timer));
+			break;
+		case TIMER_TARGET:
+			target_timer(&e->targets,
+				     CONTAINER_OF(t, struct target, timer));
+			break;
+		case TIMER_FLOW:
+			flowset_timer(&e->flows,
+				      CONTAINER_OF(t, struct flow_slot, timer));
+			break;
+		case TIMER_NEIGHBOUR:
+			neighbour_timer(&e->neighbours,
+					CONTAINER_OF(t, struct neighbour,
+						     timer));
+			break;
+		}
+	}
+	if (now >= e->settle_at) {
+		flowset_release_all(&e->flows);
+		e->settle_at = USEC_NEVER;
+	}
+}
+
+static bool poll_note(struct engine *e, struct action *ret)
+{
+	if (!e->n_notes)
+		return false;
+	ret->type = ACTION_NOTE;
+	ret->note = e->notes[e->first_note];
+	e->first_note = (e->first_note + 1) % MAX_NOTES;
+	e->n_notes--;
+	return true;
+}
+
+static bool poll_books(struct engine *e, struct action *ret)
+{
+	if (e->targets_changed) {
+		e->targets_changed = false;
+		ret->type = ACTION_TARGETS_CHANGED;
+		return true;
+	}
+	if (e->peers_changed) {
+		e->peers_changed = false;
+		ret->type = ACTION_PEERS_CHANGED;
+		return true;
+	}
+	if (!e->n_revisions)
+		return false;
+	e->n_revisions--;
+	ret->type = ACTION_PORT_REVISION;
+	ret->port_revision.port_no = e->revisions[e->n_revisions].port_no;
+	ret->port_revision.revision = e->revisions[e->n_revisions].revision;
+	return true;
+}
+
+static bool poll_dial(struct engine *e, struct action *ret)
+{
+	struct target *t;
+
+	if (e->n_closes) {
+		e->n_closes--;
+		ret->type = ACTION_CLOSE;
+		ret->close.session = e->closes[e->n_closes].session;
+		ret->close.reason = e->closes[e->n_closes].reason;
+		return true;
+	}
+	t = targets_poll(&e->targets);
+	if (!t)
+		return false;
+	ret->type = ACTION_DIAL;
+	ret->dial.target = t->id;
+	ret->dial.host = t->host;
+	ret->dial.port = t->port;
+	return true;
+}
+
+static bool poll_flow(struct engine *e, struct action *ret)
+{
+	enum flowset_op op;
+
+	if (!flowset_poll(&e->flows, &op, &ret->flow.match, &ret->flow.actions))
+		return false;
+	switch (op) {
+	case FLOWSET_PUT:
+		ret->type = ACTION_FLOW_PUT;
+		break;
+	case FLOWSET_DELETE:
+		ret->type = ACTION_FLOW_DEL;
+		break;
+	case FLOWSET_QUERY:
+		ret->type = ACTION_FLOW_QUERY;
+		break;
+	}
+	return true;
+}
+
+static bool poll_packet(struct engine *e, struct action *ret)
+{
+	struct packet *p = &e->packets[e->first_packet];
+
+	if (!e->n_packets)
+		return false;
+	packet_free(&e->current);
+	e->current = *p;
+	memset(p, 0, sizeof(*p));
+	e->first_packet = (e->first_packet + 1) % MAX_PACKETS;
+	e->n_packets--;
+	ret->type = ACTION_EXECUTE;
+	ret->execute.frame = e->current.frame;
+	ret->execute.size = e->current.size;
+	ret->execute.in_port = e->current.in_port;
+	ret->execute.actions = &e->current.actions;
+	ret->execute.peer_id = PEER_ID_NONE;
+	return true;
+}
+
+static bool poll_neighbour(struct engine *e, usec_t now, struct action *ret)
+{
+	const struct claim *c;
+	struct ip ip;
+	struct mac mac;
+	vni_t vni;
+
+	while (neighbours_poll(&e->neighbours, now, &vni, &ip, &mac)) {
+		c = directory_find_ip(e->directory, vni, &ip);
+		if (!c || !mac_equal(&c->mac, &mac))
+			continue;
+		pipeline_flood(&e->pipeline, vni, c->port_no, false,
+			       &e->actions);
+		if (!e->actions.n)
+			continue;
+		ret->type = ACTION_EXECUTE;
+		ret->execute.frame = e->frame;
+		ret->execute.size = frame_announce(&ip, &mac, e->frame);
+		ret->execute.in_port = PORT_NO_NONE;
+		ret->execute.actions = &e->actions;
+		ret->execute.peer_id = PEER_ID_NONE;
+		e->counters.n_announcements++;
+		return true;
+	}
+	return false;
+}
+
+bool engine_poll(struct engine *e, usec_t now, struct action *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (!e->is_started)
+		return false;
+	expire(e, now);
+	engine_refresh(e, now);
+	return poll_note(e, ret) || poll_dial(e, ret) || poll_flow(e, ret) ||
+	       poll_packet(e, ret) || member_poll_probe(e, now, ret) ||
+	       poll_neighbour(e, now, ret) || member_poll_message(e, ret) ||
+	       poll_books(e, ret);
+}
+
+usec_t engine_deadline(const struct engine *e)
+{
+	usec_t at = timerq_deadline(&e->timers);
+
+	if (!e->is_started)
+		return USEC_NEVER;
+	return at < e->settle_at ? at : e->settle_at;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_STATE_H
+#define ENGINE_STATE_H
+
+/*
+ * The inside of the engine, for its own files only:
+ *   engine.c   the door: events to their places, what is owed in its order
+ *   member.c   sessions, peers, what they tell each other
+ *   miss.c     packets that no flow wanted
+ *   view.c     what others see
+ */
+
+#include "announce.h"
+#include "directory.h"
+#include "engine.h"
+#include "flowset.h"
+#include "neighbour.h"
+#include "peer.h"
+#include "pipeline.h"
+#include "port.h"
+#include "target.h"
+#include "timerq.h"
+#include "view.h"
+
+#define MAX_NOTES 128U
+#define MAX_PACKETS 32U
+#define MAX_CLOSES 64U
+#define MAX_REMOVED 1024U
+
+enum timer_kind { TIMER_PEER, TIMER_TARGET, TIMER_FLOW, TIMER_NEIGHBOUR };
+
+/* A packet that came up, on its way back into the datapath. */
+struct packet {
+	uint8_t *frame;
+	size_t size;
+	port_no_t in_port;
+	struct flow_actions actions;
+};
+
+struct engine {
+	struct engine_config config;
+	bool is_started;
+	struct timerq timers;
+	struct flowset flows;
+	struct directory *directory;
+	struct peers peers;
+	struct ports ports;
+	struct targets targets;
+	struct announce announce;
+	struct neighbours neighbours;
+	struct pipeline pipeline;
+	struct engine_counters counters;
+	usec_t settle_at; /* then what nobody wanted of the last life goes */
+	uint64_t revision; /* the last that we gave */
+
+	/* owed, oldest first */
+	struct note notes[MAX_NOTES];
+	struct note lost_note; /* where one more is written */
+	uint32_t n_notes, first_note;
+	struct packet packets[MAX_PACKETS];
+	uint32_t n_packets, first_packet;
+	struct {
+		session_t session;
+		enum reason reason;
+	} closes[MAX_CLOSES];
+	uint32_t n_closes;
+	struct {
+		port_no_t port_no;
+		uint64_t revision;
+	} revisions[MAX_PORTS];
+	uint32_t n_revisions;
+	bool owes_messages; /* some session may be owed one */
+	bool targets_changed, peers_changed;
+
+	peer_id_t removed[MAX_REMOVED];
+	uint32_t n_removed;
+
+	/* what the last action points to */
+	struct packet current;
+	uint8_t frame[128];
+	struct flow_actions actions;
+	struct entry entries[MESSAGE_MAX_ENTRIES];
+	struct peer_hint hints[MESSAGE_MAX_PEERS];
+	struct entry shown;
+};
+
+/* engine.c */
+struct note *engine_note(struct engine *e, enum note_type type);
+void engine_limit(struct engine *e, const char *what);
+void engine_close(struct engine *e, session_t session, enum reason reason);
+/* Puts or takes away an entry of ours; tells the peers. */
+bool engine_own(struct engine *e, usec_t now, const struct port *port,
+		const struct mac *mac, bool is_learnt);
+void engine_disown(struct engine *e, usec_t now, vni_t vni,
+		   const struct mac *mac);
+/* A packet goes on: @frame is copied. */
+void engine_packet(struct engine *e, const uint8_t *frame, size_t size,
+		   port_no_t in_port, const struct flow_actions *actions);
+/* Directory's changes to flows and notes. */
+void engine_refresh(struct engine *e, usec_t now);
+
+/* member.c */
+void member_session_up(struct engine *e, usec_t now, const struct event *ev);
+void member_session_down(struct engine *e, usec_t now, const struct event *ev);
+void member_message(struct engine *e, usec_t now, const struct event *ev);
+void member_remembered(struct engine *e, usec_t now, const struct event *ev);
+void member_removed(struct engine *e, usec_t now, peer_id_t id);
+void member_allowed(struct engine *e, peer_id_t id);
+bool member_is_removed(const struct engine *e, peer_id_t id);
+void member_timer(struct engine *e, usec_t now, struct peer *p);
+void member_leave_all(struct engine *e);
+/* A path's state may have changed. */
+void member_path_changed(struct engine *e, usec_t now, struct peer *p);
+/* A packet of VNI_PROBE. */
+void member_probe(struct engine *e, usec_t now, const struct event *ev);
+bool member_poll_probe(struct engine *e, usec_t now, struct action *ret);
+bool member_poll_message(struct engine *e, struct action *ret);
+
+/* miss.c */
+void miss_upcall(struct engine *e, usec_t now, const struct event *ev);
+/* Answer to a query about a lazy flow. */
+void miss_used(struct engine *e, usec_t now, const struct event *ev);
+/* The lazy flows of the last life that still make sense. */
+void miss_adopt(struct engine *e, usec_t now);
+
+#endif

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flowset.h"
+
+#include <assert.h>
+
+#include "alloc.h"
+
+#define RETRY_FIRST_US (500 * USEC_PER_MS)
+#define RETRY_MAX_DOUBLINGS 7
+
+void flowset_init(struct flowset *fs, uint64_t seed, struct timerq *timers,
+		  int timer_kind)
+{
+	memset(fs, 0, sizeof(*fs));
+	fs->seed = seed;
+	fs->timers = timers;
+	fs->timer_kind = timer_kind;
+	list_init(&fs->urgent);
+	list_init(&fs->puts);
+	list_init(&fs->deletes);
+	list_init(&fs->queries);
+	list_init(&fs->lazy);
+	list_init(&fs->inherited);
+}
+
+static struct flow_slot *slot_of(struct table_node *node)
+{
+	return node ? CONTAINER_OF(node, struct flow_slot, node) : NULL;
+}
+
+static struct flow_slot *find(const struct flowset *fs,
+			      const struct flow_match *match)
+{
+	struct table_node *node =
+		table_first(&fs->table, flow_match_hash(match, fs->seed));
+
+	for (; node; node = table_next(node)) {
+		if (flow_match_equal(&slot_of(node)->match, match))
+			return slot_of(node);
+	}
+	return NULL;
+}
+
+const struct flow_slot *flowset_find(const struct flowset *fs,
+				     const struct flow_match *match)
+{
+	return find(fs, match);
+}
+
+static struct flow_slot *make(struct flowset *fs,
+			      const struct flow_match *match)
+{
+	struct flow_slot *slot = core_alloc(sizeof(*slot));
+
+	slot->match = *match;
+	slot->asked_by = PORT_NO_NONE;
+	list_init(&slot->owed);
+	list_init(&slot->of_kind);
+	timer_init(&slot->timer, fs->timer_kind);
+	table_add(&fs->table, &slot->node, flow_match_hash(match, fs->seed));
+	return slot;
+}
+
+static void forget_kind(struct flowset *fs, struct flow_slot *slot)
+{
+	if (slot->is_lazy)
+		fs->n_lazy--;
+	else if (!list_is_empty(&slot->of_kind))
+		fs->n_inherited--;
+	slot->is_lazy = false;
+	slot->asked_by = PORT_NO_NONE;
+	list_remove(&slot->of_kind);
+	timerq_set(fs->timers, &slot->timer, USEC_NEVER);
+}
+
+static void destroy(struct flowset *fs, struct flow_slot *slot)
+{
+	forget_kind(fs, slot);
+	list_remove(&slot->owed);
+	table_remove(&fs->table, &slot->node);
+	flow_actions_free(&slot->actions);
+	free(slot);
+}
+
+void flowset_free(struct flowset *fs)
+{
+	size_t i;
+
+	for (i = 0; i < fs->table.n_buckets; i++) {
+		while (fs->table.buckets[i])
+			destroy(fs, slot_of(fs->table.buckets[i]));
+	}
+	table_free(&fs->table);
+}
+
+void flowset_check(const struct flowset *fs, const struct flow_slot *slot)
+{
+	const bool is_owed = !list_is_empty(&slot->owed);
+
+	assert(slot->is_wanted == (slot->state != SLOT_INHERITED &&
+				   slot->state != SLOT_DELETE));
+	assert(slot->state != SLOT_PUT || is_owed);
+	assert(slot->state != SLOT_DELETE || is_owed);
+	assert(slot->state != SLOT_DELETE || slot->is_installed);
+	assert(slot->state != SLOT_REFUSED || slot->timer.index);
+	assert(fs->n_lazy <= fs->table.n);
+}
+
+static void set_state(struct flowset *fs, struct flow_slot *slot,
+		      enum slot_state state)
+{
+	slot->state = state;
+	slot->is_wanted = state != SLOT_INHERITED && state != SLOT_DELETE;
+	switch (state) {
+	case SLOT_PUT:
+		list_append(&fs->puts, &slot->owed);
+		break;
+	case SLOT_DELETE:
+		list_append(&fs->deletes, &slot->owed);
+		break;
+	case SLOT_INHERITED:
+	case SLOT_SYNCED:
+	case SLOT_REFUSED:
+		list_remove(&slot->owed);
+		break;
+	}
+}
+
+void flowset_found(struct flowset *fs, const struct flow_match *match,
+		   const struct flow_actions *actions)
+{
+	struct flow_slot *slot;
+
+	if (find(fs, match))
+		return;
+	slot = make(fs, match);
+	flow_actions_copy(&slot->actions, actions);
+	slot->is_installed = true;
+	set_state(fs, slot, SLOT_INHERITED);
+	list_append(&fs->inherited, &slot->of_kind);
+	fs->n_inherited++;
+	flowset_check(fs, slot);
+}
+
+/* The kernel has these very actions for it (as far as we know). */
+static bool is_there(const struct flow_slot *slot,
+		     const struct flow_actions *actions)
+{
+	if (!flow_actions_equal(&slot->actions, actions))
+		return false;
+	return slot->state != SLOT_PUT && slot->state != SLOT_REFUSED;
+}
+
+static void want(struct flowset *fs, struct flow_slot *slot,
+		 const struct flow_actions *actions)
+{
+	if (slot->is_installed && is_there(slot, actions)) {
+		if (slot->state == SLOT_INHERITED)
+			fs->n_adopted++;
+		forget_kind(fs, slot);
+		set_state(fs, slot, SLOT_SYNCED);
+		return;
+	}
+	if (slot->state == SLOT_REFUSED &&
+	    flow_actions_equal(&slot->actions, actions) && !slot->is_lazy)
+		return;
+	forget_kind(fs, slot);
+	flow_actions_copy(&slot->actions, actions);
+	set_state(fs, slot, SLOT_PUT);
+}
+
+void flowset_want(struct flowset *fs, const struct flow_match *match,
+		  const struct flow_actions *actions)
+{
+	struct flow_slot *slot = find(fs, match);
+
+	if (!slot)
+		slot = make(fs, match);
+	want(fs, slot, actions);
+	flowset_check(fs, slot);
+}
+
+static bool is_at_limit(const struct flowset *fs, port_no_t asked_by)
+{
+	const struct list *node;
+	uint32_t n = 0;
+
+	if (fs->n_lazy >= MAX_LAZY_FLOWS)
+		return true;
+	for (node = fs->lazy.next; node != &fs->lazy; node = node->next) {
+		if (CONTAINER_OF(node, struct flow_slot, of_kind)->asked_by ==
+		    asked_by)
+			n++;
+	}
+	return n >= MAX_LAZY_FLOWS_PER_PORT;
+}
+
+bool flowset_want_lazy(struct flowset *fs, usec_t now,
+		       const struct flow_match *match,
+		       const struct flow_actions *actions, port_no_t asked_by,
+		       usec_t age_us, bool is_extended)
+{
+	struct flow_slot *slot = find(fs, match);
+
+	if (slot && slot->is_wanted && !slot->is_lazy)
+		return true;
+	if ((!slot || !slot->is_lazy) && is_at_limit(fs, asked_by))
+		return false;
+	if (!slot)
+		slot = make(fs, match);
+	want(fs, slot, actions);
+	slot->is_lazy = true;
+	slot->is_extended = is_extended;
+	slot->asked_by = asked_by;
+	slot->age_us = age_us;
+	list_append(&fs->lazy, &slot->of_kind);
+	fs->n_lazy++;
+	timerq_set(fs->timers, &slot->timer, now + age_us);
+	flowset_check(fs, slot);
+	return true;
+}
+
+void flowset_update_lazy(struct flowset *fs, struct flow_slot *slot,
+			 const struct flow_actions *actions)
+{
+	assert(slot->is_lazy && slot->is_wanted);
+	if (flow_actions_equal(&slot->actions, actions))
+		return;
+	flow_actions_copy(&slot->actions, actions);
+	set_state(fs, slot, SLOT_PUT);
+}
+
+static void unwant(struct flowset *fs, struct flow_slot *slot, bool is_urgent)
+{
+	if (slot->state == SLOT_DELETE)
+		return;
+	if (!slot->is_installed) {
+		destroy(fs, slot);
+		return;
+	}
+	forget_kind(fs, slot);
+	set_state(fs, slot, SLOT_DELETE);
+	if (is_urgent)
+		list_append(&fs->urgent, &slot->owed);
+	flowset_check(fs, slot);
+}
+
+void flowset_unwant(struct flowset *fs, const struct flow_match *match,
+		    bool is_urgent)
+{
+	struct flow_slot *slot = find(fs, match);
+
+	if (slot && slot->is_wanted)
+		unwant(fs, slot, is_urgent);
+}
+
+/* The peer that a flow has to do with; NULL: none. */
+static const struct ip *tunnel_end(const struct flow_slot *slot)
+{
+	uint32_t i;
+
+	if (slot->match.fields & FLOW_TUN_SRC)
+		return &slot->match.tun_src;
+	for (i = 0; i < slot->actions.n; i++) {
+		if (slot->actions.list[i].type == FLOW_SET_TUNNEL)
+			return &slot->actions.list[i].tunnel.dst;
+	}
+	return NULL;
+}
+
+void flowset_release(struct flowset *fs, const struct ip *peer)
+{
+	struct list *node = fs->inherited.next, *next;
+
+	for (; node != &fs->inherited; node = next) {
+		struct flow_slot *slot =
+			CONTAINER_OF(node, struct flow_slot, of_kind);
+		const struct ip *end = tunnel_end(slot);
+
+		next = node->next;
+		if (peer ? end && ip_equal(end, peer) : !end)
+			unwant(fs, slot, false);
+	}
+}
+
+void flowset_release_all(struct flowset *fs)
+{
+	while (!list_is_empty(&fs->inherited))
+		unwant(fs,
+		       CONTAINER_OF(fs->inherited.next, struct flow_slot,
+				    of_kind),
+		       false);
+}
+
+static struct flow_slot *first(const struct list *queue)
+{
+	return list_is_empty(queue) ?
+		       NULL :
+		       CONTAINER_OF(queue->next, struct flow_slot, owed);
+}
+
+static bool poll_delete(struct flowset *fs, const struct list *queue,
+			struct flow_match *ret_match)
+{
+	struct flow_slot *slot = first(queue);
+
+	if (!slot)
+		return false;
+	*ret_match = slot->match;
+	fs->n_deletes++;
+	destroy(fs, slot);
+	return true;
+}
+
+bool flowset_poll(struct flowset *fs, enum flowset_op *ret_op,
+		  struct flow_match *ret_match,
+		  const struct flow_actions **ret_actions)
+{
+	struct flow_slot *slot;
+
+	*ret_op = FLOWSET_DELETE;
+	*ret_actions = NULL;
+	if (poll_delete(fs, &fs->urgent, ret_match))
+		return true;
+	slot = first(&fs->puts);
+	if (slot) {
+		*ret_op = FLOWSET_PUT;
+		*ret_actions = &slot->actions;
+		fs->n_puts++;
+		slot->is_installed = true;
+		set_state(fs, slot, SLOT_SYNCED);
+	} else if (poll_delete(fs, &fs->deletes, ret_match)) {
+		return true;
+	} else {
+		slot = first(&fs->queries);
+		if (!slot)
+			return false;
+		list_remove(&slot->owed);
+		*ret_op = FLOWSET_QUERY;
+	}
+	*ret_match = slot->match;
+	return true;
+}
+
+void flowset_refused(struct flowset *fs, usec_t now,
+		     const struct flow_match *match)
+{
+	struct flow_slot *slot = find(fs, match);
+	usec_t pause;
+
+	fs->n_refused++;
+	if (!slot || slot->state != SLOT_SYNCED)
+		return;
+	if (slot->is_lazy) {
+		/* Another packet will ask again. */
+		unwant(fs, slot, false);
+		return;
+	}
+	if (slot->n_refusals < RETRY_MAX_DOUBLINGS)
+		slot->n_refusals++;
+	pause = RETRY_FIRST_US << (slot->n_refusals - 1);
+	/* An older form of it may still be there: is_installed stays. */
+	set_state(fs, slot, SLOT_REFUSED);
+	timerq_set(fs->timers, &slot->timer, now + pause);
+	flowset_check(fs, slot);
+}
+
+bool flowset_used(struct flowset *fs, usec_t now,
+		  const struct flow_match *match, bool is_known, usec_t idle_us)
+{
+	struct flow_slot *slot = find(fs, match);
+
+	if (!slot || !slot->is_lazy)
+		return false;
+	if (!is_known) {
+		slot->is_installed = false;
+		destroy(fs, slot);
+		return true;
+	}
+	if (slot->is_extended && idle_us < slot->age_us) {
+		timerq_set(fs->timers, &slot->timer,
+			   now + slot->age_us - idle_us);
+		return false;
+	}
+	unwant(fs, slot, false);
+	return true;
+}
+
+void flowset_timer(struct flowset *fs, struct flow_slot *slot)
+{
+	if (slot->state == SLOT_REFUSED) {
+		set_state(fs, slot, SLOT_PUT);
+		return;
+	}
+	if (slot->state != SLOT_SYNCED || !slot->is_lazy)
+		return;
+	if (slot->is_extended)
+		list_append(&fs->queries, &slot->owed);
+	else
+		unwant(fs, slot, false);
+}
+
+void flowset_lost(struct flowset *fs)
+{
+	struct table_node *node, *next;
+	size_t i;
+
+	for (i = 0; i < fs->table.n_buckets; i++) {
+		for (node = fs->table.buckets[i]; node; node = next) {
+			struct flow_slot *slot = slot_of(node);
+
+			next = node->next;
+			slot->is_installed = false;
+			if (slot->is_wanted && !slot->is_lazy)
+				set_state(fs, slot, SLOT_PUT);
+			else
+				destroy(fs, slot);
+		}
+	}
+}

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who takes part: sessions become peers, peers tell each other of entries and
+ * of peers, heartbeats tell which path works, and who is gone is forgotten.
+ */
+#include <assert.h>
+
+#include "alloc.h"
+#include "engine_state.h"
+#include "wire.h"
+
+static void arm(struct engine *e, struct peer *p)
+{
+	usec_t at = p->forget_at;
+	int i;
+
+	/* What is due already must not come as a timer again and again. */
+	if (!list_is_empty(&p->by_due))
+		at = USEC_NEVER;
+	for (i = 0; i < N_PATHS && at != USEC_NEVER; i++) {
+		if (path_deadline(&p->paths[i]) < at)
+			at = path_deadline(&p->paths[i]);
+	}
+	timerq_set(&e->timers, &p->timer, at);
+}
+
+bool member_is_removed(const struct engine *e, peer_id_t id)
+{
+	uint32_t i;
+
+	for (i = 0; i < e->n_removed; i++) {
+		if (e->removed[i] == id)
+			return true;
+	}
+	return false;
+}
+
+static void forget(struct engine *e, usec_t now, struct peer *p,
+		   enum reason reason)
+{
+	struct note *n = engine_note(e, NOTE_PEER_DOWN);
+	struct ip ip = p->remote.ip;
+
+	n->peer_id = p->hello.id;
+	n->reason = reason;
+	pipeline_peer_gone(&e->pipeline, p);
+	feed_close(&e->announce, &p->feed);
+	timerq_set(&e->timers, &p->timer, USEC_NEVER);
+	peers_remove(&e->peers, p);
+	directory_drop_owner(e->directory, now, p->hello.id);
+	flowset_release(&e->flows, &ip);
+	targets_forget(&e->targets, p->hello.id);
+	peer_free(p);
+	e->peers_changed = true;
+}
+
+void member_path_changed(struct engine *e, usec_t now, struct peer *p)
+{
+	const bool is_down = p->paths[PATH_FASTDP].state == PATH_DOWN;
+	const bool is_chosen = peer_choose(p, now);
+
+	/*
+	 * Its requests reach us though our own are not answered: it is told
+	 * over the session, since the kernel's echo finds no way back.
+	 */
+	if (is_chosen || p->is_h_copied != is_down) {
+		p->is_h_copied = is_down;
+		pipeline_peer(&e->pipeline, p);
+	}
+}
+
+static void note_path(struct engine *e, const struct peer *p, bool is_up)
+{
+	struct note *n = engine_note(e, is_up ? NOTE_PATH_UP : NOTE_PATH_DOWN);
+
+	n->peer_id = p->hello.id;
+	n->path = PATH_FASTDP;
+	n->reason = p->paths[PATH_FASTDP].reason;
+}
+
+static void start_paths(struct engine *e, usec_t now, struct peer *p)
+{
+	struct path *path = &p->paths[PATH_FASTDP];
+	uint64_t cookie = targets_random(&e->targets, UINT64_MAX);
+
+	path_stop(&p->paths[PATH_SLEEVE], now, REASON_STARTING);
+	if (!e->config.has_fastdp || !p->hello.can_fastdp) {
+		path_stop(path, now,
+			  e->config.has_fastdp ? REASON_NO_FASTDP_THERE :
+						 REASON_NO_FASTDP_HERE);
+	} else {
+		path_start(path, now, cookie, 0);
+	}
+	list_append(&e->peers.by_due, &p->by_due);
+	member_path_changed(e, now, p);
+	arm(e, p);
+}
+
+static void set_place(struct engine *e, usec_t now, struct peer *p,
+		      const struct event *ev)
+{
+	const struct hello *hello = ev->session.hello;
+	const bool is_moved =
+		!ip_equal(&p->remote.ip, &ev->session.remote.ip) ||
+		!ip_equal(&p->local.ip, &ev->session.local.ip) ||
+		p->hello.vxlan_port != hello->vxlan_port ||
+		p->hello.can_fastdp != hello->can_fastdp;
+
+	if (is_moved && !ip_is_zero(&p->remote.ip)) {
+		pipeline_peer_gone(&e->pipeline, p);
+		path_stop(&p->paths[PATH_FASTDP], now, REASON_STARTING);
+	}
+	p->hello = *hello;
+	p->local = ev->session.local;
+	p->remote = ev->session.remote;
+	start_paths(e, now, p);
+	if (is_moved && e->is_started)
+		pipeline_peer(&e->pipeline, p);
+}
+
+static struct peer *find_or_add(struct engine *e, usec_t now, peer_id_t id)
+{
+	struct peer *p = peers_find(&e->peers, id);
+
+	if (!p)
+		p = peers_add(&e->peers, id, now,
+			      e->config.heartbeat_interval_us, TIMER_PEER);
+	if (!p)
+		engine_limit(e, "peers");
+	return p;
+}
+
+void member_remembered(struct engine *e, usec_t now, const struct event *ev)
+{
+	const peer_id_t id = ev->session.hello->id;
+	struct peer *p;
+
+	if (id == e->config.id || id == PEER_ID_NONE)
+		return;
+	p = find_or_add(e, now, id);
+	if (!p)
+		return;
+	p->forget_at = now + e->config.hold_us;
+	set_place(e, now, p, ev);
+	arm(e, p);
+}
+
+static void drop_session(struct engine *e, usec_t now, struct peer *p,
+			 enum reason reason)
+{
+	p->session = 0;
+	p->session_since = now;
+	p->session_reason = reason;
+	p->forget_at = now + e->config.hold_us;
+	list_remove(&p->by_hint);
+	feed_close(&e->announce, &p->feed);
+	arm(e, p);
+}
+
+static bool is_dialled_by_lower(const struct engine *e, bool by_us,
+				peer_id_t id)
+{
+	return by_us == (e->config.id < id);
+}
+
+static void note_clone(struct engine *e, const struct event *ev)
+{
+	struct note *n = engine_note(e, NOTE_CLONED);
+
+	n->peer_id = ev->session.hello->id;
+	n->endpoint = ev->session.remote;
+}
+
+/*
+ * There is a session with this peer already. REASON_NONE: the new one takes
+ * its place; else why the new one is closed.
+ */
+static enum reason compare(struct engine *e, const struct peer *p,
+			   const struct event *ev)
+{
+	const bool by_us = ev->session.target != 0;
+	const peer_id_t id = p->hello.id;
+
+	if (p->hello.instance != ev->session.hello->instance) {
+		/* From the same address it is the old one, started again. */
+		if (ip_equal(&p->remote.ip, &ev->session.remote.ip))
+			return REASON_NONE;
+		note_clone(e, ev);
+		return REASON_CLONED;
+	}
+	/* Both dialled: both keep the one that the lower id has dialled. */
+	if (by_us != p->is_dialled_by_us &&
+	    !is_dialled_by_lower(e, by_us, id))
+		return REASON_DUPLICATE;
+	return REASON_NONE;
+}
+
+static enum reason refusal(struct engine *e, const struct event *ev)
+{
+	const struct hello *hello = ev->session.hello;
+	struct peer *p = peers_find(&e->peers, hello->id);
+
+	if (hello->id == e->config.id && hello->instance == e->config.instance)
+		return REASON_OURSELVES;
+	if (hello->id == e->config.id) {
+		note_clone(e, ev);
+		return REASON_CLONED;
+	}
+	if (member_is_removed(e, hello->id))
+		return REASON_REMOVED;
+	return p && p->session ? compare(e, p, ev) : REASON_NONE;
+}
+
+static void target_answered(struct engine *e, usec_t now,
+			    const struct event *ev, enum reason reason)
+{
+	struct target *t = targets_find(&e->targets, ev->session.target);
+
+	if (!t)
+		return;
+	if (reason == REASON_NONE || reason == REASON_DUPLICATE)
+		t->peer_id = ev->session.hello->id;
+	else
+		target_failed(&e->targets, now, t, reason);
+}
+
+void member_session_up(struct engine *e, usec_t now, const struct event *ev)
+{
+	const enum reason reason = refusal(e, ev);
+	struct peer *p = NULL;
+
+	target_answered(e, now, ev, reason);
+	if (reason == REASON_NONE)
+		p = find_or_add(e, now, ev->session.hello->id);
+	else if (reason == REASON_DUPLICATE)
+		targets_connected(&e->targets, ev->session.hello->id);
+	if (!p) {
+		engine_close(e, ev->session.session,
+			     reason ? reason : REASON_LIMIT);
+		return;
+	}
+	if (p->session) {
+		engine_close(e, p->session, REASON_DUPLICATE);
+		drop_session(e, now, p, REASON_DUPLICATE);
+	} else {
+		engine_note(e, NOTE_PEER_UP)->peer_id = p->hello.id;
+	}
+	p->session = ev->session.session;
+	p->session_since = now;
+	p->session_reason = REASON_NONE;
+	p->is_dialled_by_us = ev->session.target != 0;
+	p->is_ready = true;
+	p->forget_at = USEC_NEVER;
+	p->hints_sent = 0;
+	set_place(e, now, p, ev);
+	feed_open(&e->announce, &p->feed);
+	peers_hint(&e->peers, p);
+	targets_connected(&e->targets, p->hello.id);
+	e->owes_messages = true;
+	e->peers_changed = true;
+}
+
+void member_session_down(struct engine *e, usec_t now, const struct event *ev)
+{
+	struct peer *p = peers_find_session(&e->peers, ev->down.session);
+	struct note *n;
+
+	if (!p)
+		return;
+	drop_session(e, now, p, ev->down.reason);
+	targets_disconnected(&e->targets, now, p->hello.id);
+	n = engine_note(e, NOTE_PEER_DOWN);
+	n->peer_id = p->hello.id;
+	n->reason = ev->down.reason;
+}
+
+void member_removed(struct engine *e, usec_t now, peer_id_t id)
+{
+	struct peer *p = peers_find(&e->peers, id);
+
+	if (!member_is_removed(e, id)) {
+		if (e->n_removed == MAX_REMOVED)
+			engine_limit(e, "removed peers");
+		else
+			e->removed[e->n_removed++] = id;
+	}
+	e->targets_changed = true;
+	if (!p)
+		return;
+	if (p->session)
+		engine_close(e, p->session, REASON_REMOVED);
+	forget(e, now, p, REASON_REMOVED);
+}
+
+void member_allowed(struct engine *e, peer_id_t id)
+{
+	uint32_t i;
+
+	for (i = 0; i < e->n_removed; i++) {
+		if (e->removed[i] != id)
+			continue;
+		e->removed[i] = e->removed[--e->n_removed];
+		e->targets_changed = true;
+		return;
+	}
+}
+
+void member_leave_all(struct engine *e)
+{
+	EACH_PEER(&e->peers, node)
+		PEER_OF(node)->owes_leave = PEER_OF(node)->session != 0;
+	e->owes_messages = true;
+}
+
+static void take_entry(struct engine *e, usec_t now, struct peer *p,
+		       const struct entry *entry)
+{
+	if (entry->flags & ENTRY_WITHDRAWN) {
+		directory_withdraw(e->directory, now, p->hello.id, entry->vni,
+				   &entry->mac);
+		return;
+	}
+	if (directory_put(e->directory, now, p->hello.id, entry,
+			  PORT_NO_NONE) == DIRECTORY_FULL) {
+		e->counters.n_entries_refused++;
+		engine_limit(e, "directory");
+	}
+}
+
+static void take_entries(struct engine *e, usec_t now, struct peer *p,
+			 const struct message *m)
+{
+	const struct claim *c = NULL;
+	uint32_t i;
+
+	if (m->entries.is_first)
+		directory_snapshot_begin(e->directory, p->hello.id);
+	for (i = 0; i < m->entries.n; i++)
+		take_entry(e, now, p, &m->entries.list[i]);
+	if (!m->entries.is_last)
+		return;
+	directory_snapshot_end(e->directory, now, p->hello.id);
+	engine_refresh(e, now);
+	if (p->has_snapshot)
+		return;
+	/* Now it is known what of the last life's flows it still stands for. */
+	p->has_snapshot = true;
+	while ((c = directory_walk_owner(e->directory, p->hello.id, c)))
+		pipeline_network(&e->pipeline, c->vni);
+	EACH_PORT(&e->ports, node)
+		pipeline_network(&e->pipeline, PORT_OF(node)->port.vni);
+	flowset_release(&e->flows, &p->remote.ip);
+}
+
+static void take_hints(struct engine *e, usec_t now, const struct message *m)
+{
+	uint32_t i;
+
+	if (!e->config.has_discovery)
+		return;
+	for (i = 0; i < m->peers.n; i++) {
+		const struct peer_hint *hint = &m->peers.list[i];
+		const struct peer *p = peers_find(&e->peers, hint->id);
+
+		if (hint->id == e->config.id || (p && p->session) ||
+		    member_is_removed(e, hint->id))
+			continue;
+		if (!targets_discover(&e->targets, now, hint->id,
+				      &hint->control))
+			engine_limit(e, "targets");
+	}
+}
+
+static void path_answered(struct engine *e, usec_t now, struct peer *p,
+			  enum path_kind kind, uint64_t seq)
+{
+	bool is_up;
+
+	if (!path_acked(&p->paths[kind], now, seq, &is_up)) {
+		e->counters.n_bad_probes++;
+		return;
+	}
+	e->counters.n_probes_acked++;
+	if (is_up) {
+		member_path_changed(e, now, p);
+		note_path(e, p, true);
+	}
+	arm(e, p);
+}
+
+void member_message(struct engine *e, usec_t now, const struct event *ev)
+{
+	struct peer *p = peers_find_session(&e->peers, ev->message.session);
+	const struct message *m = ev->message.message;
+
+	if (!p)
+		return;
+	e->counters.n_messages_in++;
+	switch (m->type) {
+	case MESSAGE_ENTRIES:
+		take_entries(e, now, p, m);
+		break;
+	case MESSAGE_PEERS:
+		take_hints(e, now, m);
+		break;
+	case MESSAGE_HEARD:
+		if (m->heard.path < N_PATHS)
+			path_answered(e, now, p, m->heard.path, m->heard.seq);
+		break;
+	case MESSAGE_LEAVE:
+		engine_close(e, p->session, REASON_LEFT);
+		targets_disconnected(&e->targets, now, p->hello.id);
+		forget(e, now, p, REASON_LEFT);
+		break;
+	}
+}
+
+/* The kernel of a peer whose daemon is away answers for it: it is kept. */
+static bool is_alive(const struct peer *p)
+{
+	int i;
+
+	for (i = 0; i < N_PATHS; i++) {
+		if (p->paths[i].state == PATH_UP)
+			return true;
+	}
+	return p->session != 0;
+}
+
+void member_timer(struct engine *e, usec_t now, struct peer *p)
+{
+	if (path_expired(&p->paths[PATH_FASTDP], now)) {
+		member_path_changed(e, now, p);
+		note_path(e, p, false);
+	}
+	if (now >= p->forget_at) {
+		if (!is_alive(p)) {
+			forget(e, now, p, REASON_NO_ANSWER);
+			return;
+		}
+		p->forget_at = now + e->config.hold_us;
+	}
+	list_append(&e->peers.by_due, &p->by_due);
+	arm(e, p);
+}
+
+static void heard(struct engine *e, const struct probe *probe,
+		  const struct event *ev)
+{
+	struct peer *p = peers_find(&e->peers, probe->from);
+
+	if (!p || !p->session || probe->to != e->config.id ||
+	    !ip_equal(&p->remote.ip, &ev->upcall.tun_src)) {
+		e->counters.n_bad_probes++;
+		return;
+	}
+	p->owes_heard = true;
+	p->heard_seq = probe->seq;
+	e->owes_messages = true;
+}
+
+void member_probe(struct engine *e, usec_t now, const struct event *ev)
+{
+	struct probe probe;
+	struct peer *p;
+
+	if (!wire_get_probe(ev->upcall.frame, ev->upcall.size, &probe)) {
+		e->counters.n_bad_probes++;
+		return;
+	}
+	if (!probe.is_reply) {
+		heard(e, &probe, ev);
+		return;
+	}
+	p = peers_find(&e->peers, probe.to);
+	if (!p || probe.from != e->config.id ||
+	    probe.cookie != p->paths[PATH_FASTDP].cookie ||
+	    !ip_equal(&p->remote.ip, &ev->upcall.tun_src)) {
+		e->counters.n_bad_probes++;
+		return;
+	}
+	path_answered(e, now, p, PATH_FASTDP, probe.seq);
+}
+
+static bool put_probe(struct engine *e, struct peer *p, uint64_t seq,
+		      struct action *ret)
+{
+	const struct probe probe = { .from = e->config.id,
+				     .to = p->hello.id,
+				     .cookie = p->paths[PATH_FASTDP].cookie,
+				     .seq = seq };
+	struct flow_tunnel tunnel;
+
+	if (!pipeline_tunnel(p, VNI_PROBE, &tunnel))
+		return false;
+	wire_put_probe(&probe, e->frame, PROBE_MIN_SIZE);
+	flow_actions_clear(&e->actions);
+	flow_set_tunnel(&e->actions, &tunnel);
+	flow_output(&e->actions, PORT_NO_VXLAN);
+	ret->type = ACTION_EXECUTE;
+	ret->execute.frame = e->frame;
+	ret->execute.size = PROBE_MIN_SIZE;
+	ret->execute.in_port = PORT_NO_NONE;
+	ret->execute.actions = &e->actions;
+	ret->execute.peer_id = p->hello.id;
+	e->counters.n_probes_sent++;
+	return true;
+}
+
+bool member_poll_probe(struct engine *e, usec_t now, struct action *ret)
+{
+	struct list *due = &e->peers.by_due;
+
+	while (!list_is_empty(due)) {
+		struct peer *p = CONTAINER_OF(due->next, struct peer, by_due);
+		uint64_t seq;
+		bool is_owed;
+
+		list_remove(&p->by_due);
+		is_owed = path_poll(&p->paths[PATH_FASTDP], now, &seq);
+		arm(e, p);
+		if (is_owed && put_probe(e, p, seq, ret))
+			return true;
+	}
+	return false;
+}
+
+static bool owed_message(struct engine *e, struct peer *p, struct message *m)
+{
+	memset(m, 0, sizeof(*m));
+	if (p->owes_heard) {
+		p->owes_heard = false;
+		m->type = MESSAGE_HEARD;
+		m->heard.path = PATH_FASTDP;
+		m->heard.seq = p->heard_seq;
+		return true;
+	}
+	if (feed_poll(&e->announce, &p->feed, e->directory, e->config.id,
+		      e->entries, m))
+		return true;
+	if (e->config.has_discovery) {
+		m->type = MESSAGE_PEERS;
+		m->peers.list = e->hints;
+		m->peers.n = peers_next_hints(&e->peers, p, e->hints,
+					      MESSAGE_MAX_PEERS);
+		if (m->peers.n)
+			return true;
+	}
+	if (!p->owes_leave)
+		return false;
+	p->owes_leave = false;
+	m->type = MESSAGE_LEAVE;
+	return true;
+}
+
+bool member_poll_message(struct engine *e, struct action *ret)
+{
+	if (!e->owes_messages)
+		return false;
+	EACH_PEER(&e->peers, node) {
+		struct peer *p = PEER_OF(node);
+
+		if (!p->session || !p->is_ready ||
+		    !owed_message(e, p, &ret->send.message))
+			continue;
+		ret->type = ACTION_SEND;
+		ret->send.session = p->session;
+		e->counters.n_messages_out++;
+		return true;
+	}
+	e->owes_messages = false;
+	return false;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packets that no flow wanted. What the directory knows has its flows before
+ * any packet asks; so a miss is a race with one of those, a broadcast of a
+ * class not seen lately, an unknown destination, or somebody who has no
+ * business here. Each gets an answer that keeps the next packet in the kernel.
+ */
+#include "alloc.h"
+#include "engine_state.h"
+
+#define GROUP_AGE_US (60 * USEC_PER_SEC)
+#define DROP_AGE_US (10 * USEC_PER_SEC)
+#define LEARNT_AGE_US (300 * USEC_PER_SEC)
+/* An unknown destination is looked for behind trusted ports this often. */
+#define SEARCH_AGE_US (1 * USEC_PER_SEC)
+
+static void drop_lazily(struct engine *e, usec_t now,
+			const struct flow_match *match, port_no_t asked_by,
+			usec_t age_us, bool is_extended)
+{
+	flow_actions_clear(&e->actions);
+	if (!flowset_want_lazy(&e->flows, now, match, &e->actions, asked_by,
+			       age_us, is_extended))
+		engine_limit(e, "lazy flows");
+}
+
+static bool goes_on(struct engine *e, const struct event *ev)
+{
+	engine_packet(e, ev->upcall.frame, ev->upcall.size, ev->upcall.in_port,
+		      &e->actions);
+	return true;
+}
+
+/* A stranger, or a network that this host has no part in. */
+static void from_tunnel(struct engine *e, usec_t now, const struct event *ev)
+{
+	const struct peer *p = peers_find_ip(&e->peers, &ev->upcall.tun_src);
+	struct flow_match m;
+
+	if (p && p->hello.can_fastdp &&
+	    ports_has_network(&e->ports, ev->upcall.tun_id)) {
+		flow_actions_clear(&e->actions);
+		flow_recirc(&e->actions, RECIRC_REMOTE(ev->upcall.tun_id));
+		/* The tunnel key is lost with the packet: only the first. */
+		goes_on(e, ev);
+		return;
+	}
+	memset(&m, 0, sizeof(m));
+	m.fields = FLOW_IN_PORT | FLOW_TUN_SRC | FLOW_TUN_ID;
+	m.in_port = PORT_NO_VXLAN;
+	m.tun_src = ev->upcall.tun_src;
+	m.tun_id = ev->upcall.tun_id;
+	drop_lazily(e, now, &m, PORT_NO_VXLAN, DROP_AGE_US, true);
+}
+
+/* What is declared is nobody else's to use, trusted or not. */
+static bool may_learn(struct engine *e, const struct local_port *p,
+		      const struct mac *mac)
+{
+	const struct claim *c =
+		directory_find_mac(e->directory, p->port.vni, mac);
+
+	if (!p->port.is_trusted || mac_is_group(mac) || mac_is_zero(mac))
+		return false;
+	return !c || (c->flags & ENTRY_LEARNT) != 0;
+}
+
+static void learn(struct engine *e, usec_t now, struct local_port *p,
+		  const struct mac *mac)
+{
+	const struct claim *c = directory_find_claim(
+		e->directory, p->port.vni, mac, e->config.id);
+	const struct flow_match m = pipeline_source_match(p->port.port_no, mac);
+
+	if (c && c->port_no != p->port.port_no) {
+		const struct flow_match old =
+			pipeline_source_match(c->port_no, mac);
+
+		flowset_unwant(&e->flows, &old, false);
+	}
+	flow_actions_clear(&e->actions);
+	flow_recirc(&e->actions, RECIRC_LOCAL(p->port.vni));
+	if (!flowset_want_lazy(&e->flows, now, &m, &e->actions,
+			       p->port.port_no, LEARNT_AGE_US, true)) {
+		engine_limit(e, "lazy flows");
+		return;
+	}
+	engine_own(e, now, &p->port, mac, true);
+}
+
+static void from_port(struct engine *e, usec_t now, const struct event *ev,
+		      const struct frame *f)
+{
+	struct local_port *p = ports_find(&e->ports, ev->upcall.in_port);
+	struct flow_match m;
+	struct note *n;
+
+	if (!p)
+		return;
+	if (!mac_equal(&f->src, &p->port.mac)) {
+		if (!may_learn(e, p, &f->src)) {
+			e->counters.n_foreign_macs++;
+			m = pipeline_source_match(p->port.port_no, &f->src);
+			if (!flowset_find(&e->flows, &m)) {
+				n = engine_note(e, NOTE_FOREIGN_MAC);
+				n->port_no = p->port.port_no;
+				n->mac = f->src;
+				n->vni = p->port.vni;
+			}
+			drop_lazily(e, now, &m, p->port.port_no, DROP_AGE_US,
+				    true);
+			return;
+		}
+		learn(e, now, p, &f->src);
+		engine_refresh(e, now);
+	}
+	flow_actions_clear(&e->actions);
+	flow_recirc(&e->actions, RECIRC_LOCAL(p->port.vni));
+	goes_on(e, ev);
+}
+
+static void unknown_unicast(struct engine *e, usec_t now,
+			    const struct event *ev, const struct frame *f)
+{
+	const vni_t vni = RECIRC_VNI(ev->upcall.recirc_id);
+	const bool is_local =
+		RECIRC_STAGE(ev->upcall.recirc_id) == STAGE_LOCAL;
+	struct flow_match m;
+
+	e->counters.n_unknown_macs++;
+	pipeline_flood_trusted(&e->pipeline, vni,
+			       is_local ? ev->upcall.in_port : PORT_NO_NONE,
+			       is_local, &e->actions);
+	memset(&m, 0, sizeof(m));
+	m.fields = FLOW_ETH_DST;
+	m.recirc_id = ev->upcall.recirc_id;
+	m.eth_dst = f->dst;
+	if (e->actions.n) {
+		goes_on(e, ev);
+		drop_lazily(e, now, &m, ev->upcall.in_port, SEARCH_AGE_US,
+			    false);
+		return;
+	}
+	drop_lazily(e, now, &m, ev->upcall.in_port, DROP_AGE_US, true);
+}
+
+static void to_unicast(struct engine *e, usec_t now, const struct event *ev,
+		       const struct frame *f)
+{
+	const vni_t vni = RECIRC_VNI(ev->upcall.recirc_id);
+	const bool is_local =
+		RECIRC_STAGE(ev->upcall.recirc_id) == STAGE_LOCAL;
+	const struct claim *c = directory_find_mac(e->directory, vni, &f->dst);
+
+	/* Split horizon: what came from a peer goes to no other. */
+	if (c && (is_local || c->owner == e->config.id) &&
+	    pipeline_to_owner(&e->pipeline, c, &e->actions)) {
+		goes_on(e, ev);
+		return;
+	}
+	unknown_unicast(e, now, ev, f);
+}
+
+static void to_group(struct engine *e, usec_t now, const struct event *ev,
+		     const struct frame *f)
+{
+	const uint32_t recirc_id = ev->upcall.recirc_id;
+	const vni_t vni = RECIRC_VNI(recirc_id);
+	const bool is_local = RECIRC_STAGE(recirc_id) == STAGE_LOCAL;
+	const struct claim *c = NULL;
+	struct flow_match m;
+	struct ip ip;
+
+	if (pipeline_asked_ip(f, &ip))
+		c = directory_find_ip(e->directory, vni, &ip);
+	if (c && (is_local || c->owner == e->config.id)) {
+		/* Its flow is on the way. */
+		if (pipeline_to_owner(&e->pipeline, c, &e->actions))
+			goes_on(e, ev);
+		return;
+	}
+	if (!pipeline_group_match(f, recirc_id, ev->upcall.in_port, &m)) {
+		pipeline_flood(&e->pipeline, vni,
+			       is_local ? ev->upcall.in_port : PORT_NO_NONE,
+			       is_local, &e->actions);
+		goes_on(e, ev);
+		return;
+	}
+	if (!pipeline_lazy(&e->pipeline, &m, &e->actions))
+		return;
+	if (!flowset_want_lazy(&e->flows, now, &m, &e->actions,
+			       ev->upcall.in_port, GROUP_AGE_US, true))
+		engine_limit(e, "lazy flows");
+	goes_on(e, ev);
+}
+
+void miss_upcall(struct engine *e, usec_t now, const struct event *ev)
+{
+	const uint32_t recirc_id = ev->upcall.recirc_id;
+	struct frame f;
+
+	e->counters.n_upcalls++;
+	if (!e->is_started || !frame_parse(ev->upcall.frame, ev->upcall.size, &f))
+		return;
+	if (recirc_id == 0 && ev->upcall.in_port == PORT_NO_VXLAN) {
+		if (ev->upcall.tun_id == VNI_PROBE)
+			member_probe(e, now, ev);
+		else
+			from_tunnel(e, now, ev);
+		return;
+	}
+	if (recirc_id == 0) {
+		from_port(e, now, ev, &f);
+		return;
+	}
+	if (RECIRC_STAGE(recirc_id) != STAGE_LOCAL &&
+	    RECIRC_STAGE(recirc_id) != STAGE_REMOTE)
+		return;
+	if (mac_is_group(&f.dst))
+		to_group(e, now, ev, &f);
+	else
+		to_unicast(e, now, ev, &f);
+}
+
+static bool is_learnt_source(const struct engine *e,
+			     const struct flow_match *m)
+{
+	const struct local_port *p;
+
+	if (m->recirc_id || m->fields != (FLOW_IN_PORT | FLOW_ETH_SRC))
+		return false;
+	p = ports_find(&e->ports, m->in_port);
+	return p && p->port.is_trusted && !mac_equal(&p->port.mac, &m->eth_src);
+}
+
+void miss_used(struct engine *e, usec_t now, const struct event *ev)
+{
+	const struct flow_match *m = &ev->used.match;
+	const struct local_port *p;
+
+	if (!flowset_used(&e->flows, now, m, ev->used.is_known,
+			  ev->used.idle_us))
+		return;
+	if (!is_learnt_source(e, m))
+		return;
+	p = ports_find(&e->ports, m->in_port);
+	if (p)
+		engine_disown(e, now, p->port.vni, &m->eth_src);
+}
+
+static void adopt(struct engine *e, usec_t now, const struct flow_match *m)
+{
+	if (is_learnt_source(e, m)) {
+		learn(e, now, ports_find(&e->ports, m->in_port), &m->eth_src);
+		return;
+	}
+	if (!(m->fields & FLOW_ETH_GROUP) || !m->recirc_id)
+		return;
+	if (!ports_has_network(&e->ports, RECIRC_VNI(m->recirc_id)))
+		return;
+	if (pipeline_lazy(&e->pipeline, m, &e->actions))
+		flowset_want_lazy(&e->flows, now, m, &e->actions,
+				  (m->fields & FLOW_IN_PORT) ? m->in_port :
+							       PORT_NO_VXLAN,
+				  GROUP_AGE_US, true);
+}
+
+void miss_adopt(struct engine *e, usec_t now)
+{
+	struct list *node = e->flows.inherited.next, *next;
+
+	for (; node != &e->flows.inherited; node = next) {
+		struct flow_slot *slot =
+			CONTAINER_OF(node, struct flow_slot, of_kind);
+		struct flow_match m = slot->match;
+
+		next = node->next;
+		adopt(e, now, &m);
+	}
+	engine_refresh(e, now);
+}

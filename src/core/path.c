@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "path.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define QUICK_DIVISOR 4U
+/* A path that has long been down is asked less often. */
+#define SLOW_AFTER_US (30 * USEC_PER_SEC)
+#define SLOW_INTERVAL_US (1 * USEC_PER_SEC)
+
+static void move(struct path *p, usec_t now, enum path_state state,
+		 enum reason reason)
+{
+	if (p->state != state)
+		p->since = now;
+	p->state = state;
+	p->reason = reason;
+	path_check(p);
+}
+
+void path_check(const struct path *p)
+{
+	assert(p->interval_us > 0);
+	assert(p->state != PATH_UP || p->next_probe_at != USEC_NEVER);
+	assert(p->state != PATH_UP || p->has_ack);
+}
+
+void path_init(struct path *p, usec_t now, usec_t interval_us)
+{
+	memset(p, 0, sizeof(*p));
+	p->interval_us = interval_us;
+	p->next_probe_at = USEC_NEVER;
+	p->since = now;
+	p->state = PATH_DOWN;
+	p->reason = REASON_STARTING;
+}
+
+bool path_is_started(const struct path *p)
+{
+	return p->next_probe_at != USEC_NEVER;
+}
+
+void path_start(struct path *p, usec_t now, uint64_t cookie, usec_t jitter_us)
+{
+	if (path_is_started(p))
+		return;
+	p->cookie = cookie;
+	p->next_probe_at = now + jitter_us;
+	p->alive_at = now + jitter_us;
+	p->has_ack = false;
+	p->answered = UINT64_MAX;
+	move(p, now, PATH_PROBING, REASON_STARTING);
+}
+
+void path_stop(struct path *p, usec_t now, enum reason reason)
+{
+	p->next_probe_at = USEC_NEVER;
+	move(p, now, PATH_DOWN, reason);
+}
+
+static bool is_answered(const struct path *p, uint64_t seq)
+{
+	return (p->answered >> (seq % PATH_WINDOW) & 1) != 0;
+}
+
+static usec_t pause_after(const struct path *p, usec_t now)
+{
+	usec_t quick = p->interval_us / QUICK_DIVISOR;
+
+	if (p->state == PATH_DOWN && now - p->since > SLOW_AFTER_US &&
+	    p->interval_us < SLOW_INTERVAL_US)
+		return SLOW_INTERVAL_US;
+	if (p->state != PATH_UP)
+		return p->interval_us;
+	if (quick < 2 * p->rtt_us)
+		quick = 2 * p->rtt_us;
+	return quick < p->interval_us ? quick : p->interval_us;
+}
+
+/*
+ * Up, and the newest probe has no answer yet: the next one is due early. An
+ * answer moves it back (path_acked).
+ */
+bool path_poll(struct path *p, usec_t now, uint64_t *ret_seq)
+{
+	if (now < p->next_probe_at)
+		return false;
+	p->sent_at[p->seq % PATH_WINDOW] = now;
+	p->answered &= ~(UINT64_C(1) << (p->seq % PATH_WINDOW));
+	*ret_seq = p->seq++;
+	p->n_sent++;
+	p->next_probe_at = now + pause_after(p, now);
+	path_check(p);
+	return true;
+}
+
+static void measure(struct path *p, usec_t rtt)
+{
+	/* RFC 6298's smoothing, 1/8. */
+	p->rtt_us = p->rtt_us ? (7 * p->rtt_us + rtt) / 8 : rtt;
+	if (!p->rtt_us)
+		p->rtt_us = 1;
+}
+
+bool path_acked(struct path *p, usec_t now, uint64_t seq, bool *ret_is_up)
+{
+	usec_t sent_at;
+
+	*ret_is_up = false;
+	if (!path_is_started(p) || seq >= p->seq ||
+	    p->seq - seq > PATH_WINDOW || is_answered(p, seq))
+		return false;
+	sent_at = p->sent_at[seq % PATH_WINDOW];
+	p->answered |= UINT64_C(1) << (seq % PATH_WINDOW);
+	p->n_acked++;
+	if (sent_at > p->alive_at || !p->has_ack)
+		p->alive_at = sent_at;
+	p->acked = seq;
+	p->has_ack = true;
+	measure(p, now - sent_at);
+	if (p->state != PATH_UP) {
+		/* Old answers of a long journey do not make a path. */
+		if (now - sent_at > p->interval_us * 5 / 2)
+			return true;
+		p->alive_at = sent_at;
+		move(p, now, PATH_UP, REASON_ACKNOWLEDGED);
+		*ret_is_up = true;
+	}
+	if (seq + 1 == p->seq)
+		p->next_probe_at = sent_at + p->interval_us;
+	if (p->next_probe_at < now)
+		p->next_probe_at = now;
+	path_check(p);
+	return true;
+}
+
+static usec_t expiry(const struct path *p)
+{
+	return p->alive_at + p->interval_us * 5 / 2;
+}
+
+bool path_expired(struct path *p, usec_t now)
+{
+	if (!path_is_started(p) || p->state == PATH_DOWN || now < expiry(p))
+		return false;
+	p->last_error = REASON_NO_ANSWER;
+	p->last_error_at = now;
+	move(p, now, PATH_DOWN, REASON_NO_ANSWER);
+	return true;
+}
+
+void path_refused(struct path *p, usec_t now, enum reason reason)
+{
+	p->last_error = reason;
+	p->last_error_at = now;
+}
+
+usec_t path_deadline(const struct path *p)
+{
+	usec_t at = p->next_probe_at;
+
+	if (!path_is_started(p))
+		return USEC_NEVER;
+	if (p->state != PATH_DOWN && expiry(p) < at)
+		at = expiry(p);
+	return at;
+}
+
+void path_view(const struct path *p, struct path_view *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->state = p->state;
+	ret->since = p->since;
+	ret->reason = p->reason;
+	ret->last_error = p->last_error;
+	ret->last_error_at = p->last_error_at;
+	ret->rtt_us = p->state == PATH_UP ? p->rtt_us : 0;
+	ret->n_sent = p->n_sent;
+	ret->n_acked = p->n_acked;
+	ret->n_lost = p->n_sent - p->n_acked;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "peer.h"
+
+#include <assert.h>
+
+#include "alloc.h"
+
+void peers_init(struct peers *ps, uint64_t seed)
+{
+	memset(ps, 0, sizeof(*ps));
+	ps->seed = seed;
+	list_init(&ps->all);
+	list_init(&ps->by_hint);
+	list_init(&ps->by_due);
+}
+
+struct peer *peers_find(const struct peers *ps, peer_id_t id)
+{
+	struct table_node *node =
+		table_first(&ps->table, core_hash(&id, sizeof(id), ps->seed));
+	struct peer *p;
+
+	for (; node; node = table_next(node)) {
+		p = CONTAINER_OF(node, struct peer, node);
+		if (p->hello.id == id)
+			return p;
+	}
+	return NULL;
+}
+
+struct peer *peers_find_session(const struct peers *ps, session_t session)
+{
+	EACH_PEER(ps, node) {
+		if (session && PEER_OF(node)->session == session)
+			return PEER_OF(node);
+	}
+	return NULL;
+}
+
+struct peer *peers_find_ip(const struct peers *ps, const struct ip *ip)
+{
+	EACH_PEER(ps, node) {
+		if (ip_equal(&PEER_OF(node)->remote.ip, ip))
+			return PEER_OF(node);
+	}
+	return NULL;
+}
+
+struct peer *peers_add(struct peers *ps, peer_id_t id, usec_t now,
+		       usec_t interval_us, int timer_kind)
+{
+	struct peer *p;
+	int i;
+
+	if (ps->table.n >= MAX_PEERS)
+		return NULL;
+	p = core_alloc(sizeof(*p));
+	p->hello.id = id;
+	p->session_since = now;
+	p->session_reason = REASON_STARTING;
+	p->forget_at = USEC_NEVER;
+	p->choice_since = now;
+	p->choice_reason = REASON_STARTING;
+	list_init(&p->by_hint);
+	list_init(&p->by_due);
+	list_init(&p->all);
+	list_init(&p->feed.all);
+	timer_init(&p->timer, timer_kind);
+	for (i = 0; i < N_PATHS; i++)
+		path_init(&p->paths[i], now, interval_us);
+	list_append(&ps->all, &p->all);
+	table_add(&ps->table, &p->node, core_hash(&id, sizeof(id), ps->seed));
+	return p;
+}
+
+void peers_remove(struct peers *ps, struct peer *p)
+{
+	table_remove(&ps->table, &p->node);
+	list_remove(&p->all);
+	list_remove(&p->by_hint);
+	list_remove(&p->by_due);
+}
+
+void peer_free(struct peer *p)
+{
+	if (!p)
+		return;
+	assert(!p->timer.index);
+	free(p);
+}
+
+void peers_hint(struct peers *ps, struct peer *p)
+{
+	p->hint_change = ++ps->hint_change;
+	list_append(&ps->by_hint, &p->by_hint);
+}
+
+static struct peer *hinted(struct list *node)
+{
+	return CONTAINER_OF(node, struct peer, by_hint);
+}
+
+uint32_t peers_next_hints(struct peers *ps, struct peer *to,
+			  struct peer_hint *ret, uint32_t max)
+{
+	struct list *node = &ps->by_hint;
+	uint32_t n = 0;
+
+	if (to->hints_sent >= ps->hint_change)
+		return 0;
+	while (node->prev != &ps->by_hint &&
+	       hinted(node->prev)->hint_change > to->hints_sent)
+		node = node->prev;
+	for (; node != &ps->by_hint && n < max; node = node->next) {
+		const struct peer *p = hinted(node);
+
+		to->hints_sent = p->hint_change;
+		if (p == to)
+			continue;
+		ret[n].id = p->hello.id;
+		ret[n].control.ip = p->remote.ip;
+		ret[n].control.port = p->hello.control_port;
+		n++;
+	}
+	if (node == &ps->by_hint)
+		to->hints_sent = ps->hint_change;
+	return n;
+}
+
+/* fastdp when it is up, else sleeve, else nothing and fastdp's reason. */
+bool peer_choose(struct peer *p, usec_t now)
+{
+	const bool had = p->has_choice;
+	const enum path_kind old = p->choice;
+	int i;
+
+	p->has_choice = false;
+	for (i = 0; i < N_PATHS && !p->has_choice; i++) {
+		if (p->paths[i].state == PATH_UP) {
+			p->has_choice = true;
+			p->choice = (enum path_kind)i;
+		}
+	}
+	p->choice_reason = p->paths[p->has_choice ? p->choice : 0].reason;
+	if (had == p->has_choice && (!had || old == p->choice))
+		return false;
+	p->choice_since = now;
+	return true;
+}
+
+/*
+ * With no path up the packets go on where they went: a path that works in
+ * spite of all is better than none, and one that comes back needs no flow
+ * changed.
+ */
+bool peer_carrier(const struct peer *p, enum path_kind *ret)
+{
+	if (p->has_choice)
+		*ret = p->choice;
+	else if (p->hello.can_fastdp)
+		*ret = PATH_FASTDP;
+	else
+		return false;
+	return !ip_is_zero(&p->remote.ip);
+}
+
+void peer_view(const struct peer *p, struct peer_view *ret)
+{
+	int i;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->id = p->hello.id;
+	ret->name = p->hello.name;
+	ret->nickname = p->hello.nickname;
+	ret->software = p->hello.software;
+	ret->local = p->local;
+	ret->remote.ip = p->remote.ip;
+	ret->remote.port = p->hello.vxlan_port;
+	ret->control_port = p->hello.control_port;
+	ret->has_session = p->session != 0;
+	ret->session_since = p->session_since;
+	ret->session_reason = p->session_reason;
+	ret->has_path = p->has_choice;
+	ret->path = p->choice;
+	ret->since = p->choice_since;
+	ret->reason = p->choice_reason;
+	for (i = 0; i < N_PATHS; i++)
+		path_view(&p->paths[i], &ret->paths[i]);
+	if (ret->has_path)
+		ret->state = PEER_UP;
+	else if (ret->has_session &&
+		 p->paths[PATH_FASTDP].state == PATH_PROBING)
+		ret->state = PEER_CONNECTING;
+	else
+		ret->state = PEER_DOWN;
+}

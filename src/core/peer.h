@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PEER_H
+#define PEER_H
+
+/*
+ * One peer: who it is, where it is, its session and its paths; and the set of
+ * all of them. A peer lives from its first session (or from the memory of the
+ * last life) until it has neither session nor working path for the hold time.
+ *
+ * It knows no flow and no directory; `choice` says which path its packets
+ * take, and the pipeline reads that.
+ */
+
+#include "announce.h"
+#include "engine.h"
+#include "list.h"
+#include "path.h"
+#include "table.h"
+#include "timerq.h"
+
+struct peer {
+	struct table_node node; /* by id */
+	struct list all;	/* in order of appearance */
+	struct list by_hint;	/* those with a session, latest last */
+	struct list by_due;	/* those that owe a heartbeat */
+	struct timer timer;
+	struct hello hello;
+	struct endpoint local, remote; /* of the control session */
+	session_t session;	       /* 0: none */
+	bool is_dialled_by_us;
+	bool is_ready; /* the session takes more */
+	bool has_snapshot; /* in this life: what it announced is complete */
+	usec_t session_since; /* or since when there is none */
+	enum reason session_reason;
+	usec_t forget_at; /* USEC_NEVER while there is a session */
+	uint64_t hint_change, hints_sent;
+	struct feed feed; /* our announcements to it */
+	bool owes_heard;  /* a MESSAGE_HEARD is to be sent: */
+	uint64_t heard_seq;
+	bool owes_leave;
+	bool is_h_copied; /* flow H hands us copies of its requests */
+	struct path paths[N_PATHS];
+	bool has_choice;
+	enum path_kind choice;
+	usec_t choice_since;
+	enum reason choice_reason;
+};
+
+struct peers {
+	uint64_t seed;
+	struct table table;
+	struct list all, by_hint, by_due;
+	uint64_t hint_change;
+};
+
+void peers_init(struct peers *ps, uint64_t seed);
+struct peer *peers_find(const struct peers *ps, peer_id_t id);
+struct peer *peers_find_session(const struct peers *ps, session_t session);
+/* The one whose packets come from @ip on the underlay; NULL: a stranger. */
+struct peer *peers_find_ip(const struct peers *ps, const struct ip *ip);
+
+/* NULL: the table is full. The caller frees with peer_free(). */
+struct peer *peers_add(struct peers *ps, peer_id_t id, usec_t now,
+		       usec_t interval_us, int timer_kind);
+void peers_remove(struct peers *ps, struct peer *p);
+void peer_free(struct peer *p);
+
+/* A new session: all others are to hear of it. */
+void peers_hint(struct peers *ps, struct peer *p);
+/*
+ * Up to @max peers with sessions that @to has not heard of; what is returned
+ * counts as told.
+ */
+uint32_t peers_next_hints(struct peers *ps, struct peer *to,
+			  struct peer_hint *ret, uint32_t max);
+
+/*
+ * Decides which path carries traffic. True: the choice, or that there is one,
+ * has changed.
+ */
+bool peer_choose(struct peer *p, usec_t now);
+
+/* Where its packets go while nothing better is known: see peer_choose(). */
+bool peer_carrier(const struct peer *p, enum path_kind *ret);
+
+void peer_view(const struct peer *p, struct peer_view *ret);
+
+#define EACH_PEER(ps, node)                                 \
+	for (struct list *node = (ps)->all.next;            \
+	     node != &(ps)->all; node = node->next)
+#define PEER_OF(node) CONTAINER_OF(node, struct peer, all)
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PIPELINE_H
+#define PIPELINE_H
+
+/*
+ * Directory, peers and ports -> the flows that should be (flow.h has the
+ * stages, docs/architecture.md the letters A to H).
+ *
+ * Each function looks again at one thing that may have changed and tells the
+ * flow set what is wanted for it: the cost follows the change, not the size
+ * of the cluster. Calling one too often changes nothing.
+ */
+
+#include "directory.h"
+#include "flowset.h"
+#include "frame.h"
+#include "peer.h"
+#include "port.h"
+
+struct pipeline {
+	struct flowset *flows;
+	const struct directory *directory;
+	struct peers *peers;
+	struct ports *ports;
+	peer_id_t self;
+	struct flow_actions scratch;
+};
+
+/* B, C, E: where frames to @mac go. */
+void pipeline_mac(struct pipeline *pl, vni_t vni, const struct mac *mac);
+/* F: where requests for @ip go. */
+void pipeline_ip(struct pipeline *pl, vni_t vni, const struct ip *ip);
+/* Copies to peers, D of all peers, and the lazy flows of a network. */
+void pipeline_network(struct pipeline *pl, vni_t vni);
+/* A of a port; D of its network. */
+void pipeline_port(struct pipeline *pl, const struct port *port);
+void pipeline_port_gone(struct pipeline *pl, const struct port *port);
+/* D and H of a peer, and all that leads to it. */
+void pipeline_peer(struct pipeline *pl, struct peer *p);
+/* Before its address changes or it is forgotten. */
+void pipeline_peer_gone(struct pipeline *pl, const struct peer *p);
+
+/* Actions that bring a frame to the owner of @c. False: no way there. */
+bool pipeline_to_owner(struct pipeline *pl, const struct claim *c,
+		       struct flow_actions *ret);
+
+/*
+ * The match of the class that a group frame belongs to; all classes are
+ * disjoint. False: a frame that gets no flow (tagged, LLC, fragments, odd).
+ */
+bool pipeline_group_match(const struct frame *f, uint32_t recirc_id,
+			  port_no_t in_port, struct flow_match *ret);
+
+/* Address that a request (ARP or ND) asks for. */
+bool pipeline_asked_ip(const struct frame *f, struct ip *ret);
+
+/*
+ * Actions of a lazy flow as of now. False: nothing lazy has this match (any
+ * more), or a steady flow serves it.
+ */
+bool pipeline_lazy(struct pipeline *pl, const struct flow_match *match,
+		   struct flow_actions *ret);
+
+/* All ports of @vni but @except, and the peers when @to_peers. */
+void pipeline_flood(struct pipeline *pl, vni_t vni, port_no_t except,
+		    bool to_peers, struct flow_actions *ret);
+/* Only trusted ports, here and (@to_peers) elsewhere. */
+void pipeline_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
+			    bool to_peers, struct flow_actions *ret);
+
+/* The VXLAN header to @p; false: it has no address yet. */
+bool pipeline_tunnel(const struct peer *p, vni_t vni, struct flow_tunnel *ret);
+
+/* A of a MAC behind a port. */
+struct flow_match pipeline_source_match(port_no_t port_no,
+					const struct mac *mac);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "port.h"
+
+#include "alloc.h"
+
+void ports_init(struct ports *ps)
+{
+	list_init(&ps->all);
+	ps->n = 0;
+}
+
+void ports_free(struct ports *ps)
+{
+	while (!list_is_empty(&ps->all))
+		ports_remove(ps, PORT_OF(ps->all.next));
+}
+
+struct local_port *ports_put(struct ports *ps, const struct port *port)
+{
+	struct local_port *p = ports_find(ps, port->port_no);
+
+	if (!p) {
+		if (ps->n >= MAX_PORTS)
+			return NULL;
+		p = core_alloc(sizeof(*p));
+		list_init(&p->all);
+		list_append(&ps->all, &p->all);
+		ps->n++;
+	}
+	p->port = *port;
+	return p;
+}
+
+void ports_remove(struct ports *ps, struct local_port *p)
+{
+	list_remove(&p->all);
+	ps->n--;
+	free(p);
+}
+
+struct local_port *ports_find(const struct ports *ps, port_no_t port_no)
+{
+	EACH_PORT(ps, node) {
+		if (PORT_OF(node)->port.port_no == port_no)
+			return PORT_OF(node);
+	}
+	return NULL;
+}
+
+bool ports_has_network(const struct ports *ps, vni_t vni)
+{
+	EACH_PORT(ps, node) {
+		if (PORT_OF(node)->port.vni == vni)
+			return true;
+	}
+	return false;
+}
+
+bool ports_has_trusted(const struct ports *ps, vni_t vni)
+{
+	EACH_PORT(ps, node) {
+		if (PORT_OF(node)->port.vni == vni &&
+		    PORT_OF(node)->port.is_trusted)
+			return true;
+	}
+	return false;
+}

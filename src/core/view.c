@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "view.h"
+
+#include "alloc.h"
+#include "engine_state.h"
+
+static const struct {
+	const char *code, *text;
+} reasons[N_REASONS] = {
+	[REASON_NONE] = { "none", "" },
+	[REASON_STARTING] = { "starting", "nothing was tried yet" },
+	[REASON_ACKNOWLEDGED] = { "acknowledged", "the peer answers" },
+	[REASON_NO_ANSWER] = { "no-answer",
+			       "heartbeats are not answered" },
+	[REASON_NO_FASTDP_HERE] = { "no-fastdp-here",
+				    "this host has no kernel datapath" },
+	[REASON_NO_FASTDP_THERE] = { "no-fastdp-there",
+				     "the peer has no kernel datapath" },
+	[REASON_NO_SESSION] = { "no-session",
+				"there is no control session yet" },
+	[REASON_SEND_REFUSED] = { "send-refused",
+				  "the kernel refused to send" },
+	[REASON_REFUSED] = { "refused", "nobody listens on the control port" },
+	[REASON_UNREACHABLE] = { "unreachable", "there is no route to it" },
+	[REASON_TIMED_OUT] = { "timed-out", "no answer in time" },
+	[REASON_NAME_UNKNOWN] = { "name-unknown",
+				  "the host name does not resolve" },
+	[REASON_CLOSED] = { "closed", "the other side closed the session" },
+	[REASON_PROTOCOL] = { "protocol",
+			      "the other side broke the protocol" },
+	[REASON_VERSION] = { "version", "no common protocol version" },
+	[REASON_OURSELVES] = { "ourselves",
+			       "the address is this daemon's own" },
+	[REASON_CLONED] = { "cloned", "two hosts have the same identity" },
+	[REASON_DUPLICATE] = { "duplicate",
+			       "the pair's other session was kept" },
+	[REASON_REMOVED] = { "removed", "removed by the operator" },
+	[REASON_LEFT] = { "left", "the peer has left the cluster" },
+	[REASON_LIMIT] = { "limit", "a table is full" },
+};
+
+const char *reason_text(enum reason r)
+{
+	return r < N_REASONS ? reasons[r].text : "";
+}
+
+const char *reason_code(enum reason r)
+{
+	return r < N_REASONS ? reasons[r].code : "";
+}
+
+const char *path_state_text(enum path_state s)
+{
+	static const char *const text[] = { "down", "probing", "up" };
+
+	return text[s];
+}
+
+const char *peer_state_text(enum peer_state s)
+{
+	static const char *const text[] = { "down", "connecting", "up" };
+
+	return text[s];
+}
+
+/* The node at position *pos of a list, and one further. */
+static struct list *nth(const struct list *head, size_t *pos)
+{
+	struct list *node = head->next;
+	size_t i;
+
+	for (i = 0; i < *pos && node != head; i++)
+		node = node->next;
+	(*pos)++;
+	return node == head ? NULL : node;
+}
+
+static void show_peer(const struct engine *e, const struct peer *p,
+		      struct peer_view *ret)
+{
+	peer_view(p, ret);
+	ret->n_entries = directory_n_owned(e->directory, p->hello.id);
+}
+
+bool engine_each_peer(const struct engine *e, size_t *pos,
+		      struct peer_view *ret)
+{
+	struct list *node = nth(&e->peers.all, pos);
+
+	if (node)
+		show_peer(e, PEER_OF(node), ret);
+	return node != NULL;
+}
+
+bool engine_each_target(const struct engine *e, size_t *pos,
+			struct target_view *ret)
+{
+	struct list *node = nth(&e->targets.all, pos);
+
+	if (node)
+		target_view(CONTAINER_OF(node, struct target, all), ret);
+	return node != NULL;
+}
+
+bool engine_each_port(const struct engine *e, size_t *pos,
+		      const struct port **ret)
+{
+	struct list *node = nth(&e->ports.all, pos);
+
+	if (node)
+		*ret = &PORT_OF(node)->port;
+	return node != NULL;
+}
+
+static void show_claim(const struct engine *e, const struct claim *c,
+		       struct entry_view *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	directory_entry(c, &ret->entry);
+	ret->owner = c->owner;
+	ret->port_no = c->port_no;
+	ret->since = c->since;
+	ret->is_winner =
+		directory_find_mac(e->directory, c->vni, &c->mac) == c;
+}
+
+void engine_all_entries(const struct engine *e,
+			void (*f)(void *ctx, const struct entry_view *entry),
+			void *ctx)
+{
+	const struct claim *c = NULL;
+	struct entry_view view;
+	size_t pos = 0;
+
+	while ((c = directory_walk(e->directory, &pos, c))) {
+		show_claim(e, c, &view);
+		f(ctx, &view);
+	}
+}
+
+void engine_all_flows(const struct engine *e,
+		      void (*f)(void *ctx, const struct flow_match *match,
+				const struct flow_actions *actions),
+		      void *ctx)
+{
+	const struct table_node *node = NULL;
+	size_t pos = 0;
+
+	while ((node = table_walk(&e->flows.table, &pos, node))) {
+		const struct flow_slot *slot =
+			CONTAINER_OF(node, struct flow_slot, node);
+
+		if (slot->is_wanted)
+			f(ctx, &slot->match, &slot->actions);
+	}
+}
+
+bool engine_wants_flow(const struct engine *e, const struct flow_match *match)
+{
+	const struct flow_slot *slot = flowset_find(&e->flows, match);
+
+	return slot && slot->is_wanted;
+}
+
+bool engine_each_removed(const struct engine *e, size_t *pos, peer_id_t *ret)
+{
+	if (*pos >= e->n_removed)
+		return false;
+	*ret = e->removed[(*pos)++];
+	return true;
+}
+
+bool engine_find_peer(const struct engine *e, peer_id_t id,
+		      struct peer_view *ret)
+{
+	const struct peer *p = peers_find(&e->peers, id);
+
+	if (p)
+		show_peer(e, p, ret);
+	return p != NULL;
+}
+
+bool engine_find_mac(const struct engine *e, vni_t vni, const struct mac *mac,
+		     struct entry_view *ret)
+{
+	const struct claim *c = directory_find_mac(e->directory, vni, mac);
+
+	if (c)
+		show_claim(e, c, ret);
+	return c != NULL;
+}
+
+bool engine_find_ip(const struct engine *e, vni_t vni, const struct ip *ip,
+		    struct entry_view *ret)
+{
+	const struct claim *c = directory_find_ip(e->directory, vni, ip);
+
+	if (c)
+		show_claim(e, c, ret);
+	return c != NULL;
+}
+
+void engine_counters(const struct engine *e, struct engine_counters *ret)
+{
+	*ret = e->counters;
+	ret->n_flow_puts = e->flows.n_puts;
+	ret->n_flow_dels = e->flows.n_deletes;
+	ret->n_flow_refused = e->flows.n_refused;
+	ret->n_flows_adopted = e->flows.n_adopted;
+	ret->n_flows = (uint32_t)e->flows.table.n;
+	ret->n_lazy_flows = e->flows.n_lazy;
+	ret->n_entries = directory_n_claims(e->directory);
+	ret->n_bindings = directory_n_bindings(e->directory);
+	ret->n_peers = (uint32_t)e->peers.table.n;
+	ret->n_targets = e->targets.n;
+	ret->n_ports = e->ports.n;
+	ret->n_sessions = 0;
+	EACH_PEER(&e->peers, node)
+		ret->n_sessions += PEER_OF(node)->session != 0;
+}

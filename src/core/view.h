@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VIEW_H
+#define VIEW_H
+
+/*
+ * What the engine lets others see: copies and iterators for the command line
+ * and the tests. Nothing here changes state. Pointers are borrowed and die at
+ * the next engine_handle() or engine_poll().
+ */
+
+#include "core.h"
+#include "engine.h"
+
+enum path_state { PATH_DOWN, PATH_PROBING, PATH_UP };
+const char *path_state_text(enum path_state s); /* "down", "probing", "up" */
+
+struct path_view {
+	enum path_state state;
+	usec_t since;
+	enum reason reason;
+	enum reason last_error; /* REASON_NONE: never one */
+	usec_t last_error_at;
+	usec_t rtt_us; /* smoothed; 0: not known */
+	uint32_t plpmtu; /* size of the outer IP packet; 0: not known */
+	uint64_t n_sent, n_acked, n_lost;
+};
+
+enum peer_state { PEER_DOWN, PEER_CONNECTING, PEER_UP };
+const char *peer_state_text(enum peer_state s);
+
+struct peer_view {
+	peer_id_t id;
+	const char *name, *nickname, *software;
+	struct endpoint local, remote; /* underlay; remote.port: VXLAN UDP */
+	uint16_t control_port;
+	enum peer_state state;	       /* up: traffic can reach it */
+	bool has_session;
+	usec_t session_since;
+	enum reason session_reason; /* why there is none */
+	bool has_path;		    /* false: "none" */
+	enum path_kind path;	    /* that carries traffic */
+	usec_t since;		    /* of the path's choice */
+	enum reason reason;
+	uint32_t n_entries;
+	struct path_view paths[N_PATHS];
+};
+
+struct target_view {
+	target_t id;
+	const char *host;
+	uint16_t port;
+	bool is_configured; /* by file or option; else at run time or discovered */
+	bool is_discovered;
+	peer_id_t peer_id;  /* who answered there last; NONE: nobody yet */
+	bool has_session;
+	usec_t next_dial;   /* USEC_NEVER: none planned */
+	uint32_t n_failures;
+	enum reason reason; /* of the last failure */
+};
+
+struct entry_view {
+	struct entry entry;
+	peer_id_t owner;    /* our own id: a port of this host */
+	port_no_t port_no;  /* of a port of this host, else PORT_NO_NONE */
+	bool is_winner;     /* false: another owner's claim has won */
+	usec_t since;
+};
+
+struct engine_counters {
+	uint64_t n_flow_puts, n_flow_dels, n_flow_refused, n_flows_adopted;
+	uint64_t n_upcalls, n_upcalls_dropped, n_foreign_macs, n_unknown_macs;
+	uint64_t n_mac_moves, n_ip_moves, n_announcements;
+	uint64_t n_probes_sent, n_probes_acked, n_bad_probes;
+	uint64_t n_messages_in, n_messages_out, n_entries_refused;
+	uint64_t n_limit_hits;
+	uint32_t n_flows, n_lazy_flows, n_entries, n_bindings;
+	uint32_t n_peers, n_targets, n_sessions, n_ports;
+};
+
+/* Iterators: start with *pos = 0; false at the end. Any change invalidates. */
+bool engine_each_peer(const struct engine *e, size_t *pos, struct peer_view *ret);
+bool engine_each_target(const struct engine *e, size_t *pos,
+			struct target_view *ret);
+bool engine_each_port(const struct engine *e, size_t *pos,
+		      const struct port **ret);
+bool engine_each_removed(const struct engine *e, size_t *pos, peer_id_t *ret);
+
+/* All, in no particular order; @f must not change the engine. */
+void engine_all_entries(const struct engine *e,
+			void (*f)(void *ctx, const struct entry_view *entry),
+			void *ctx);
+/* The flows that should be (lazy ones too). */
+void engine_all_flows(const struct engine *e,
+		      void (*f)(void *ctx, const struct flow_match *match,
+				const struct flow_actions *actions),
+		      void *ctx);
+bool engine_wants_flow(const struct engine *e, const struct flow_match *match);
+
+bool engine_find_peer(const struct engine *e, peer_id_t id,
+		      struct peer_view *ret);
+/* The winning claim; false: nobody has it. */
+bool engine_find_mac(const struct engine *e, vni_t vni, const struct mac *mac,
+		     struct entry_view *ret);
+bool engine_find_ip(const struct engine *e, vni_t vni, const struct ip *ip,
+		    struct entry_view *ret);
+
+void engine_counters(const struct engine *e, struct engine_counters *ret);
+
+#endif

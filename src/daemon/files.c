@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys/cleanup.h"
+
+int files_make_directory(const char *path, struct error *e)
+{
+	char part[PATH_MAX];
+	char *slash;
+	int error = 0;
+
+	snprintf(part, sizeof(part), "%s", path);
+	for (slash = part + 1; *slash; slash++) {
+		if (*slash != '/')
+			continue;
+		*slash = '\0';
+		if (mkdir(part, 0755) && errno != EEXIST)
+			error = errno;
+		*slash = '/';
+	}
+	if (mkdir(part, 0755) == 0 || errno == EEXIST)
+		return 0;
+	error = error ? error : errno;
+	error_set(e, error_code_of(error), "cannot make the directory %s: %s",
+		  path, strerror(error));
+	return error_hint(e, "make it, or choose another with --state-dir or "
+			     "--run-dir");
+}
+
+static int fail(const char *path, const char *what, struct error *e)
+{
+	const int error = errno;
+
+	return error_set(e, error_code_of(error), "cannot %s %s: %s", what,
+			 path, strerror(error));
+}
+
+int files_write(const char *path, const json_t *json, struct error *e)
+{
+	char temporary[PATH_MAX + 8];
+	int fd;
+	bool is_written;
+
+	snprintf(temporary, sizeof(temporary), "%s.new", path);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail(temporary, "write", e);
+	is_written = json_dumpfd(json, fd, JSON_INDENT(1)) == 0 &&
+		     fsync(fd) == 0;
+	if (close(fd) || !is_written) {
+		fail(temporary, "write", e);
+		unlink(temporary);
+		return -1;
+	}
+	if (rename(temporary, path)) {
+		fail(path, "replace", e);
+		unlink(temporary);
+		return -1;
+	}
+	return 0;
+}
+
+json_t *files_read(const char *path, struct error *e)
+{
+	CLEAN_FILE FILE *f = fopen(path, "re");
+	struct stat st;
+	json_error_t error;
+	json_t *json;
+
+	if (!f) {
+		if (errno != ENOENT)
+			fail(path, "read", e);
+		return NULL;
+	}
+	if (fstat(fileno(f), &st) || (unsigned long)st.st_size > FILES_MAX_SIZE) {
+		error_set(e, "invalid", "%s is too large", path);
+		return NULL;
+	}
+	json = json_loadf(f, JSON_REJECT_DUPLICATES, &error);
+	if (!json) {
+		error_set(e, "invalid", "%s:%d: %s", path, error.line,
+			  error.text);
+		error_hint(e, "it was damaged; move it away and start again");
+	}
+	return json;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FILES_H
+#define FILES_H
+
+/*
+ * Small JSON files that outlive the daemon, each written whole or not at all.
+ */
+
+#include <jansson.h>
+
+#include "sys/error.h"
+
+#define FILES_MAX_SIZE (16UL * 1024 * 1024)
+
+/* The directory and those above it, mode 0755. 0 or -1 with @e. */
+int files_make_directory(const char *path, struct error *e);
+
+/* Through a temporary file beside it, renamed. 0 or -1 with @e. */
+int files_write(const char *path, const json_t *json, struct error *e);
+
+/* NULL: not there (no error), or not readable as JSON (@e is set). */
+json_t *files_read(const char *path, struct error *e);
+
+#endif

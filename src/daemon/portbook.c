@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "portbook.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+#include "files.h"
+#include "log.h"
+#include "sys/addr.h"
+#include "sys/rtnl.h"
+
+json_t *port_record_json(const struct port_record *r)
+{
+	char mac[ADDR_MAC_SIZE], prefix[ADDR_PREFIX_SIZE];
+	json_t *addresses = json_array();
+	size_t i;
+
+	for (i = 0; i < r->n_addresses; i++)
+		json_array_append_new(addresses,
+				      json_string(addr_print_prefix(
+					      &r->ips[i], r->prefix_lens[i],
+					      prefix)));
+	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:s, s:s, s:s, s:I, "
+			 "s:b, s:I}",
+			 "ifname", r->ifname, "host_ifname", r->host_ifname,
+			 "mac", addr_print_mac(&r->mac, mac), "addresses",
+			 addresses, "network", r->network, "vni",
+			 (json_int_t)r->vni, "container_id", r->container_id,
+			 "netns", r->netns, "netns_path", r->netns_path,
+			 "port_no", (json_int_t)r->port_no, "trust",
+			 r->is_trusted, "revision", (json_int_t)r->revision);
+}
+
+static bool get_text(const json_t *json, const char *key, char *ret,
+		     size_t size)
+{
+	const json_t *value = json_object_get(json, key);
+
+	if (!value) {
+		ret[0] = '\0';
+		return true;
+	}
+	if (!json_is_string(value) || json_string_length(value) >= size ||
+	    strlen(json_string_value(value)) != json_string_length(value))
+		return false;
+	strcpy(ret, json_string_value(value));
+	return true;
+}
+
+static bool get_addresses(const json_t *json, struct port_record *r)
+{
+	const json_t *list = json_object_get(json, "addresses");
+	const char *text;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) > MAX_ADDRESSES)
+		return false;
+	for (i = 0; i < json_array_size(list); i++) {
+		text = json_string_value(json_array_get(list, i));
+		if (!text ||
+		    !addr_parse_prefix(text, &r->ips[i], &r->prefix_lens[i]))
+			return false;
+		r->n_addresses++;
+	}
+	return true;
+}
+
+bool port_record_parse(const json_t *json, struct port_record *ret)
+{
+	struct port_record r;
+	char mac[ADDR_MAC_SIZE];
+	json_int_t number;
+
+	memset(&r, 0, sizeof(r));
+	if (!json_is_object(json) ||
+	    !get_text(json, "host_ifname", r.host_ifname,
+		      sizeof(r.host_ifname)) ||
+	    !get_text(json, "ifname", r.ifname, sizeof(r.ifname)) ||
+	    !get_text(json, "network", r.network, sizeof(r.network)) ||
+	    !get_text(json, "container_id", r.container_id,
+		      sizeof(r.container_id)) ||
+	    !get_text(json, "netns", r.netns, sizeof(r.netns)) ||
+	    !get_text(json, "netns_path", r.netns_path,
+		      sizeof(r.netns_path)) ||
+	    !get_text(json, "mac", mac, sizeof(mac)) ||
+	    !addr_parse_mac(mac, &r.mac) || !get_addresses(json, &r))
+		return false;
+	number = json_integer_value(json_object_get(json, "vni"));
+	r.vni = number > 0 && number <= VNI_MAX ? (vni_t)number : VNI_NONE;
+	number = json_integer_value(json_object_get(json, "port_no"));
+	r.port_no = number >= 0 && number <= PORT_NO_LAST ? (port_no_t)number :
+							    PORT_NO_NONE;
+	number = json_integer_value(json_object_get(json, "revision"));
+	r.revision = number > 0 ? (uint64_t)number : 0;
+	r.is_trusted = json_is_true(json_object_get(json, "trust"));
+	list_init(&r.all);
+	*ret = r;
+	return rtnl_ifname_is_valid(r.host_ifname) &&
+	       !mac_is_group(&r.mac) && !mac_is_zero(&r.mac);
+}
+
+static void path_of(const struct portbook *b, const char *host_ifname,
+		    char ret[PATH_MAX])
+{
+	snprintf(ret, PATH_MAX, "%s/%s.json", b->directory, host_ifname);
+}
+
+static struct port_record *keep(struct portbook *b,
+				const struct port_record *record)
+{
+	struct port_record *r = core_alloc(sizeof(*r));
+
+	*r = *record;
+	list_init(&r->all);
+	list_append(&b->all, &r->all);
+	b->n++;
+	return r;
+}
+
+static void load(struct portbook *b, const char *file)
+{
+	char path[PATH_MAX], aside[PATH_MAX + 8];
+	struct port_record r;
+	struct error e = { .code = "" };
+	json_t *json;
+
+	snprintf(path, sizeof(path), "%s/%s", b->directory, file);
+	json = files_read(path, &e);
+	if (json && port_record_parse(json, &r) && r.vni != VNI_NONE &&
+	    r.port_no != PORT_NO_NONE && b->n < MAX_PORTS &&
+	    !portbook_find_host(b, r.host_ifname)) {
+		keep(b, &r);
+	} else {
+		snprintf(aside, sizeof(aside), "%s.bad", path);
+		log_warn("%s is damaged: put aside as %s", path, aside);
+		rename(path, aside);
+	}
+	json_decref(json);
+}
+
+int portbook_open(struct portbook *b, const char *run_dir, struct error *e)
+{
+	struct dirent *entry;
+	const char *dot;
+	DIR *dir;
+
+	memset(b, 0, sizeof(*b));
+	list_init(&b->all);
+	snprintf(b->directory, sizeof(b->directory), "%s/ports", run_dir);
+	if (files_make_directory(b->directory, e))
+		return -1;
+	dir = opendir(b->directory);
+	if (!dir)
+		return error_set(e, "system", "cannot read %s", b->directory);
+	while ((entry = readdir(dir))) {
+		dot = strrchr(entry->d_name, '.');
+		if (dot && strcmp(dot, ".json") == 0)
+			load(b, entry->d_name);
+	}
+	closedir(dir);
+	return 0;
+}
+
+void portbook_close(struct portbook *b)
+{
+	struct list *node, *next;
+
+	for (node = b->all.next; node && node != &b->all; node = next) {
+		next = node->next;
+		free(RECORD_OF(node));
+	}
+	memset(b, 0, sizeof(*b));
+}
+
+int portbook_save(struct portbook *b, const struct port_record *record,
+		  struct error *e)
+{
+	char path[PATH_MAX];
+	json_t *json = port_record_json(record);
+	int result;
+
+	path_of(b, record->host_ifname, path);
+	result = files_write(path, json, e);
+	json_decref(json);
+	return result;
+}
+
+struct port_record *portbook_add(struct portbook *b,
+				 const struct port_record *record,
+				 struct error *e)
+{
+	if (b->n >= MAX_PORTS) {
+		error_set(e, "limit", "this host has %u ports, no more fit",
+			  MAX_PORTS);
+		return NULL;
+	}
+	return portbook_save(b, record, e) ? NULL : keep(b, record);
+}
+
+void portbook_remove(struct portbook *b, struct port_record *record)
+{
+	char path[PATH_MAX];
+
+	path_of(b, record->host_ifname, path);
+	unlink(path);
+	list_remove(&record->all);
+	b->n--;
+	free(record);
+}
+
+struct port_record *portbook_find(const struct portbook *b, port_no_t port_no)
+{
+	EACH_RECORD(b, node) {
+		if (RECORD_OF(node)->port_no == port_no)
+			return RECORD_OF(node);
+	}
+	return NULL;
+}
+
+struct port_record *portbook_find_host(const struct portbook *b,
+				       const char *host_ifname)
+{
+	EACH_RECORD(b, node) {
+		if (strcmp(RECORD_OF(node)->host_ifname, host_ifname) == 0)
+			return RECORD_OF(node);
+	}
+	return NULL;
+}
+
+void port_record_value(const struct port_record *r, struct port *ret)
+{
+	size_t i;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->port_no = r->port_no;
+	strcpy(ret->ifname, r->host_ifname);
+	ret->vni = r->vni;
+	ret->mac = r->mac;
+	ret->is_trusted = r->is_trusted;
+	ret->n_ips = r->n_addresses;
+	for (i = 0; i < r->n_addresses; i++)
+		ret->ips[i] = r->ips[i];
+	ret->revision = r->revision;
+}

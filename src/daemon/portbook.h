@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PORTBOOK_H
+#define PORTBOOK_H
+
+/*
+ * What the kernel cannot tell of a port (container, network, addresses), kept
+ * in one file a port in the run directory, so that a restarted daemon knows
+ * the ports it finds.
+ */
+
+#include <jansson.h>
+#include <limits.h>
+
+#include "core/engine.h"
+#include "core/list.h"
+#include "sys/error.h"
+
+#define PORT_MAX_TEXT 256U
+
+struct port_record {
+	struct list all;
+	port_no_t port_no;
+	char host_ifname[MAX_IFNAME];
+	char ifname[MAX_IFNAME]; /* in the container */
+	struct mac mac;
+	char network[MAX_NAME];
+	vni_t vni;
+	bool is_trusted;
+	uint8_t n_addresses;
+	struct ip ips[MAX_ADDRESSES];
+	uint8_t prefix_lens[MAX_ADDRESSES];
+	char container_id[PORT_MAX_TEXT];
+	char netns[64]; /* "dev:ino" */
+	char netns_path[PORT_MAX_TEXT];
+	uint64_t revision;
+};
+
+struct portbook {
+	struct list all;
+	unsigned int n;
+	char directory[PATH_MAX - 300];
+};
+
+/* Reads what is there; a file that does not read is put aside, and said. */
+int portbook_open(struct portbook *b, const char *run_dir, struct error *e);
+void portbook_close(struct portbook *b);
+
+/* Copies @record, writes its file. NULL: could not be written; @e says why. */
+struct port_record *portbook_add(struct portbook *b,
+				 const struct port_record *record,
+				 struct error *e);
+/* Writes it again after a change. */
+int portbook_save(struct portbook *b, const struct port_record *record,
+		  struct error *e);
+void portbook_remove(struct portbook *b, struct port_record *record);
+
+struct port_record *portbook_find(const struct portbook *b, port_no_t port_no);
+struct port_record *portbook_find_host(const struct portbook *b,
+				       const char *host_ifname);
+
+/* To the engine's value, and to what clients see. */
+void port_record_value(const struct port_record *r, struct port *ret);
+json_t *port_record_json(const struct port_record *r);
+/* False: something is missing or odd. */
+bool port_record_parse(const json_t *json, struct port_record *ret);
+
+#define EACH_RECORD(b, node)                    \
+	for (struct list *node = (b)->all.next; \
+	     node != &(b)->all; node = node->next)
+#define RECORD_OF(node) CONTAINER_OF(node, struct port_record, all)
+
+#endif

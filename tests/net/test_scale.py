@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ten thousand entries of other hosts."""
+
+import time
+
+import pytest
+
+from host import find_program, is_sanitized
+from ns import wait_until
+from peer import ScriptedPeer
+
+N = 10000
+IN_PLACE_S = 2.0
+MAX_RSS = 24 << 20
+IDLE_S = 10.0
+MAX_IDLE = 0.005
+
+
+def mac_of(k):
+    return "02:00:02:%02x:%02x:%02x" % (k >> 16, k >> 8 & 255, k & 255)
+
+
+def ip_of(k):
+    return "10.%d.%d.%d" % (64 + (k >> 16), k >> 8 & 255, k & 255)
+
+
+@pytest.fixture
+def world(make_cluster):
+    """One host with a container, and a peer made of Python."""
+    cluster = make_cluster(1, strangers=1)
+    cluster.container(cluster.hosts[0])
+    cluster.settle()
+    time.sleep(1)
+    peer = ScriptedPeer(*cluster.stranger())
+    try:
+        cluster.peer = peer
+        cluster.session = peer.dial(cluster.hosts[0])
+        cluster.vni = cluster.hosts[0].directory_entries()[0]["vni"]
+        wait_until("the path to the peer to be up", lambda: [
+            p for p in cluster.hosts[0].status()["peers"]
+            if p["path"] == "fastdp"], 3)
+        yield cluster
+    finally:
+        peer.close()
+
+
+@pytest.fixture
+def full(world):
+    """The ten thousand are announced; how long it took until all flows were
+    in the kernel: the unicast flow and the ARP flow of each."""
+    host = world.hosts[0]
+    data = world.peer.snapshot([(world.vni, mac_of(k), [ip_of(k)])
+                                for k in range(N)])
+    before = host.kernel.statistics()["flows"]
+    start = time.monotonic()
+    world.session.send_raw(data)
+    wait_until(
+        lambda: "%d flows: %s, session %s" % (
+            2 * N, host.kernel.statistics(), world.session.error),
+        lambda: host.kernel.statistics()["flows"] >= before + 2 * N, 20)
+    world.took = time.monotonic() - start
+    return world
+
+
+def test_all_flows_are_in_place_in_time(full):
+    assert full.took <= IN_PLACE_S, \
+        "all flows after %.2f s, not %g" % (full.took, IN_PLACE_S)
+    host = full.hosts[0]
+    by_mac = {f.match.get("eth_dst"): f for f in host.kernel.flows()
+              if f.tunnels()}
+    missing = [mac_of(k) for k in range(N) if mac_of(k) not in by_mac]
+    assert not missing, "%d without flow, such as %s" % (len(missing),
+                                                          missing[:3])
+    assert len(host.directory_entries()) == N + 1
+
+
+def test_memory_is_bounded(full):
+    host = full.hosts[0]
+    if is_sanitized(find_program("fastdpd")):
+        pytest.skip("AddressSanitizer's own memory would be measured")
+    assert host.rss() <= MAX_RSS, "%.1f MB resident" % (host.rss() / 2**20)
+
+
+def test_one_more_entry_costs_four_operations_at_most(full):
+    host = full.hosts[0]
+    host.monitor.settle()
+    host.monitor.reset()
+    before = host.flow_operations()
+    full.session.announce([(full.vni, mac_of(N), [ip_of(N)])])
+    wait_until("its flow", lambda: host.kernel.mentions(mac_of(N)), 2, 0.2)
+    host.monitor.settle()
+    assert 1 <= host.monitor.n() <= 4, host.monitor.text()
+    assert host.flow_operations() - before <= 4
+    host.monitor.reset()
+    full.session.announce([(full.vni, mac_of(N), [])], withdrawn=True)
+    wait_until("it to be gone", lambda: not host.kernel.mentions(mac_of(N)),
+               2, 0.2)
+    host.monitor.settle()
+    assert 1 <= host.monitor.n() <= 4, host.monitor.text()
+
+
+def test_idle_costs_nothing(full):
+    host = full.hosts[0]
+    time.sleep(3)
+    before, start = host.cpu(), time.monotonic()
+    time.sleep(IDLE_S)
+    used = (host.cpu() - before) / (time.monotonic() - start)
+    assert used <= MAX_IDLE, "%.2f %% of a core when idle" % (100 * used)
+
+
+def test_all_go_when_the_peer_withdraws_them(full):
+    host = full.hosts[0]
+    full.session.send_raw(full.peer.snapshot([]))
+    wait_until(lambda: "the flows to go: %s" % host.kernel.statistics(),
+               lambda: host.kernel.statistics()["flows"] < 100, 10)
+    assert len(host.directory_entries()) == 1
+
+
+def test_snapshot_again_costs_nothing(full):
+    """A new session with the same entries: no flow is touched."""
+    host = full.hosts[0]
+    host.monitor.settle()
+    entries = [(full.vni, mac_of(k), [ip_of(k)], False, 1001 + k)
+               for k in range(N)]
+    full.session.close()
+    host.monitor.reset()
+    session = full.peer.dial(host)
+    session.send_raw(full.peer.snapshot(entries))
+    time.sleep(2)
+    host.monitor.settle()
+    assert host.monitor.n() <= 4, host.monitor.text()
+
+
+def test_restart_with_all_of_them(full):
+    """They are adopted, although the peer is still to announce them again."""
+    host = full.hosts[0]
+    n = host.kernel.statistics()["flows"]
+    host.monitor.reset()
+    host.restart()
+    full.peer.dial(host).send_raw(full.peer.snapshot(
+        [(full.vni, mac_of(k), [ip_of(k)], False, 1001 + k)
+         for k in range(N)]))
+    wait_until("the directory to be whole", lambda: host.metrics()
+               ["entries"] == N + 1, 10)
+    host.monitor.settle()
+    assert abs(host.kernel.statistics()["flows"] - n) <= 8
+    assert host.monitor.n() <= 16, host.monitor.text()

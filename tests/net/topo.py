@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The underlay: hosts joined by a switch or a router, and how to break it."""
+
+import os
+import shutil
+import tempfile
+
+from capture import Capture
+from container import Container
+from host import Host
+from ns import Namespace, ip_batch, wait_until
+
+live = []  # what a failed test is to print
+
+
+class Underlay:
+    """N host namespaces, each with one link `eth0` to a namespace between.
+
+    "bridge": all in one subnet. "router": a subnet each, the namespace
+    between forwards. Every host has an IPv4 and an IPv6 address.
+    """
+
+    def __init__(self, n, mode="bridge", mtu=1500):
+        self.n, self.mode = n, mode
+        self.middle = Namespace("u")
+        self.hosts = [Namespace("h%d" % i) for i in self.indices()]
+        self._rules = 0
+        self._has_clsact = set()
+        for one in self.hosts + [self.middle]:
+            # Links serve at once, link-local addresses too.
+            one.sysctl("ipv6/conf/default/accept_dad", 0)
+        self._wire(mtu)
+
+    def indices(self):
+        return range(1, self.n + 1)
+
+    def ip4(self, i):
+        return "10.99.%d.%d" % ((i, 1) if self.mode == "router" else (0, i))
+
+    def ip6(self, i):
+        return "fd00:99:%s::%d" % (("%d" % i, 1) if self.mode == "router"
+                                   else ("0", i))
+
+    def _wire(self, mtu):
+        middle = []
+        if self.mode == "bridge":
+            middle += ["link add br0 type bridge", "link set br0 up"]
+        for i, host in zip(self.indices(), self.hosts):
+            middle += [
+                "link add p%d mtu %d type veth peer name eth0 mtu %d netns %s"
+                % (i, mtu, mtu, host.name)]
+            if self.mode == "bridge":
+                middle += ["link set p%d master br0" % i]
+            else:
+                middle += ["addr add 10.99.%d.254/24 dev p%d" % (i, i),
+                           "addr add fd00:99:%d::fe/64 dev p%d nodad" % (i, i)]
+            middle += ["link set p%d up" % i]
+        ip_batch(middle, self.middle)
+        if self.mode == "router":
+            self.middle.sysctl("ipv4/ip_forward", 1)
+            self.middle.sysctl("ipv6/conf/all/forwarding", 1)
+        for i, host in zip(self.indices(), self.hosts):
+            lines = ["addr add %s/24 dev eth0" % self.ip4(i),
+                     "addr add %s/64 dev eth0 nodad" % self.ip6(i),
+                     "link set eth0 up"]
+            if self.mode == "router":
+                lines += ["route add default via 10.99.%d.254" % i,
+                          "route add ::/0 via fd00:99:%d::fe" % i]
+            ip_batch(lines, host)
+
+    def _drop(self, port, *match):
+        """Drop what comes from a host and matches; returns how to undo it."""
+        dev = "p%d" % port
+        if port not in self._has_clsact:
+            self.middle.run("tc", "qdisc", "add", "dev", dev, "clsact")
+            self._has_clsact.add(port)
+        self._rules += 1
+        pref = self._rules
+        self.middle.run("tc", "filter", "add", "dev", dev, "ingress", "pref",
+                        pref, *match, "action", "drop")
+        return lambda: self.middle.run("tc", "filter", "del", "dev", dev,
+                                       "ingress", "pref", pref)
+
+    def cut(self, src, dst, proto=None, port=None, family=4):
+        """Drop from host `src` to host `dst`, all or one protocol's packets
+        to one port. Returns a function that ends it."""
+        ip = self.ip4(dst) if family == 4 else self.ip6(dst)
+        match = ["protocol", "ip" if family == 4 else "ipv6", "flower",
+                 "dst_ip", ip]
+        if proto:
+            match += ["ip_proto", proto]
+        if port:
+            match += ["dst_port", port]
+        return self._drop(src, *match)
+
+    def cut_both(self, a, b, **kw):
+        undo = [self.cut(a, b, **kw), self.cut(b, a, **kw)]
+        return lambda: [one() for one in undo]
+
+    def unplug(self, i):
+        self.middle.ip("link", "set", "p%d" % i, "down")
+
+    def plug(self, i):
+        self.middle.ip("link", "set", "p%d" % i, "up")
+
+    def set_mtu(self, i, mtu):
+        """Of the link between host i and the middle, both ends."""
+        self.middle.ip("link", "set", "p%d" % i, "mtu", mtu)
+        self.hosts[i - 1].ip("link", "set", "eth0", "mtu", mtu)
+
+    def impair(self, i, *netem):
+        """What comes to host i: "delay", "10ms", "loss", "5%" …"""
+        self.middle.run("tc", "qdisc", "replace", "dev", "p%d" % i, "root",
+                        "netem", *netem)
+
+    def capture(self, i):
+        """What passes between the middle and host i."""
+        return Capture(self.middle, "p%d" % i)
+
+    def close(self):
+        for one in self.hosts + [self.middle]:
+            one.close()
+
+
+class Cluster:
+    """An underlay, a Host on each of its namespaces, and their containers.
+
+    The hosts know of host 1 alone and are to find each other through it.
+    """
+
+    def __init__(self, n=2, family=4, mode="bridge", mtu=1500, start=True,
+                 options=(), join=True, strangers=0):
+        """@strangers: namespaces on the underlay that run no daemon."""
+        self.directory = tempfile.mkdtemp(prefix="fdt-")
+        self.containers = []
+        self.hosts = []
+        self._addresses = 0
+        live.append(self)
+        try:
+            self.underlay = Underlay(n + strangers, mode, mtu)
+            self.family = family
+            for i, ns in zip(range(1, n + 1), self.underlay.hosts):
+                args = list(options)
+                if join and i > 1:
+                    args += ["--peer", self.address(1)]
+                self.hosts.append(Host("host%d" % i, ns, self.address(i),
+                                       os.path.join(self.directory,
+                                                    "host%d" % i), args))
+            if start:
+                self.start()
+        except BaseException:
+            # The fixture has no handle on it yet.
+            self.close(check=False)
+            raise
+
+    def address(self, i):
+        return self.underlay.ip4(i) if self.family == 4 else \
+            self.underlay.ip6(i)
+
+    def start(self):
+        for host in self.hosts:
+            host.start(wait=False)
+        for host in self.hosts:
+            host.wait_ready()
+        self.wait_connected()
+
+    def wait_connected(self, timeout=10.0, hosts=None):
+        """Until each host has every other as a peer that is up on fastdp."""
+        hosts = hosts or self.hosts
+
+        def up(host):
+            return sum(1 for p in host.status()["peers"]
+                       if p["state"] == "up" and p["path"] == "fastdp")
+
+        for host in hosts:
+            wait_until(lambda h=host: "%s is not connected to all: %s" % (
+                h.label, h.status()["peers"]),
+                       lambda h=host: up(h) >= len(hosts) - 1, timeout)
+
+    def container(self, host, network=None, addresses=None, **kw):
+        """A new container on a host, with the next addresses of the test's
+        range 10.32.0.0/16 and fd32::/64."""
+        self._addresses += 1
+        k = self._addresses
+        c = Container("%s-c%d" % (host.label, k))
+        self.containers.append(c)
+        if addresses is None:
+            addresses = ["10.32.0.%d/16" % k, "fd32::%x/64" % k]
+        host.attach(c, addresses, network=network, **kw)
+        return c
+
+    def bare_container(self, label):
+        """One without a link, closed with the rest."""
+        c = Container(label)
+        self.containers.append(c)
+        return c
+
+    def stranger(self, k=1):
+        """(namespace, address) of a namespace without daemon."""
+        i = len(self.hosts) + k
+        return self.underlay.hosts[i - 1], self.address(i)
+
+    def settle(self):
+        """All addresses usable, and every host knows all of them."""
+        for c in self.containers:
+            if c.host is not None:
+                c.wait_usable()
+        macs = {c.mac for c in self.containers if c.host is not None}
+        for host in self.hosts:
+            if host.is_running():
+                wait_until(
+                    lambda h=host: "%s does not know %s" % (
+                        h.label, sorted(macs - h.known_macs())),
+                    lambda h=host: macs <= h.known_macs())
+
+    def report(self):
+        return "\n\n".join(h.report() for h in self.hosts)
+
+    def close(self, check=True):
+        if self in live:
+            live.remove(self)
+        faults = []
+        for host in self.hosts:
+            faults += host.close()
+        for c in self.containers:
+            c.close()
+        if hasattr(self, "underlay"):
+            self.underlay.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        if check and faults:
+            raise AssertionError("\n".join(faults))

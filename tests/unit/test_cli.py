@@ -1,0 +1,859 @@
+# SPDX-License-Identifier: Apache-2.0
+"""fastdpctl against a daemon that says whatever the test wants.
+
+FASTDP_BUILD is the build directory; without it the usual ones are tried.
+The tests of attach and detach need root: their daemon and their container
+live in network namespaces of their own.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve()
+TOP = HERE.parents[2]
+MAX_REPLY = 64 * 1024 * 1024
+
+
+def find_fastdpctl():
+    places = [Path.cwd(), TOP, TOP / "build"]
+    if os.environ.get("FASTDP_BUILD"):
+        places = [Path(os.environ["FASTDP_BUILD"])]
+    for place in places:
+        if os.access(place / "fastdpctl", os.X_OK):
+            return str((place / "fastdpctl").absolute())
+    raise FileNotFoundError("no fastdpctl: build it, or set FASTDP_BUILD")
+
+
+FASTDPCTL = find_fastdpctl()
+
+
+# The daemon
+
+
+class Raw(bytes):
+    """A reply that is sent as it is, newline or not."""
+
+
+def answer(connection, respond):
+    with connection, connection.makefile("rb") as lines:
+        for line in lines:
+            reply = respond(json.loads(line))
+            if reply is None:
+                return
+            if not isinstance(reply, Raw):
+                reply = json.dumps(reply).encode() + b"\n"
+            try:
+                connection.sendall(reply)
+            except OSError:
+                return
+            if isinstance(reply, Raw) and not reply.endswith(b"\n"):
+                return
+
+
+def serve(listener, respond):
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=answer, args=(connection, respond),
+                         daemon=True).start()
+
+
+class Daemon:
+    """Answers every request with what `replies` has for its verb."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.requests = []
+        self.replies = {}
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        threading.Thread(target=serve, daemon=True, args=(
+            self.listener, lambda request: self.respond(request))).start()
+
+    def respond(self, request):
+        self.requests.append(request)
+        return self.replies.get(request["verb"], {"error": {
+            "code": "unknown-verb", "message": "no such verb",
+            "hint": "upgrade"}})
+
+    def run(self, *arguments, **options):
+        return run("--socket", self.path, *arguments, **options)
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    d = Daemon(tmp_path / "sock")
+    yield d
+    d.listener.close()
+
+
+def run(*arguments, env=None, timeout=60):
+    environment = {k: v for k, v in os.environ.items()
+                   if not k.startswith("FASTDP_") and k != "NO_COLOR"}
+    environment.update(env or {})
+    return subprocess.run([FASTDPCTL, *arguments], capture_output=True,
+                          text=True, timeout=timeout, env=environment,
+                          check=False)
+
+
+def succeeds(result):
+    assert result.stderr == ""
+    assert result.returncode == 0
+    return result.stdout
+
+
+def fails(result, code, *words):
+    """It says so in two lines on stderr, the second with what to do."""
+    assert result.returncode == code, result
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("fastdpctl: "), result.stderr
+    assert len(lines) == 2 and lines[1].startswith("  "), result.stderr
+    for word in words:
+        assert word in result.stderr
+    return result
+
+
+PEER = {
+    "name": "4be2a1f09c3d5e67", "nickname": "host2", "address": "192.0.2.2",
+    "state": "up", "path": "fastdp", "since": 192, "mtu": 1450,
+    "reason": "the peer answers",
+    "control": {"state": "up", "since": 3600, "reason": ""},
+    "paths": {"fastdp": {"state": "up", "plpmtu": 1500, "rtt_us": 310,
+                         "reason": "the peer answers", "last_error": None},
+              "sleeve": {"state": "down", "plpmtu": None, "rtt_us": 0,
+                         "reason": "not built in", "last_error": None}},
+}
+LOST = dict(PEER, name="00000000000000aa", nickname="host3",
+            address="2001:db8::3", state="down", path="none", mtu=None,
+            since=time.time() - 7500, reason="no answer to 3 heartbeats",
+            paths={})
+PORT = {"ifname": "eth0", "host_ifname": "fd00112233aa", "port_no": 16,
+        "mac": "02:00:00:00:00:01", "addresses": ["10.32.0.1/24",
+                                                  "fd00::1/64"],
+        "network": "default", "container_id": "web", "netns": "4:4026532",
+        "trust": False}
+STATUS = {
+    "version": "0.1.0", "name": "4be2a1f09c3d5e60", "nickname": "host1",
+    "datapath": {"type": "ovs", "name": "fastdp", "reason": "kernel module"},
+    "mtu": 1450, "encryption": False, "uptime_s": 93784, "warnings": [],
+    "peers": [PEER], "ports": [PORT],
+}
+
+
+# Asking
+
+
+def test_status(daemon):
+    daemon.replies["status"] = STATUS
+    lines = succeeds(daemon.run("status")).splitlines()
+    assert daemon.requests == [{"verb": "status"}]
+    assert lines[0] == "fastdpd 0.1.0, up for 1d02h"
+    assert lines[1].split() == ["name", "4be2a1f09c3d5e60", "(host1)"]
+    assert lines[2] == "datapath    ovs fastdp: kernel module"
+    assert lines[3].split() == ["mtu", "1450"]
+    assert lines[4] == "encryption  none (--insecure)"
+    peer = next(n for n in lines if n.startswith("host2"))
+    assert peer.split()[1:7] == ["192.0.2.2", "up", "fastdp", "1450",
+                                 "310us", "3m12s"]
+    assert peer.endswith("the peer answers")
+    port = next(n for n in lines if n.startswith("eth0"))
+    assert port.split()[-1] == "web"
+    assert "10.32.0.1/24, fd00::1/64" in port
+    assert lines[-1] == "no problems"
+
+
+def test_status_columns_are_aligned(daemon):
+    daemon.replies["status"] = dict(STATUS, peers=[PEER, LOST])
+    lines = succeeds(daemon.run("status")).splitlines()
+    head = next(i for i, n in enumerate(lines) if n.startswith("PEER"))
+    for column in "ADDRESS", "STATE", "PATH", "REASON":
+        at = lines[head].index(column)
+        for line in lines[head + 1:head + 3]:
+            assert line[at] != " " and line[at - 1] == " "
+    end = lines[head].index("MTU") + 3
+    assert lines[head + 1][:end].endswith("1450")
+    assert lines[head + 2][:end].endswith("-")
+
+
+def test_status_tells_problems_last(daemon):
+    daemon.replies["status"] = dict(
+        STATUS, peers=[PEER, LOST], warnings=["clock went backwards"])
+    lines = succeeds(daemon.run("status")).splitlines()
+    assert lines[-3:] == [
+        "problems", "  clock went backwards",
+        "  peer host3 is down for 2h05m: no answer to 3 heartbeats"]
+
+
+def test_status_encrypted_and_empty(daemon):
+    daemon.replies["status"] = dict(STATUS, encryption=True, peers=[],
+                                    ports=[])
+    out = succeeds(daemon.run("status"))
+    assert "encryption  on\n" in out
+    assert "no peers\n" in out and "no ports\n" in out
+
+
+@pytest.mark.parametrize("verb", ["status", "peers", "ports", "directory",
+                                  "flows", "metrics"])
+@pytest.mark.parametrize("reply", [
+    {}, {"peers": None, "ports": 7, "entries": "x", "flows": [None, 3, {}],
+         "metrics": []},
+    {"peers": [{}, None, 4, []], "ports": [{}], "entries": [{}],
+     "targets": [{}], "removed": [1], "datapath": 9, "warnings": [1, None],
+     "metrics": {"a": None}}])
+def test_odd_replies_are_shown_as_far_as_they_go(daemon, verb, reply):
+    daemon.replies[verb] = reply
+    succeeds(daemon.run(verb))
+
+
+@pytest.mark.parametrize("since,want", [
+    (0, "0s"), (59, "59s"), (60, "1m00s"), (192, "3m12s"), (7500, "2h05m"),
+    (273600, "3d04h"), (None, "-"), ("yesterday", "-"), (-1, "-"), (True, "-"),
+    (1e300, "-"), ("2999-01-01T00:00:00Z", "0s")])
+def test_durations(daemon, since, want):
+    daemon.replies["status"] = dict(STATUS, peers=[dict(PEER, since=since)])
+    out = succeeds(daemon.run("status"))
+    line = next(n for n in out.splitlines() if n.startswith("host2"))
+    assert line.split()[6] == want
+
+
+def test_since_as_a_time(daemon):
+    then = time.strftime("%Y-%m-%dT%H:%M:%S.123456Z",
+                         time.gmtime(time.time() - 7530))
+    daemon.replies["status"] = dict(STATUS, peers=[dict(PEER, since=then)])
+    assert " 2h05m " in succeeds(daemon.run("status"))
+
+
+def test_peers(daemon):
+    daemon.replies["peers"] = {
+        "peers": [PEER, LOST], "removed": ["host9"],
+        "targets": [{"address": "192.0.2.9:6783", "kind": "configured",
+                     "state": "connecting", "next_dial_s": 12.7,
+                     "failures": 3, "reason": "connection refused",
+                     "peer": None}]}
+    out = succeeds(daemon.run("peers"))
+    lines = [n.split() for n in out.splitlines()]
+    assert ["host2", "4be2a1f09c3d5e67", "up", "1h00m", "-"] in lines
+    assert ["host2", "fastdp", "up", "1500", "310us", "the", "peer",
+            "answers", "-"] in lines
+    assert ["host2", "sleeve", "down", "-", "-", "not", "built", "in",
+            "-"] in lines
+    assert ["192.0.2.9:6783", "configured", "connecting", "-", "12s", "3",
+            "connection", "refused"] in lines
+    assert out.endswith("removed, and not taken back: host9\n")
+
+
+def test_ports(daemon):
+    daemon.replies["ports"] = {"ports": [PORT, dict(PORT, trust=True)]}
+    lines = succeeds(daemon.run("ports")).splitlines()
+    assert len(lines) == 3
+    assert " no " in lines[1] and " yes " in lines[2]
+    assert lines[1].split()[-5:] == ["no", "fd00112233aa", "16", "web",
+                                     "4:4026532"]
+
+
+def test_directory(daemon):
+    entry = {"network": "default", "vni": 4711, "mac": "02:00:00:00:00:02",
+             "addresses": ["10.32.0.2"], "owner": "4be2a1f09c3d5e67",
+             "owner_nickname": "host2", "local": False, "port": None,
+             "revision": 17, "flags": ["learnt"], "since": 5, "wins": True}
+    daemon.replies["directory"] = {"entries": [
+        entry, dict(entry, wins=False), dict(entry, local=True)]}
+    lines = succeeds(daemon.run("directory")).splitlines()
+    assert lines[1].split() == ["default", "4711", "02:00:00:00:00:02",
+                                "10.32.0.2", "host2", "5s", "17", "learnt"]
+    assert lines[2].split()[-1] == "superseded"
+    assert "this host" in lines[3]
+    assert lines[-1] == "3 entries"
+
+
+def test_flows(daemon):
+    daemon.replies["flows"] = {
+        "flows": [
+            {"stage": "B", "match": "recirc local(4711), dst 02:00:…:02",
+             "actions": "tunnel to 192.0.2.2, output vxlan", "packets": 12,
+             "bytes": 1176, "used_ms": 320, "wanted": True},
+            {"stage": "?", "match": "in_port 9", "actions": "", "packets": 0,
+             "bytes": 0, "used_ms": None, "wanted": False},
+            {"stage": "E", "match": "x", "actions": "y", "packets": 2**60,
+             "bytes": 2**62, "used_ms": 65000, "wanted": True}],
+        "datapath": {"lookups": 100, "hit": 90, "missed": 10, "lost": 0}}
+    lines = succeeds(daemon.run("flows")).splitlines()
+    assert len(lines) == 6
+    assert re.search(r"output vxlan +12 +1176 +320ms", lines[1])
+    assert re.search(r"drop +0 +0 +never  not ours any more", lines[2])
+    assert re.search(rf"y +{2**60} +{2**62} +1m05s", lines[3])
+    assert lines[5] == "datapath: lookups 100, hit 90, missed 10, lost 0"
+
+
+def test_many_flows(daemon):
+    flow = {"stage": "B", "match": "m" * 80, "actions": "a" * 80,
+            "packets": 1, "bytes": 2, "used_ms": 3, "wanted": True}
+    daemon.replies["flows"] = {"flows": [flow] * 50000}
+    assert len(succeeds(daemon.run("flows")).splitlines()) == 50001
+
+
+def test_why(daemon):
+    daemon.replies["why"] = {
+        "what": "mac", "found": True, "owner": "host2", "path": "fastdp",
+        "lines": ["02:00:00:00:00:02 is a port of host2", "it takes fastdp"],
+        "flow": {"stage": "B", "match": "m", "actions": "a", "packets": 1,
+                 "bytes": 98, "used_ms": 5}}
+    out = succeeds(daemon.run("why", "02:00:00:00:00:02"))
+    assert daemon.requests == [{"verb": "why", "what": "02:00:00:00:00:02"}]
+    lines = out.splitlines()
+    assert lines[:3] == ["02:00:00:00:00:02 is a port of host2",
+                         "it takes fastdp", ""]
+    assert lines[4].split()[:3] == ["B", "m", "a"]
+
+
+def test_why_nobody(daemon):
+    daemon.replies["why"] = {"what": "ip", "found": False,
+                             "lines": ["nobody has 10.32.0.99"]}
+    for extra in [], ["--json"]:
+        result = daemon.run("why", "10.32.0.99", *extra)
+        assert result.returncode == 1
+        assert "nobody has 10.32.0.99" in result.stdout
+        assert result.stderr == ""
+
+
+def test_metrics(daemon):
+    daemon.replies["metrics"] = {"metrics": {
+        "flow_puts": 12, "rtt_seconds": 0.25, "odd-name é{}": 1,
+        "text": "x"}}
+    assert succeeds(daemon.run("metrics")).splitlines() == [
+        "fastdp_flow_puts 12", "fastdp_rtt_seconds 0.25",
+        "fastdp_odd_name_____ 1"]
+
+
+def test_json_is_what_the_daemon_said(daemon):
+    daemon.replies["status"] = dict(STATUS, extra={"new": [1, 2.5, None]},
+                                    nickname="h\u00f6st\u009b1\x1b")
+    for arguments in (["--json", "status"], ["status", "--json"]):
+        out = succeeds(daemon.run(*arguments))
+        assert json.loads(out) == daemon.replies["status"]
+        assert out.isascii() and "\x1b" not in out
+
+
+def test_control_characters_do_not_reach_the_terminal(daemon):
+    evil = "\x1b[2Jevil\r\n\x9b31m\x7f"
+    daemon.replies["status"] = dict(
+        STATUS, nickname=evil, warnings=[evil],
+        peers=[dict(PEER, nickname=evil, reason=evil)],
+        ports=[dict(PORT, addresses=[evil])],
+        datapath={"type": evil, "name": evil, "reason": evil})
+    daemon.replies["why"] = {"found": True, "lines": [evil]}
+    daemon.replies["reload"] = {"done": evil}
+    for arguments in ["status"], ["why", "x"], ["reload"]:
+        out = succeeds(daemon.run(*arguments))
+        assert "evil" in out
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", out)
+
+
+def test_no_colour_without_a_terminal(daemon):
+    daemon.replies["status"] = dict(STATUS, peers=[LOST])
+    assert "\x1b" not in succeeds(daemon.run("status"))
+
+
+@pytest.mark.parametrize("env,coloured", [({}, True), ({"NO_COLOR": "1"},
+                                                       False)])
+def test_colour_on_a_terminal(daemon, env, coloured):
+    daemon.replies["status"] = dict(STATUS, peers=[LOST])
+    ours, theirs = os.openpty()
+    environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+    with subprocess.Popen([FASTDPCTL, "--socket", daemon.path, "status"],
+                          stdout=theirs, env={**environment, **env}) as p:
+        os.close(theirs)
+        out = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                out += chunk
+        except OSError:
+            pass
+        assert p.wait(10) == 0
+    os.close(ours)
+    assert b"host3" in out
+    assert (b"\x1b[31mdown\x1b[0m" in out) == coloured
+
+
+# Telling
+
+
+@pytest.mark.parametrize("arguments,request_", [
+    (["peer", "add", "host2"], {"verb": "peer-add", "address": "host2"}),
+    (["peer", "add", "[2001:db8::2]:6783"],
+     {"verb": "peer-add", "address": "[2001:db8::2]:6783"}),
+    (["peer", "remove", "4be2a1f09c3d5e67"],
+     {"verb": "peer-remove", "peer": "4be2a1f09c3d5e67"}),
+    (["expose", "10.32.0.254/24"],
+     {"verb": "expose", "address": "10.32.0.254/24"}),
+    (["hide", "fd00::fe/64"], {"verb": "hide", "address": "fd00::fe/64"}),
+    (["log-level", "debug"], {"verb": "log-level", "level": "debug"}),
+    (["reload"], {"verb": "reload"}),
+    (["reset", "--force"], {"verb": "reset", "force": True})])
+def test_verbs_that_change_something(daemon, arguments, request_):
+    daemon.replies[request_["verb"]] = {"done": "it is so"}
+    assert succeeds(daemon.run(*arguments)) == "it is so\n"
+    assert daemon.requests == [request_]
+    assert json.loads(succeeds(daemon.run(*arguments, "--json"))) == {
+        "done": "it is so"}
+
+
+def test_refusal(daemon):
+    daemon.replies["reload"] = {"error": {
+        "code": "invalid", "message": "line 3 of the file is odd",
+        "hint": "mend it"}}
+    result = fails(daemon.run("reload"), 1)
+    assert result.stdout == ""
+    assert result.stderr == ("fastdpctl: line 3 of the file is odd\n"
+                             "  mend it\n")
+
+
+@pytest.mark.parametrize("error", [
+    {}, None, 7, "x", {"code": 4, "message": [], "hint": {}},
+    {"code": "no-daemon", "message": "m", "hint": "h"},
+    {"code": "c" * 4000, "message": "m" * 4000, "hint": "h" * 4000},
+    {"code": "a", "message": "\x1b[2J\n\n", "hint": "x\ny"}])
+def test_odd_refusals(daemon, error):
+    daemon.replies["reload"] = {"error": error}
+    result = daemon.run("reload")
+    assert result.returncode == 1
+    assert result.stderr.startswith("fastdpctl: ")
+    assert result.stderr.count("\n") <= 2
+    assert "\x1b" not in result.stderr
+
+
+# Wrong usage
+
+
+@pytest.mark.parametrize("arguments,words", [
+    ([], ["--help"]),
+    (["stauts"], ["`fastdpctl status`"]),
+    (["peer"], []),
+    (["peer", "ad", "host2"], ["`fastdpctl peer add`"]),
+    (["peer", "add"], ["HOST[:PORT]"]),
+    (["peer", "add", "host2", "host3"], ["HOST[:PORT]"]),
+    (["peer", "add", "host2:0"], ["host2:0"]),
+    (["peer", "add", "2001:db8::2]:6783"], ["HOST[:PORT]"]),
+    (["doctor-strange-love"], ["--help"]),
+    (["x" * 5000], ["--help"]),
+    (["x" * 70, "add"], ["--help"]),
+    (["peer", "y" * 5000], ["--help"]),
+    ([""], ["verb"]),
+    (["status", "now"], ["now"]),
+    (["status", "--bogus"], ["--bogus", "status --help"]),
+    (["status", "-x"], ["-x"]),
+    (["status", "--force"], ["--force"]),
+    (["--bogus", "status"], ["--bogus"]),
+    (["--socket"], ["--socket", "value"]),
+    (["status", "--json=yes"], ["--json=yes"]),
+    (["expose", "10.32.0.1"], ["ADDR/LEN"]),
+    (["expose", "10.32.0.1/33"], ["ADDR/LEN"]),
+    (["hide"], ["ADDR/LEN"]),
+    (["log-level", "loud"], ["loud"]),
+    (["reset"], ["--force"]),
+    (["attach"], ["--netns"]),
+    (["attach", "--netns", "1"], ["--address"]),
+    (["attach", "--netns", "1", "--address", "10.0.0.1"], ["10.0.0.1"]),
+    (["attach", "--netns", "1", "--address", "10.0.0.1/24", "--mac", "2"],
+     ["MAC"]),
+    (["attach", "--netns", "1", "--address", "10.0.0.1/24", "--ifname",
+      "much-too-long-a-name"], ["much-too-long-a-name"]),
+    (["attach", "--netns", "1"] + ["--address", "10.0.0.1/24"] * 17, ["16"]),
+    (["attach"] + ["--address", "10.0.0.1/24"] * 70, ["64"]),
+    (["detach"], ["--netns"]),
+    (["detach", "--netns", "1", "--ifname", "a/b"], ["a/b"])])
+def test_wrong_usage(daemon, arguments, words):
+    fails(daemon.run(*arguments), 2, *words)
+    assert daemon.requests == []
+
+
+def test_help_and_version():
+    out = succeeds(run("--help"))
+    verbs = ["status", "peers", "peer add", "peer remove", "ports",
+             "directory", "flows", "why", "attach", "detach", "expose",
+             "hide", "metrics", "log-level", "reload", "reset"]
+    for verb in verbs:
+        assert f"\n  {verb} " in out
+        for flag in "--help", "-h":
+            text = succeeds(run(*verb.split(), flag))
+            assert text.startswith(f"usage: fastdpctl {verb}")
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert succeeds(run("help")) == out
+    assert re.fullmatch(r"fastdpctl \S+\n", succeeds(run("--version")))
+
+
+# No daemon, and daemons that are none
+
+
+def test_no_daemon(tmp_path):
+    path = tmp_path / "sock"
+    fails(run("--socket", str(path), "status"), 3, "--socket", str(path))
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(path))
+    fails(run("--socket", str(path), "status"), 3, "start")
+    fails(run("status", "--socket", str(path)), 3)
+    fails(run("--socket", str(path / "x"), "status"), 3)
+    fails(run("attach", "--netns", "1", "--address", "10.0.0.1/24",
+              "--socket", str(path)), 3)
+    fails(run("detach", "--netns", "1", "--socket", str(path)), 3)
+
+
+def test_socket_by_environment(daemon):
+    daemon.replies["reload"] = {"done": "x"}
+    assert succeeds(run("reload", env={"FASTDP_SOCKET": daemon.path})) == "x\n"
+    fails(run("reload", "--socket", "/nowhere/sock",
+              env={"FASTDP_SOCKET": daemon.path}), 3, "/nowhere/sock")
+
+
+def test_bad_socket_paths():
+    fails(run("--socket", "/" + "x" * 200, "status"), 1, "bytes")
+    fails(run("--socket", "", "status"), 1, "bytes")
+
+
+@pytest.mark.parametrize("reply", [
+    Raw(b"garbage\n"), Raw(b"\n"), Raw(b"\x00\xff\xfe\n"), Raw(b"[1]\n"),
+    Raw(b"null\n"), Raw(b'{"a":1}{"b":2}\n'), Raw(b'{"a":1}\n{"b":2}\n'),
+    Raw(b'{"a":1,"a":2}\n'), Raw(b'{"a":"\xff"}\n'), Raw(b'{"cut": '),
+    Raw(b"[" * 100000 + b"\n"), Raw(b'{"a":1e999}\n')])
+def test_garbage(daemon, reply):
+    daemon.replies["status"] = reply
+    fails(daemon.run("status"), 1, "version")
+
+
+def test_end_of_file(daemon):
+    daemon.replies["status"] = None
+    fails(daemon.run("status"), 1, "closed")
+
+
+def test_reply_of_any_length_within_the_limit(daemon):
+    daemon.replies["reload"] = {"done": "x" * (MAX_REPLY - 100)}
+    assert len(succeeds(daemon.run("reload"))) == MAX_REPLY - 99
+
+
+def test_reply_that_is_too_long(daemon):
+    daemon.replies["reload"] = Raw(b'{"done": "' + b"x" * (MAX_REPLY + 99999))
+    fails(daemon.run("reload"), 1, "longer than 64 MiB")
+
+
+def test_daemon_that_does_not_answer(daemon):
+    hang = threading.Event()
+    daemon.respond = lambda request: hang.wait(60) and None
+    began = time.monotonic()
+    result = daemon.run("status")
+    hang.set()
+    assert 29 < time.monotonic() - began < 35
+    fails(result, 1, "30 seconds")
+
+
+def test_full_disk(daemon):
+    daemon.replies["reload"] = {"done": "x"}
+    with open("/dev/full", "w", encoding="ascii") as full:
+        result = subprocess.run([FASTDPCTL, "--socket", daemon.path, "reload"],
+                                stdout=full, stderr=subprocess.PIPE,
+                                text=True, check=False, timeout=60)
+    assert result.returncode == 1
+    assert "cannot write" in result.stderr
+
+
+# attach and detach, with real interfaces
+
+HOST_IFNAME = "fd00112233aa"
+PLAN = {"host_ifname": HOST_IFNAME, "mac": "02:00:00:00:00:07", "mtu": 1410,
+        "network": "default", "vni": 4711}
+
+
+def links():
+    out = subprocess.run(["ip", "-json", "link"], check=True,
+                         capture_output=True).stdout
+    return {link["ifname"]: link for link in json.loads(out)}
+
+
+def datapath(replies):
+    """What the daemon does with links, and what `replies` says instead."""
+    log = []
+
+    def respond(request):
+        verb = request["verb"]
+        if verb == "log":
+            return {"log": log, "links": sorted(links())}
+        if verb == "set":
+            replies.clear()
+            replies.update(request["replies"])
+            return {}
+        log.append(request)
+        if "sleep" in replies.get(verb, {}):
+            time.sleep(replies[verb]["sleep"])
+        elif verb in replies:
+            return replies[verb]
+        if verb == "plan":
+            return PLAN
+        if verb == "attach":
+            assert request["host_ifname"] in links()
+            subprocess.run(["ip", "link", "set", HOST_IFNAME, "up"],
+                           check=True)
+            return {"port": dict(PORT, mac=request["mac"],
+                                 addresses=request["addresses"])}
+        assert verb == "detach"
+        if HOST_IFNAME not in links():
+            return {"detached": 0}
+        subprocess.run(["ip", "link", "del", HOST_IFNAME], check=True)
+        return {"detached": 1}
+
+    return respond
+
+
+def main(path):
+    """The daemon as a process in a namespace of its own."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path + ".new")
+        listener.listen()
+        os.rename(path + ".new", path)  # who sees it may connect
+        serve(listener, datapath({}))
+
+
+class Host:
+    def __init__(self, path, daemon_pid, container_pid):
+        self.path = path
+        self.daemon_pid = daemon_pid
+        self.container_pid = container_pid
+        self.netns = str(container_pid)
+
+    def call(self, **request):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20)
+            s.connect(self.path)
+            s.sendall(json.dumps(request).encode() + b"\n")
+            with s.makefile("rb") as f:
+                return json.loads(f.readline())
+
+    def replies(self, **replies):
+        self.call(verb="set", replies=replies)
+
+    def seen(self):
+        return self.call(verb="log")
+
+    def inside(self, *command, check=True):
+        return subprocess.run(
+            ["nsenter", "-t", str(self.container_pid), "-n", *command],
+            check=check, capture_output=True, text=True, timeout=20).stdout
+
+    def ctl(self, verb, *arguments):
+        return run("--socket", self.path, verb, "--netns", self.netns,
+                   *arguments)
+
+    def is_clean(self):
+        names = [link["ifname"]
+                 for link in json.loads(self.inside("ip", "-json", "link"))]
+        return names == ["lo"] and self.seen()["links"] == ["lo"]
+
+
+@pytest.fixture
+def host(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, for network namespaces")
+    path = str(tmp_path / "sock")
+    processes = [
+        subprocess.Popen(["unshare", "-n", sys.executable, str(HERE), path]),
+        subprocess.Popen(["unshare", "-n", "sleep", "600"])]
+    try:
+        own = os.readlink("/proc/self/ns/net")
+        deadline = time.monotonic() + 20
+        while not os.path.exists(path) or any(
+                os.readlink(f"/proc/{p.pid}/ns/net") == own
+                for p in processes):
+            assert all(p.poll() is None for p in processes)
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield Host(path, processes[0].pid, processes[1].pid)
+    finally:
+        for p in processes:
+            p.kill()
+            p.wait(10)
+
+
+def test_attach_and_detach(host):
+    out = succeeds(host.ctl(
+        "attach", "--address", "10.32.0.1/24", "--address", "fd00::1/64",
+        "--network", "blue", "--container-id", "web", "--trust"))
+    assert out.startswith("attached eth0, MAC 02:00:00:00:00:07, "
+                          "10.32.0.1/24, fd00::1/64, to network ")
+    plan, attach = host.seen()["log"]
+    ident = os.stat(f"/proc/{host.container_pid}/ns/net")
+    assert plan == {
+        "verb": "plan", "netns": f"{ident.st_dev}:{ident.st_ino}",
+        "netns_path": f"/proc/{host.container_pid}/ns/net",
+        "ifname": "eth0", "addresses": ["10.32.0.1/24", "fd00::1/64"],
+        "network": "blue", "container_id": "web"}
+    assert attach == dict(plan, verb="attach", host_ifname=HOST_IFNAME,
+                          mac=PLAN["mac"], trust=True)
+    link = json.loads(host.inside("ip", "-json", "addr", "show", "eth0"))[0]
+    assert link["mtu"] == 1410
+    assert link["address"] == PLAN["mac"]
+    assert {"UP", "LOWER_UP"} <= set(link["flags"])
+    addresses = {f"{a['local']}/{a['prefixlen']}": a
+                 for a in link["addr_info"]}
+    assert addresses["10.32.0.1/24"]["broadcast"] == "10.32.0.255"
+    assert addresses["fd00::1/64"]["nodad"]
+    assert not addresses["fd00::1/64"].get("tentative")
+    lo = json.loads(host.inside("ip", "-json", "link", "show", "lo"))[0]
+    assert "UP" not in lo["flags"]
+
+    assert succeeds(host.ctl("detach")) == "detached eth0\n"
+    assert host.seen()["log"][-1] == {
+        "verb": "detach", "ifname": "eth0", "netns": plan["netns"],
+        "netns_path": plan["netns_path"]}
+    assert host.is_clean()
+    fails(host.ctl("detach"), 1, "eth0", "fastdpctl ports")
+
+
+def test_attach_with_mac_and_json(host):
+    out = succeeds(host.ctl("attach", "--address", "10.32.0.1/24", "--mac",
+                            "02:00:00:00:00:AA", "--ifname", "net1",
+                            "--json"))
+    assert json.loads(out)["port"]["addresses"] == ["10.32.0.1/24"]
+    assert host.seen()["log"][0]["mac"] == "02:00:00:00:00:AA"
+    assert "net1" in host.inside("ip", "link")
+    out = succeeds(host.ctl("detach", "--ifname", "net1", "--json"))
+    assert json.loads(out) == {"detached": 1}
+    assert host.is_clean()
+
+
+def test_attach_by_path(host, tmp_path):
+    path = f"/proc/{host.container_pid}/ns/net"
+    (tmp_path / "link").symlink_to("/proc")
+    host.netns = f"{tmp_path}/link/{host.container_pid}/ns/net"
+    succeeds(host.ctl("attach", "--address", "10.32.0.1/24"))
+    assert host.seen()["log"][0]["netns_path"] == path
+
+
+def test_attach_twice(host):
+    succeeds(host.ctl("attach", "--address", "10.32.0.1/24"))
+    fails(host.ctl("attach", "--address", "10.32.0.2/24"), 1, "already",
+          "--ifname")
+    assert "10.32.0.1/24" in host.inside("ip", "addr")
+    assert [r["verb"] for r in host.seen()["log"]] == ["plan", "attach",
+                                                       "plan"]
+
+
+def test_attach_refused_leaves_nothing(host):
+    error = {"error": {"code": "limit", "message": "no more ports",
+                       "hint": "detach one"}}
+    host.replies(plan=error)
+    fails(host.ctl("attach", "--address", "10.32.0.1/24"), 1, "no more ports")
+    assert host.is_clean()
+    host.replies(attach=error)
+    fails(host.ctl("attach", "--address", "10.32.0.1/24"), 1, "no more ports",
+          "detach one")
+    assert host.is_clean()
+
+
+def test_attach_that_cannot_go_on_leaves_nothing(host):
+    # Twice the same address: the second is refused by the kernel.
+    fails(host.ctl("attach", "--address", "10.32.0.1/24", "--address",
+                   "10.32.0.1/24"), 1, "10.32.0.1/24", "once")
+    assert host.is_clean()
+    assert [r["verb"] for r in host.seen()["log"]] == ["plan"]
+
+
+def test_attach_without_ipv6_says_why(host):
+    host.inside("sh", "-c",
+                "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
+    fails(host.ctl("attach", "--address", "fd00::1/64"), 1, "fd00::1/64",
+          "disable_ipv6")
+    assert host.is_clean()
+
+
+@pytest.mark.parametrize("change", [
+    {"host_ifname": "a/b"}, {"host_ifname": None}, {"host_ifname": "x" * 99},
+    {"mac": "ff:ff:ff:ff:ff:ff"}, {"mac": "00:00:00:00:00:00"}, {"mac": 5},
+    {"mac": None}, {"mtu": 0}, {"mtu": 70000}, {"mtu": -1}, {"mtu": "1410"}])
+def test_plans_that_make_no_sense(host, change):
+    host.replies(plan=dict(PLAN, **change))
+    fails(host.ctl("attach", "--address", "10.32.0.1/24"), 1, "no sense")
+    assert host.is_clean()
+
+
+def test_interrupted_attach_is_whole(host):
+    host.replies(attach={"sleep": 0.5})
+    with subprocess.Popen([FASTDPCTL, "--socket", host.path, "attach",
+                           "--netns", host.netns, "--address",
+                           "10.32.0.1/24"], stdout=subprocess.DEVNULL) as p:
+        deadline = time.monotonic() + 10
+        while "attach" not in [r["verb"] for r in host.seen()["log"]]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        p.send_signal(signal.SIGINT)
+        assert p.wait(10) == -signal.SIGINT
+    link = json.loads(host.inside("ip", "-json", "addr", "show", "eth0"))[0]
+    assert "LOWER_UP" in link["flags"]
+    assert succeeds(host.ctl("detach")) == "detached eth0\n"
+    assert host.is_clean()
+
+
+def test_attach_whose_daemon_dies_leaves_nothing(host):
+    host.replies(attach={"sleep": 60})
+    with subprocess.Popen([FASTDPCTL, "--socket", host.path, "attach",
+                           "--netns", host.netns, "--address",
+                           "10.32.0.1/24"], stderr=subprocess.PIPE,
+                          text=True) as p:
+        deadline = time.monotonic() + 10
+        while "attach" not in [r["verb"] for r in host.seen()["log"]]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.kill(host.daemon_pid, signal.SIGKILL)
+        _, stderr = p.communicate(timeout=20)
+        assert p.returncode == 1
+        assert "closed the connection" in stderr
+    assert "eth0" not in host.inside("ip", "link")
+
+
+def test_attach_to_nothing(host):
+    for netns in ("4194999", "/nowhere", "absent", "/etc/passwd"):
+        host.netns = netns
+        fails(host.ctl("attach", "--address", "10.32.0.1/24"), 1, netns)
+    host.netns = str(host.daemon_pid)
+    fails(host.ctl("attach", "--address", "10.32.0.1/24"), 1, "expose")
+    assert host.seen()["log"] == []
+
+
+def test_detach_of_a_namespace_that_is_gone(host):
+    host.netns = "/nowhere/net"
+    host.replies(detach={"detached": 1})
+    assert succeeds(host.ctl("detach")) == "detached eth0\n"
+    assert host.seen()["log"] == [{"verb": "detach", "ifname": "eth0",
+                                   "netns_path": "/nowhere/net"}]
+
+
+def test_detach_takes_what_an_interrupted_attach_left(host):
+    host.replies(detach={"detached": 0})
+    succeeds(host.ctl("attach", "--address", "10.32.0.1/24"))
+    assert succeeds(host.ctl("detach")) == "detached eth0\n"
+    assert host.is_clean()
+
+
+def test_detach_leaves_strangers_alone(host):
+    host.inside("ip", "link", "add", "eth0", "type", "veth", "peer", "name",
+                HOST_IFNAME)
+    fails(host.ctl("detach"), 1, "eth0")
+    host.inside("ip", "link", "del", "eth0")
+    host.inside("ip", "link", "add", "eth0", "type", "veth", "peer", "name",
+                "other", "netns", str(host.daemon_pid))
+    fails(host.ctl("detach"), 1, "eth0")
+    assert "other" in host.seen()["links"]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
