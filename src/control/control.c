@@ -23,7 +23,7 @@ static_assert(CONTROL_SOFT_SIZE == SESSION_SOFT_SIZE &&
 
 static int open_all(struct control *c)
 {
-	struct endpoint local;
+	struct endpoint local = { 0 };
 	int r;
 
 	c->codec = codec_new();

@@ -12,6 +12,7 @@
 #include <limits.h>
 
 #include "core/engine.h"
+#include "core/alloc.h"
 #include "core/list.h"
 #include "sys/error.h"
 

@@ -351,7 +351,7 @@ int ovs_vport_events_read(struct ovs_vport_events *ev, ovs_vport_fn *fn,
 		struct nlmsghdr nlh;
 		uint8_t bytes[EVENT_SIZE];
 	} m;
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = { 0 };
 	socklen_t from_size;
 	ssize_t n;
 	int i, r;

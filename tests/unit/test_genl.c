@@ -119,7 +119,7 @@ static void test_exchange(void **state)
 	(void)state;
 	/* Late replies, a failure in the middle, and the numbers wrap. */
 	add_error(buf, &size, UINT32_MAX - 2, -EPERM, NULL);
-	add_message(buf, &size, 30, 77, 0);
+	add_message(buf, &size, 30, 2, 0);
 	add_message(buf, &size, 30, UINT32_MAX - 1, 0);
 	add_error(buf, &size, UINT32_MAX, -EINVAL, "no such thing");
 	assert_int_equal(genl_exchange_take(&x, buf, size), 0);
@@ -184,6 +184,7 @@ static void test_exchange_hostile(void **state)
 	MESSAGE(buf, 1024);
 	MESSAGE(mutated, 1024);
 	size_t cut, size = 0;
+	struct nlmsgerr *e;
 	uint32_t i, k;
 
 	(void)state;
@@ -195,6 +196,13 @@ static void test_exchange_hostile(void **state)
 	size = 0;
 	add_message(buf, &size, NLMSG_DONE, 5, 0);
 	assert_int_equal(take_one(buf, size, false), -EPROTO);
+	/* The request that it quotes would end behind the message. */
+	size = 0;
+	add_error(buf, &size, 5, -EINVAL, "text");
+	e = (void *)(buf + sizeof(struct nlmsghdr));
+	e->msg.nlmsg_len = (uint32_t)(size - sizeof(struct nlmsghdr));
+	((struct nlmsghdr *)(void *)buf)->nlmsg_flags = NLM_F_ACK_TLVS;
+	assert_int_equal(take_one(buf, size, false), 0);
 	size = 0;
 	add_message(buf, &size, 30, 5, 0);
 	add_error(buf, &size, 5, -EINVAL, "text");

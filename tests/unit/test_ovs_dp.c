@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -908,6 +909,69 @@ static void test_foreign(void **state)
 	assert_int_equal(x.n, 0);
 }
 
+static int count_both(void *arg, const struct ovs_flow *f)
+{
+	unsigned int *n = arg;
+
+	assert_true(f->has_ufid);
+	n[f->is_foreign]++;
+	return 0;
+}
+
+/* A list that the kernel takes, but does not dump, hides no other flow. */
+static void test_long_list(void **state)
+{
+	struct flow_tunnel t = sample_tunnel(false, 1);
+	struct flow_actions endless = { 0 };
+	struct flow_actions none = { 0 };
+	struct flow_match matches[100];
+	struct ovs_flow_op ops[100];
+	unsigned int n[2] = { 0 };
+	uint32_t i;
+
+	(void)state;
+	t.src = t.dst;
+	for (i = 0; i < 400; i++) {
+		assert_true(flow_set_tunnel(&endless, &t));
+		assert_true(flow_output(&endless, PORT_NO_VXLAN));
+	}
+	for (i = 0; i < 100; i++) {
+		unicast(i, &matches[i]);
+		ops[i] = (struct ovs_flow_op){ .type = OVS_FLOW_PUT,
+					       .match = &matches[i],
+					       .actions = i == 50 ? &endless
+								  : &none };
+	}
+	assert_int_equal(ovs_dp_flows(&dp, ops, 100), 0);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(ops[i].error, 0);
+	assert_int_equal(ovs_dp_flow_dump(&dp, count_both, n), 0);
+	assert_int_equal(n[false], 99);
+	assert_int_equal(n[true], 1);
+	while (flow_set_tunnel(&endless, &t))
+		;
+	assert_int_equal(ovs_dp_flows(&dp, &ops[50], 1), 0);
+	assert_int_equal(ops[50].error, -EMSGSIZE);
+	flow_actions_free(&endless);
+}
+
+static void test_no_privilege(void **state)
+{
+	int status = 0;
+	pid_t child;
+
+	(void)state;
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (setresuid(65534, 65534, 65534) < 0)
+			_exit(1);
+		_exit(ovs_dp_open(&dp, NAME, true, NULL) == -EPERM ? 0 : 2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 #define WITH_DATAPATH(f) \
 	cmocka_unit_test_setup_teardown(f, make_datapath, delete_datapath)
 #define WITH_LINKS(f) \
@@ -932,6 +996,8 @@ int main(void)
 		WITH_DATAPATH(test_heartbeat),
 		WITH_LINKS(test_overrun),
 		WITH_DATAPATH(test_foreign),
+		WITH_DATAPATH(test_long_list),
+		cmocka_unit_test(test_no_privilege),
 	};
 	struct genl_families families;
 	int r;

@@ -132,50 +132,61 @@ static void test_killed_owner(void **state)
 	close(pipe_fds[0]);
 }
 
+/* Exits 0 when it had the socket, 1 when another had it. */
+static void compete(int go, int stay)
+{
+	struct unixsock s = UNIXSOCK_NONE;
+	char byte;
+	int r;
+
+	(void)!read(go, &byte, 1); /* until it is closed */
+	r = unixsock_listen(path, &s);
+	if (r == 0)
+		(void)!read(stay, &byte, 1);
+	unixsock_close(&s);
+	_exit(r == 0 ? 0 : r == -EADDRINUSE ? 1 : 2);
+}
+
 /* Many at once on a stale socket: one gets it, and keeps it. */
 static void test_race(void **state)
 {
 	enum { N = 16 };
 	struct unixsock s = UNIXSOCK_NONE;
-	int go[2], client, n_won = 0, status;
-	pid_t pids[N];
+	int go[2], stay[2], client, status;
 
 	(void)state;
 	assert_int_equal(unixsock_listen(path, &s), 0);
 	close(s.fd);
 	close(s.lock_fd);
 	assert_int_equal(pipe(go), 0);
+	assert_int_equal(pipe(stay), 0);
 	for (int i = 0; i < N; i++) {
-		pids[i] = fork();
-		assert_true(pids[i] >= 0);
-		if (pids[i] == 0) {
-			char byte;
-			int r;
+		pid_t pid = fork();
 
+		assert_true(pid >= 0);
+		if (pid == 0) {
 			close(go[1]);
-			(void)!read(go[0], &byte, 1);
-			r = unixsock_listen(path, &s);
-			if (r == 0)
-				sleep(1);
-			_exit(r == 0 ? 0 : r == -EADDRINUSE ? 1 : 2);
+			close(stay[1]);
+			compete(go[0], stay[0]);
 		}
 	}
 	close(go[1]); /* all start */
-	usleep(500000);
+	for (int i = 0; i < N - 1; i++) {
+		assert_true(waitpid(-1, &status, 0) > 0);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 1);
+	}
 	assert_int_equal(unixsock_connect(path, &client), 0);
 	close(client);
-	for (int i = 0; i < N; i++) {
-		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
-		assert_true(WIFEXITED(status));
-		assert_true(WEXITSTATUS(status) <= 1);
-		n_won += WEXITSTATUS(status) == 0;
-	}
-	assert_int_equal(n_won, 1);
+	close(stay[1]); /* the one that has it ends */
+	assert_true(waitpid(-1, &status, 0) > 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 	close(go[0]);
-	unlink(path);
-	unlink(lock_path);
+	close(stay[0]);
 }
 
+/* What is no socket, or no name for one. */
 static void test_odd_paths(void **state)
 {
 	struct unixsock s = UNIXSOCK_NONE;
@@ -236,5 +247,6 @@ int main(void)
 		cmocka_unit_test(test_replaced),
 	};
 
+	alarm(60); /* two owners would wait for each other */
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

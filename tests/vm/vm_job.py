@@ -7,6 +7,7 @@ kernel the guest is.
 """
 
 import os
+import re
 import select
 import shlex
 import shutil
@@ -15,6 +16,8 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 CONSOLE_LINES = 30
+CRASH_LINES = 60
+CRASH = re.compile(r"Kernel panic|Oops|BUG: |sysrq: Trigger a crash")
 POLL_S = 0.02
 TOOLS = {"modprobe": "kmod", "ip": "iproute2"}
 
@@ -145,9 +148,14 @@ class Job:
         self.command = Command(self.dir, argv, env)
 
     def console_tail(self):
-        text = get(self.console) or ""
-        lines = text.splitlines()[-CONSOLE_LINES:]
-        return "".join("  | %s\n" % line for line in lines)
+        """The last lines, or those from where the kernel broke."""
+        lines = (get(self.console) or "").splitlines()
+        last = lines[-CONSOLE_LINES:]
+        for i, line in enumerate(lines):
+            if CRASH.search(line):
+                last = lines[i:i + CRASH_LINES]
+                break
+        return "".join("  | %s\n" % line for line in last)
 
     def follow(self, alive, boot_s, limit_s):
         """Until the command ends. `alive()`: is the guest still there?"""

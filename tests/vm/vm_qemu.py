@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import vm_kernel
-from vm_job import Failure
+from vm_job import Failure, get
 
 BOOT_S = 300
 SOCKET_S = 20
@@ -33,13 +33,14 @@ def start(job, keeper, opts, command, env, rw):
     kernel = vm_kernel.find()
     job.prepare("qemu", kernel.modules, command, env, rw)
     with open(job.console, "ab") as console:
-        files = _serve_root(job, keeper, console)
+        files = _serve_root(job, keeper)
         args = [binary] + _accel(icount) + _machine(job, opts, files) + [
             "-kernel", kernel.image, "-append", " ".join((
                 "console=ttyS0", "root=" + ROOT_TAG, "rootfstype=virtiofs",
                 "rw", "init=" + job.path("init"), "panic=-1", "oops=panic",
                 "no_timer_check", "loglevel=5"))]
-        guest = keeper.spawn(args, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+        guest = keeper.spawn(args, stdin=subprocess.DEVNULL, stdout=console,
+                             stderr=console)
     return guest, BOOT_S
 
 
@@ -68,17 +69,20 @@ def _machine(job, opts, files):
     return args
 
 
-def _serve_root(job, keeper, console):
+def _serve_root(job, keeper):
     """Start virtiofsd; returns its socket."""
     path = job.path("fs.sock")
     args = [VIRTIOFSD, "--socket-path=" + path, "-f",
             "-o", "source=/,sandbox=chroot,cache="
             # commands that come later must be seen
             + ("auto" if job.serves else "always")]
-    server = keeper.spawn(args, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+    with open(job.path("fs.log"), "wb") as log:
+        server = keeper.spawn(args, stdin=subprocess.DEVNULL, stdout=log,
+                              stderr=log)
     end = time.monotonic() + SOCKET_S
     while not os.path.exists(path):
         if not keeper.alive(server) or time.monotonic() > end:
-            raise Failure("virtiofsd did not start:\n" + job.console_tail())
+            raise Failure("virtiofsd did not start:\n%s"
+                          % get(job.path("fs.log")))
         time.sleep(0.01)
     return path

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adopt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "daemon.h"
+#include "log.h"
+
+struct strangers {
+	port_no_t ports[64];
+	char names[64][OVS_NAME_SIZE];
+	size_t n;
+	struct daemon *daemon;
+};
+
+static int look_at_port(void *ctx, const struct ovs_vport *v)
+{
+	struct strangers *s = ctx;
+	const struct port_record *r =
+		portbook_find(&s->daemon->ports, v->port_no);
+
+	if (r && strcmp(r->host_ifname, v->name) == 0)
+		return 0;
+	if (s->n == sizeof(s->ports) / sizeof(s->ports[0]))
+		return 0;
+	s->ports[s->n] = v->port_no;
+	memcpy(s->names[s->n++], v->name, OVS_NAME_SIZE);
+	return 0;
+}
+
+/* Ports of which nothing is known: they cannot be served, nor kept. */
+static int drop_strangers(struct daemon *d, struct error *e)
+{
+	struct strangers s = { .daemon = d };
+	size_t i;
+	int error = datapath_each_port(d->datapath, look_at_port, &s);
+
+	if (error)
+		return error_set(e, "system",
+				 "cannot list the datapath's ports: %s",
+				 strerror(-error));
+	for (i = 0; i < s.n; i++) {
+		log_warn("port %s of the datapath is in no record: taken out",
+			 s.names[i]);
+		datapath_remove_port(d->datapath, s.ports[i]);
+	}
+	return 0;
+}
+
+static bool take_port(struct daemon *d, const struct port_record *r)
+{
+	struct event ev;
+	struct error e = { .code = "" };
+	struct rtnl_link link;
+
+	if (r->port_no == PORT_NO_HOST) {
+		/* The internal port is there with the datapath. */
+		if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) ||
+		    !mac_equal(&link.mac, &r->mac))
+			return false;
+	} else if (datapath_add_port(d->datapath, r->host_ifname, r->port_no,
+				     &e)) {
+		log_info("container port %s has gone meanwhile: %s",
+			 r->host_ifname, e.message);
+		return false;
+	}
+	memset(&ev, 0, sizeof(ev));
+	ev.type = EVENT_PORT_ADDED;
+	port_record_value(r, &ev.port);
+	daemon_event(d, &ev);
+	return true;
+}
+
+static void take_ports(struct daemon *d)
+{
+	struct list *node = d->ports.all.next, *next;
+
+	d->next_port_no = PORT_NO_FIRST;
+	for (; node != &d->ports.all; node = next) {
+		struct port_record *r = RECORD_OF(node);
+
+		next = node->next;
+		if (r->port_no >= d->next_port_no)
+			d->next_port_no = r->port_no + 1;
+		if (!take_port(d, r))
+			portbook_remove(&d->ports, r);
+	}
+}
+
+struct foreign {
+	uint8_t (*ufids)[OVS_UFID_SIZE];
+	size_t n, capacity;
+	unsigned int n_nameless;
+	struct daemon *daemon;
+};
+
+static int take_flow(void *ctx, const struct ovs_flow *flow)
+{
+	struct foreign *f = ctx;
+	struct event ev;
+
+	if (!flow->is_foreign) {
+		memset(&ev, 0, sizeof(ev));
+		ev.type = EVENT_FLOW_FOUND;
+		ev.flow.match = flow->match;
+		ev.flow.actions = &flow->actions;
+		daemon_event(f->daemon, &ev);
+		return 0;
+	}
+	if (!flow->has_ufid) {
+		f->n_nameless++;
+		return 0;
+	}
+	if (f->n == f->capacity) {
+		f->capacity = f->capacity ? f->capacity * 2 : 16;
+		f->ufids = core_realloc(f->ufids, f->capacity,
+					sizeof(*f->ufids));
+	}
+	memcpy(f->ufids[f->n++], flow->ufid, OVS_UFID_SIZE);
+	return 0;
+}
+
+/* Flows that we would not make: another version's, or somebody's by hand.
+ * They could overlap with ours. */
+static void drop_foreign(struct daemon *d, struct foreign *f)
+{
+	struct ovs_flow_op op;
+	size_t i;
+	int error;
+
+	if (f->n_nameless)
+		log_warn("%u flows in the datapath have no UFID and are not "
+			 "ours: left alone",
+			 f->n_nameless);
+	for (i = 0; i < f->n; i++) {
+		memset(&op, 0, sizeof(op));
+		op.type = OVS_FLOW_DEL;
+		memcpy(op.ufid, f->ufids[i], sizeof(op.ufid));
+		error = ovs_dp_flows(datapath_ovs(d->datapath), &op, 1);
+		if (error || op.error)
+			log_warn("a foreign flow stays: %s",
+				 strerror(-(error ? error : op.error)));
+	}
+	if (f->n)
+		log_warn("deleted %zu flows that this version does not make",
+			 f->n);
+	free(f->ufids);
+}
+
+int adopt_kernel(struct daemon *d, struct error *e)
+{
+	struct foreign foreign = { .daemon = d };
+	int error;
+
+	if (drop_strangers(d, e))
+		return -1;
+	take_ports(d);
+	error = ovs_dp_flow_dump(datapath_ovs(d->datapath), take_flow,
+				 &foreign);
+	if (error) {
+		free(foreign.ufids);
+		return error_set(e, "system", "cannot read the flows: %s",
+				 strerror(-error));
+	}
+	drop_foreign(d, &foreign);
+	return 0;
+}

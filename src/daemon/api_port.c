@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ports: plan, attach, detach; the host's own: expose, hide. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "core/alloc.h"
+#include "daemon.h"
+#include "log.h"
+#include "sys/addr.h"
+#include "sys/cleanup.h"
+#include "sys/clock.h"
+
+static uint32_t mtu_of(const struct daemon *d)
+{
+	return underlay_overlay_mtu(&d->underlay, d->settings.mtu);
+}
+
+static int copy_text(const json_t *request, const char *key, char *ret,
+		     size_t size, struct error *e)
+{
+	const json_t *value = json_object_get(request, key);
+	const char *text = json_string_value(value);
+
+	ret[0] = '\0';
+	if (!value || json_is_null(value))
+		return 0;
+	if (!text || strlen(text) >= size ||
+	    strlen(text) != json_string_length(value))
+		return error_set(e, "invalid",
+				 "\"%s\" must be a text of less than %zu bytes",
+				 key, size);
+	strcpy(ret, text);
+	return 0;
+}
+
+static int get_network(const struct daemon *d, const json_t *request,
+		       struct port_record *r, struct error *e)
+{
+	if (copy_text(request, "network", r->network, sizeof(r->network), e))
+		return -1;
+	if (!r->network[0])
+		strcpy(r->network, DEFAULT_NETWORK);
+	r->vni = settings_vni(&d->settings, r->network);
+	if (r->vni == VNI_NONE) {
+		error_set(e, "invalid", "\"%s\" is no name for a network",
+			  r->network);
+		return error_hint(e, "1 to 63 letters, digits, '_', '.', ':' "
+				     "or '-'");
+	}
+	EACH_RECORD(&d->ports, node) {
+		const struct port_record *other = RECORD_OF(node);
+
+		if (other->vni == r->vni && strcmp(other->network, r->network)) {
+			error_set(e, "in-use",
+				  "networks %s and %s would share VNI %u",
+				  r->network, other->network, r->vni);
+			return error_hint(e, "give one of them a VNI of its "
+					     "own on every host: [network %s] "
+					     "vni = N",
+					  r->network);
+		}
+	}
+	return 0;
+}
+
+static int get_addresses(const json_t *request, struct port_record *r,
+			 struct error *e)
+{
+	const json_t *list = json_object_get(request, "addresses");
+	const char *text;
+	size_t i;
+
+	if (list && !json_is_array(list))
+		return error_set(e, "invalid", "\"addresses\" must be a list");
+	if (json_array_size(list) > MAX_ADDRESSES)
+		return error_set(e, "limit", "at most %u addresses a port",
+				 MAX_ADDRESSES);
+	for (i = 0; i < json_array_size(list); i++) {
+		text = json_string_value(json_array_get(list, i));
+		if (!text ||
+		    !addr_parse_prefix(text, &r->ips[i], &r->prefix_lens[i]) ||
+		    addr_ip_is_any(&r->ips[i]) ||
+		    addr_ip_is_multicast(&r->ips[i])) {
+			error_set(e, "invalid",
+				  "'%.60s' is not an address with a length",
+				  text ? text : "?");
+			return error_hint(e, "write it as 10.32.0.1/24 or "
+					     "fd00::1/64");
+		}
+		r->n_addresses++;
+	}
+	return 0;
+}
+
+static int get_mac(const json_t *request, struct port_record *r,
+		   struct error *e)
+{
+	char text[ADDR_MAC_SIZE + 16];
+
+	if (copy_text(request, "mac", text, sizeof(text), e))
+		return -1;
+	if (!text[0]) {
+		if (clock_random(r->mac.b, sizeof(r->mac.b)))
+			return error_set(e, "system", "no random numbers");
+		/* Locally administered, one station (IEEE 802). */
+		r->mac.b[0] = (uint8_t)((r->mac.b[0] & 0xfc) | 0x02);
+		return 0;
+	}
+	if (!addr_parse_mac(text, &r->mac) || mac_is_group(&r->mac) ||
+	    mac_is_zero(&r->mac)) {
+		error_set(e, "invalid", "'%s' is no MAC for an interface",
+			  text);
+		return error_hint(e, "write it as 02:00:00:00:00:01; it must "
+				     "not be a group address");
+	}
+	return 0;
+}
+
+/* What plan and attach both say, into @r. */
+static int get_record(const struct daemon *d, const json_t *request,
+		      struct port_record *r, struct error *e)
+{
+	memset(r, 0, sizeof(*r));
+	list_init(&r->all);
+	if (get_network(d, request, r, e) || get_addresses(request, r, e) ||
+	    get_mac(request, r, e) ||
+	    copy_text(request, "ifname", r->ifname, sizeof(r->ifname), e) ||
+	    copy_text(request, "netns", r->netns, sizeof(r->netns), e) ||
+	    copy_text(request, "netns_path", r->netns_path,
+		      sizeof(r->netns_path), e) ||
+	    copy_text(request, "container_id", r->container_id,
+		      sizeof(r->container_id), e) ||
+	    copy_text(request, "host_ifname", r->host_ifname,
+		      sizeof(r->host_ifname), e))
+		return -1;
+	r->is_trusted = json_is_true(json_object_get(request, "trust"));
+	if (!rtnl_ifname_is_valid(r->ifname))
+		return error_set(e, "invalid",
+				 "\"%s\" is no name for an interface",
+				 r->ifname);
+	return 0;
+}
+
+static bool shares_address(const struct port_record *a,
+			   const struct port_record *b, size_t *ret_i)
+{
+	size_t i, k;
+
+	for (i = 0; i < a->n_addresses; i++) {
+		for (k = 0; k < b->n_addresses; k++) {
+			if (ip_equal(&a->ips[i], &b->ips[k])) {
+				*ret_i = i;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static int in_use(const char *what, const struct port_record *other,
+		  struct error *e)
+{
+	error_set(e, "in-use", "%s is in use on this host, by %s of %s", what,
+		  other->ifname, other->netns_path);
+	return error_hint(e, "detach that first: fastdpctl detach --netns %s "
+			     "--ifname %s",
+			  other->netns_path, other->ifname);
+}
+
+/*
+ * On this host nothing is declared twice. What another host has may be a
+ * container that moves: the directory decides by revision.
+ */
+static int check_free(const struct daemon *d, const struct port_record *r,
+		      struct error *e)
+{
+	char text[ADDR_PREFIX_SIZE];
+	size_t i;
+
+	EACH_RECORD(&d->ports, node) {
+		const struct port_record *other = RECORD_OF(node);
+
+		if (r->netns[0] && strcmp(other->netns, r->netns) == 0 &&
+		    strcmp(other->ifname, r->ifname) == 0)
+			return in_use("that interface", other, e);
+		if (other->vni != r->vni)
+			continue;
+		if (mac_equal(&other->mac, &r->mac))
+			return in_use(addr_print_mac(&r->mac, text), other, e);
+		if (shares_address(r, other, &i))
+			return in_use(addr_print_ip(&r->ips[i], text), other,
+				      e);
+	}
+	if (d->ports.n >= MAX_PORTS)
+		return error_set(e, "limit", "this host has %u ports already",
+				 d->ports.n);
+	return 0;
+}
+
+json_t *api_plan(struct daemon *d, const json_t *request, struct error *e)
+{
+	struct port_record r;
+	char mac[ADDR_MAC_SIZE];
+	uint64_t random;
+
+	if (get_record(d, request, &r, e) || check_free(d, &r, e))
+		return NULL;
+	if (clock_random(&random, sizeof(random))) {
+		error_set(e, "system", "no random numbers");
+		return NULL;
+	}
+	snprintf(r.host_ifname, sizeof(r.host_ifname), "fd%010" PRIx64,
+		 random & UINT64_C(0xffffffffff));
+	return json_pack("{s:s, s:s, s:I, s:s, s:I}", "host_ifname",
+			 r.host_ifname, "mac", addr_print_mac(&r.mac, mac),
+			 "mtu", (json_int_t)mtu_of(d), "network", r.network,
+			 "vni", (json_int_t)r.vni);
+}
+
+static int next_port_no(struct daemon *d, port_no_t *ret, struct error *e)
+{
+	port_no_t n;
+
+	for (n = 0; n <= PORT_NO_LAST - PORT_NO_FIRST; n++) {
+		const port_no_t port_no = d->next_port_no++;
+
+		if (d->next_port_no > PORT_NO_LAST)
+			d->next_port_no = PORT_NO_FIRST;
+		if (port_no < PORT_NO_FIRST || portbook_find(&d->ports, port_no))
+			continue;
+		*ret = port_no;
+		return 0;
+	}
+	return error_set(e, "limit", "no port number is free");
+}
+
+/* The host end is a wire, not an interface of the host's: no address of its
+ * own, so no neighbour discovery into the container. */
+static void quiet(const char *ifname)
+{
+	char path[128];
+	CLEAN_FD int fd = -1;
+
+	snprintf(path, sizeof(path),
+		 "/proc/sys/net/ipv6/conf/%s/addr_gen_mode", ifname);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, "1", 1) != 1)
+		log_debug("%s: %s", path, strerror(errno));
+}
+
+static int check_link(struct daemon *d, const char *ifname,
+		      struct rtnl_link *ret, struct error *e)
+{
+	int error = rtnl_link_by_name(d->rtnl, ifname, ret);
+
+	if (error) {
+		error_set(e, "not-found",
+			  "no link %s in the daemon's network namespace",
+			  ifname);
+		return error_hint(e, "attach with fastdpctl, which makes it");
+	}
+	if (strcmp(ret->kind, "veth") || ret->master_ifindex ||
+	    strncmp(ifname, "fd", 2))
+		return error_set(e, "in-use",
+				 "%s is not a link that was made for this",
+				 ifname);
+	return 0;
+}
+
+static void port_event(struct daemon *d, enum event_type type,
+		       const struct port_record *r)
+{
+	struct event ev;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.type = type;
+	if (type == EVENT_PORT_ADDED)
+		port_record_value(r, &ev.port);
+	else
+		ev.port_no = r->port_no;
+	daemon_event(d, &ev);
+}
+
+static struct port_record *attach(struct daemon *d, struct port_record *r,
+				  struct error *e)
+{
+	struct rtnl_link link;
+	struct port_record *kept;
+	int error;
+
+	if (check_link(d, r->host_ifname, &link, e) ||
+	    next_port_no(d, &r->port_no, e))
+		return NULL;
+	quiet(r->host_ifname);
+	error = rtnl_link_set_up(d->rtnl, link.ifindex, true);
+	if (error) {
+		error_set(e, "system", "cannot set %s up: %s", r->host_ifname,
+			  strerror(-error));
+		return NULL;
+	}
+	/* The record first: a port without one could not be adopted. */
+	kept = portbook_add(&d->ports, r, e);
+	if (!kept)
+		return NULL;
+	if (datapath_add_port(d->datapath, r->host_ifname, r->port_no, e)) {
+		portbook_remove(&d->ports, kept);
+		return NULL;
+	}
+	return kept;
+}
+
+json_t *api_attach(struct daemon *d, const json_t *request, struct error *e)
+{
+	struct port_record r, *kept;
+
+	if (get_record(d, request, &r, e))
+		return NULL;
+	if (!json_object_get(request, "mac")) {
+		error_set(e, "invalid", "attach needs the MAC of the plan");
+		return NULL;
+	}
+	if (check_free(d, &r, e))
+		return NULL;
+	kept = attach(d, &r, e);
+	if (!kept)
+		return NULL;
+	port_event(d, EVENT_PORT_ADDED, kept);
+	daemon_turn(d);
+	log_info("attached %s of %s to network %s as %s", kept->ifname,
+		 kept->netns_path, kept->network, kept->host_ifname);
+	return json_pack("{s:o, s:I}", "port", port_record_json(kept), "mtu",
+			 (json_int_t)mtu_of(d));
+}
+
+static void remove_port(struct daemon *d, struct port_record *r)
+{
+	struct rtnl_link link;
+
+	port_event(d, EVENT_PORT_REMOVED, r);
+	daemon_turn(d);
+	datapath_remove_port(d->datapath, r->port_no);
+	/* Both ends go; it may have gone with its container already. */
+	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
+	    rtnl_link_delete(d->rtnl, link.ifindex))
+		log_warn("cannot delete %s", r->host_ifname);
+	log_info("detached %s of %s", r->ifname, r->netns_path);
+	portbook_remove(&d->ports, r);
+}
+
+static bool is_asked_for(const struct port_record *r,
+			 const struct port_record *asked)
+{
+	if (r->port_no == PORT_NO_HOST)
+		return false;
+	if (asked->host_ifname[0])
+		return strcmp(r->host_ifname, asked->host_ifname) == 0;
+	if (strcmp(r->ifname, asked->ifname))
+		return false;
+	if (asked->netns[0] && strcmp(r->netns, asked->netns) == 0)
+		return true;
+	/* The namespace may have gone: then its path is all that is known. */
+	return !asked->netns[0] && asked->netns_path[0] &&
+	       strcmp(r->netns_path, asked->netns_path) == 0;
+}
+
+json_t *api_detach(struct daemon *d, const json_t *request, struct error *e)
+{
+	struct port_record asked;
+	struct list *node, *next;
+	unsigned int n = 0;
+
+	if (get_record(d, request, &asked, e))
+		return NULL;
+	for (node = d->ports.all.next; node != &d->ports.all; node = next) {
+		next = node->next;
+		if (!is_asked_for(RECORD_OF(node), &asked))
+			continue;
+		remove_port(d, RECORD_OF(node));
+		n++;
+	}
+	return json_pack("{s:I}", "detached", (json_int_t)n);
+}
+
+static struct port_record *host_record(struct daemon *d, struct error *e)
+{
+	struct port_record *kept = portbook_find(&d->ports, PORT_NO_HOST);
+	struct port_record r;
+	struct rtnl_link link;
+
+	if (kept)
+		return kept;
+	memset(&r, 0, sizeof(r));
+	list_init(&r.all);
+	r.port_no = PORT_NO_HOST;
+	snprintf(r.host_ifname, sizeof(r.host_ifname), "%s",
+		 datapath_name(d->datapath));
+	strcpy(r.ifname, r.host_ifname);
+	strcpy(r.netns_path, "the host");
+	strcpy(r.network, DEFAULT_NETWORK);
+	r.vni = settings_vni(&d->settings, r.network);
+	if (rtnl_link_by_name(d->rtnl, r.host_ifname, &link)) {
+		error_set(e, "not-found", "the link %s has gone",
+			  r.host_ifname);
+		return NULL;
+	}
+	r.mac = link.mac;
+	return portbook_add(&d->ports, &r, e);
+}
+
+static int parse_prefix(const json_t *request, struct ip *ret_ip,
+			uint8_t *ret_len, struct error *e)
+{
+	const char *text = api_text(request, "address");
+
+	if (text && addr_parse_prefix(text, ret_ip, ret_len) &&
+	    !addr_ip_is_any(ret_ip) && !addr_ip_is_multicast(ret_ip))
+		return 0;
+	error_set(e, "invalid", "'%.60s' is not an address with a length",
+		  text ? text : "?");
+	return error_hint(e, "write it as 10.32.0.254/24 or fd00::254/64");
+}
+
+static size_t find_address(const struct port_record *r, const struct ip *ip,
+			   uint8_t len)
+{
+	size_t i;
+
+	for (i = 0; i < r->n_addresses; i++) {
+		if (ip_equal(&r->ips[i], ip) && r->prefix_lens[i] == len)
+			break;
+	}
+	return i;
+}
+
+static int set_up_host(struct daemon *d, const struct port_record *r,
+		       const struct ip *ip, uint8_t len, struct error *e)
+{
+	struct rtnl_link link;
+	int error = rtnl_link_by_name(d->rtnl, r->host_ifname, &link);
+
+	if (!error && link.mtu != mtu_of(d))
+		error = rtnl_link_set_mtu(d->rtnl, link.ifindex, mtu_of(d));
+	if (!error)
+		error = rtnl_link_set_up(d->rtnl, link.ifindex, true);
+	if (!error)
+		error = rtnl_addr_add(d->rtnl, link.ifindex, ip, len, true);
+	if (!error || error == -EEXIST)
+		return 0;
+	return error_set(e, error_code_of(-error),
+			 "cannot give %s the address: %s", r->host_ifname,
+			 strerror(-error));
+}
+
+static int check_host_address(const struct daemon *d,
+			      const struct port_record *r, const struct ip *ip,
+			      struct error *e)
+{
+	struct port_record asked;
+	char text[ADDR_IP_SIZE];
+	size_t i;
+
+	memset(&asked, 0, sizeof(asked));
+	asked.ips[0] = *ip;
+	asked.n_addresses = 1;
+	EACH_RECORD(&d->ports, node) {
+		const struct port_record *other = RECORD_OF(node);
+
+		if (other != r && other->vni == r->vni &&
+		    shares_address(&asked, other, &i))
+			return in_use(addr_print_ip(ip, text), other, e);
+	}
+	return r->n_addresses < MAX_ADDRESSES ?
+		       0 :
+		       error_set(e, "limit", "at most %u addresses a port",
+				 MAX_ADDRESSES);
+}
+
+/* Nothing exposed: the host has no port. */
+static void drop_empty_host(struct daemon *d, struct port_record *r)
+{
+	struct rtnl_link link;
+
+	if (r->n_addresses)
+		return;
+	port_event(d, EVENT_PORT_REMOVED, r);
+	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
+	    rtnl_link_set_up(d->rtnl, link.ifindex, false))
+		log_debug("cannot set %s down", r->host_ifname);
+	portbook_remove(&d->ports, r);
+}
+
+json_t *api_expose(struct daemon *d, const json_t *request, struct error *e)
+{
+	struct port_record *r;
+	char text[ADDR_PREFIX_SIZE];
+	struct ip ip;
+	uint8_t len;
+
+	if (parse_prefix(request, &ip, &len, e))
+		return NULL;
+	r = host_record(d, e);
+	if (!r)
+		return NULL;
+	addr_print_prefix(&ip, len, text);
+	if (find_address(r, &ip, len) < r->n_addresses)
+		return api_done("%s is exposed on %s already", text,
+				r->host_ifname);
+	if (check_host_address(d, r, &ip, e) ||
+	    set_up_host(d, r, &ip, len, e)) {
+		drop_empty_host(d, r);
+		return NULL;
+	}
+	r->ips[r->n_addresses] = ip;
+	r->prefix_lens[r->n_addresses++] = len;
+	r->revision = 0; /* a new one: the word on it has changed */
+	if (portbook_save(&d->ports, r, e))
+		return NULL;
+	port_event(d, EVENT_PORT_ADDED, r);
+	return api_done("%s is exposed on %s", text, r->host_ifname);
+}
+
+json_t *api_hide(struct daemon *d, const json_t *request, struct error *e)
+{
+	struct port_record *r = portbook_find(&d->ports, PORT_NO_HOST);
+	struct rtnl_link link;
+	char text[ADDR_PREFIX_SIZE];
+	struct ip ip;
+	uint8_t len;
+	size_t i;
+
+	if (parse_prefix(request, &ip, &len, e))
+		return NULL;
+	addr_print_prefix(&ip, len, text);
+	i = r ? find_address(r, &ip, len) : 0;
+	if (!r || i == r->n_addresses)
+		return api_done("%s is not exposed", text);
+	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
+	    rtnl_addr_delete(d->rtnl, link.ifindex, &ip, len))
+		log_debug("%s had lost %s already", r->host_ifname, text);
+	r->n_addresses--;
+	r->ips[i] = r->ips[r->n_addresses];
+	r->prefix_lens[i] = r->prefix_lens[r->n_addresses];
+	r->revision = 0;
+	if (r->n_addresses) {
+		if (portbook_save(&d->ports, r, e))
+			return NULL;
+		port_event(d, EVENT_PORT_ADDED, r);
+	} else {
+		drop_empty_host(d, r);
+	}
+	return api_done("%s is hidden", text);
+}

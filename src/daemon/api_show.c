@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What there is: status, peers, ports, directory, flows, metrics. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "config.h"
+#include "daemon.h"
+#include "flow_text.h"
+#include "notes.h"
+#include "sys/addr.h"
+#include "sys/cleanup.h"
+#include "sys/clock.h"
+
+/* A moment of the monotonic clock as RFC 3339 text, or null. */
+static json_t *moment(usec_t at)
+{
+	const usec_t now = clock_monotonic_us();
+	const uint64_t real = clock_realtime_us() - (now > at ? now - at : 0);
+	const time_t seconds = (time_t)(real / USEC_PER_SEC);
+	struct tm tm;
+	char text[32], whole[40];
+
+	if (!at)
+		return json_null();
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(whole, sizeof(whole), "%s.%03uZ", text,
+		 (unsigned int)(real % USEC_PER_SEC / USEC_PER_MS));
+	return json_string(whole);
+}
+
+static json_t *path_json(const struct path_view *p)
+{
+	json_t *error = p->last_error == REASON_NONE ?
+				json_null() :
+				json_string(reason_text(p->last_error));
+
+	return json_pack(
+		"{s:s, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:I, s:I, s:I}",
+		"state", path_state_text(p->state), "since", moment(p->since),
+		"reason", reason_text(p->reason), "reason_code",
+		reason_code(p->reason), "plpmtu", (json_int_t)p->plpmtu,
+		"rtt_us", (json_int_t)p->rtt_us, "last_error", error,
+		"last_error_at",
+		moment(p->last_error == REASON_NONE ? 0 : p->last_error_at),
+		"sent", (json_int_t)p->n_sent, "acked", (json_int_t)p->n_acked,
+		"lost", (json_int_t)p->n_lost);
+}
+
+static json_t *peer_json(const struct daemon *d, const struct peer_view *p)
+{
+	static const char *const names[] = { "fastdp", "sleeve" };
+	char address[ADDR_IP_SIZE];
+	const uint32_t mtu =
+		underlay_overlay_mtu(&d->underlay, d->settings.mtu);
+
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:I, "
+		"s:{s:s, s:o, s:s}, s:{s:o, s:o}}",
+		"name", p->name, "nickname", p->nickname, "software",
+		p->software, "address", addr_print_ip(&p->remote.ip, address),
+		"state", peer_state_text(p->state), "path",
+		p->has_path ? names[p->path] : "none", "since",
+		moment(p->since), "reason", reason_text(p->reason), "mtu",
+		(json_int_t)mtu, "entries", (json_int_t)p->n_entries, "control",
+		"state", p->has_session ? "up" : "down", "since",
+		moment(p->session_since), "reason",
+		reason_text(p->session_reason), "paths", "fastdp",
+		path_json(&p->paths[PATH_FASTDP]), "sleeve",
+		path_json(&p->paths[PATH_SLEEVE]));
+}
+
+static json_t *peers_json(const struct daemon *d)
+{
+	json_t *list = json_array();
+	struct peer_view p;
+	size_t pos = 0;
+
+	while (engine_each_peer(d->engine, &pos, &p))
+		json_array_append_new(list, peer_json(d, &p));
+	return list;
+}
+
+static json_t *ports_json(const struct daemon *d)
+{
+	json_t *list = json_array();
+
+	EACH_RECORD(&d->ports, node)
+		json_array_append_new(list, port_record_json(RECORD_OF(node)));
+	return list;
+}
+
+static json_t *warnings_json(const struct daemon *d)
+{
+	json_t *list = json_array();
+
+	if (d->settings.is_insecure)
+		json_array_append_new(
+			list,
+			json_string("insecure: peers are not authenticated and "
+				    "packets not encrypted (--insecure)"));
+	if (!d->underlay.ifname[0])
+		json_array_append_new(
+			list, json_string("no link to other hosts was found: "
+					  "the MTU is a guess"));
+	return list;
+}
+
+json_t *api_status(struct daemon *d, const json_t *request, struct error *e)
+{
+	const usec_t uptime = clock_monotonic_us() - d->started_at;
+
+	(void)request;
+	(void)e;
+	return json_pack(
+		"{s:s, s:s, s:s, s:{s:s, s:s, s:s}, s:I, s:b, s:I, s:o, s:o, "
+		"s:o}",
+		"version", PACKAGE_VERSION, "name", d->name, "nickname",
+		d->settings.nickname, "datapath", "type", "ovs", "name",
+		datapath_name(d->datapath), "reason",
+		d->settings.datapath == DATAPATH_OVS ?
+			"asked for" :
+			"this kernel has openvswitch",
+		"mtu",
+		(json_int_t)underlay_overlay_mtu(&d->underlay,
+						 d->settings.mtu),
+		"encryption", 0, "uptime_s",
+		(json_int_t)(uptime / USEC_PER_SEC), "peers", peers_json(d),
+		"ports", ports_json(d), "warnings", warnings_json(d));
+}
+
+static json_t *target_json(const struct daemon *d, const struct target_view *t)
+{
+	const usec_t now = clock_monotonic_us();
+	char address[MAX_HOST + 8], peer[NOTES_PEER_SIZE];
+	const char *kind = t->is_discovered ? "discovered" :
+			   t->is_configured ? "configured" :
+					      "added";
+	json_t *next = json_null();
+
+	if (t->next_dial != USEC_NEVER)
+		next = json_real(t->next_dial > now ?
+					 (double)(t->next_dial - now) / 1e6 :
+					 0.);
+	snprintf(address, sizeof(address),
+		 strchr(t->host, ':') ? "[%s]:%u" : "%s:%u", t->host, t->port);
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:s, s:s}", "address",
+			 address, "kind", kind, "state",
+			 t->has_session ? "connected" : "waiting",
+			 "next_dial_s", next, "failures",
+			 (json_int_t)t->n_failures, "reason",
+			 reason_text(t->reason), "peer",
+			 t->peer_id == PEER_ID_NONE ?
+				 "" :
+				 notes_peer(d, t->peer_id, peer));
+}
+
+json_t *api_peers(struct daemon *d, const json_t *request, struct error *e)
+{
+	json_t *targets = json_array(), *removed = json_array();
+	struct target_view t;
+	peer_id_t id;
+	size_t pos = 0;
+	char text[20];
+
+	(void)request;
+	(void)e;
+	while (engine_each_target(d->engine, &pos, &t))
+		json_array_append_new(targets, target_json(d, &t));
+	pos = 0;
+	while (engine_each_removed(d->engine, &pos, &id)) {
+		snprintf(text, sizeof(text), "%016" PRIx64, id);
+		json_array_append_new(removed, json_string(text));
+	}
+	return json_pack("{s:o, s:o, s:o}", "peers", peers_json(d), "targets",
+			 targets, "removed", removed);
+}
+
+json_t *api_ports(struct daemon *d, const json_t *request, struct error *e)
+{
+	(void)request;
+	(void)e;
+	return json_pack("{s:o}", "ports", ports_json(d));
+}
+
+struct listing {
+	const struct daemon *daemon;
+	json_t *list;
+};
+
+static json_t *flags_json(const struct entry *entry)
+{
+	json_t *flags = json_array();
+
+	json_array_append_new(flags, json_string(entry->flags & ENTRY_LEARNT ?
+							 "learnt" :
+							 "declared"));
+	if (entry->flags & ENTRY_TRUSTED)
+		json_array_append_new(flags, json_string("trusted"));
+	return flags;
+}
+
+static void list_entry(void *ctx, const struct entry_view *v)
+{
+	struct listing *l = ctx;
+	const struct daemon *d = l->daemon;
+	const bool is_local = v->owner == d->id;
+	struct peer_view p = { .name = "?", .nickname = "?" };
+	json_t *addresses = json_array();
+	char mac[ADDR_MAC_SIZE], ip[ADDR_IP_SIZE], network[MAX_NAME];
+	const struct port_record *r = portbook_find(&d->ports, v->port_no);
+	size_t i;
+
+	if (!is_local)
+		engine_find_peer(d->engine, v->owner, &p);
+	for (i = 0; i < v->entry.n_ips; i++)
+		json_array_append_new(addresses,
+				      json_string(addr_print_ip(
+					      &v->entry.ips[i], ip)));
+	json_array_append_new(
+		l->list,
+		json_pack("{s:s, s:I, s:s, s:o, s:s, s:s, s:b, s:s, s:I, s:o, "
+			  "s:o, s:b}",
+			  "network",
+			  daemon_network_name(d, v->entry.vni, network), "vni",
+			  (json_int_t)v->entry.vni, "mac",
+			  addr_print_mac(&v->entry.mac, mac), "addresses",
+			  addresses, "owner", is_local ? d->name : p.name,
+			  "owner_nickname",
+			  is_local ? d->settings.nickname : p.nickname, "local",
+			  is_local, "port", r ? r->host_ifname : "", "revision",
+			  (json_int_t)v->entry.revision, "flags",
+			  flags_json(&v->entry), "since", moment(v->since),
+			  "wins", v->is_winner));
+}
+
+json_t *api_directory(struct daemon *d, const json_t *request, struct error *e)
+{
+	struct listing l = { .daemon = d, .list = json_array() };
+
+	(void)request;
+	(void)e;
+	engine_all_entries(d->engine, list_entry, &l);
+	return json_pack("{s:o}", "entries", l.list);
+}
+
+static int list_flow(void *ctx, const struct ovs_flow *flow)
+{
+	struct listing *l = ctx;
+	char match[FLOW_TEXT_MATCH_SIZE], *actions;
+	json_t *used = json_null();
+
+	if (flow->idle_us != USEC_NEVER)
+		used = json_integer((json_int_t)(flow->idle_us / USEC_PER_MS));
+	if (flow->is_foreign) {
+		json_array_append_new(
+			l->list,
+			json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:b}",
+				  "stage", "?", "match", "not ours", "actions",
+				  "not ours", "packets",
+				  (json_int_t)flow->n_packets, "bytes",
+				  (json_int_t)flow->n_bytes, "used_ms", used,
+				  "wanted", 0));
+		return 0;
+	}
+	actions = flow_text_actions(&flow->actions);
+	json_array_append_new(
+		l->list,
+		json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:b}", "stage",
+			  flow_text_stage(&flow->match), "match",
+			  flow_text_match(&flow->match, match), "actions",
+			  actions, "packets", (json_int_t)flow->n_packets,
+			  "bytes", (json_int_t)flow->n_bytes, "used_ms", used,
+			  "wanted",
+			  engine_wants_flow(l->daemon->engine, &flow->match)));
+	free(actions);
+	return 0;
+}
+
+json_t *api_flows(struct daemon *d, const json_t *request, struct error *e)
+{
+	struct listing l = { .daemon = d, .list = json_array() };
+	struct ovs_datapath dp = { .n_hit = 0 };
+	struct ovs_dp *ovs = datapath_ovs(d->datapath);
+	int error = ovs_dp_flow_dump(ovs, list_flow, &l);
+
+	(void)request;
+	if (!error)
+		error = ovs_dp_read(ovs, &dp);
+	if (error) {
+		json_decref(l.list);
+		error_set(e, "system", "cannot read the kernel's flows: %s",
+			  strerror(-error));
+		return NULL;
+	}
+	return json_pack("{s:o, s:{s:I, s:I, s:I, s:I}}", "flows", l.list,
+			 "datapath", "lookups",
+			 (json_int_t)(dp.n_hit + dp.n_missed), "hit",
+			 (json_int_t)dp.n_hit, "missed",
+			 (json_int_t)dp.n_missed, "lost",
+			 (json_int_t)dp.n_lost);
+}
+
+static void put(json_t *metrics, const char *name, uint64_t value)
+{
+	json_object_set_new(metrics, name, json_integer((json_int_t)value));
+}
+
+static uint64_t resident_bytes(void)
+{
+	CLEAN_FILE FILE *f = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+
+	if (!f || fscanf(f, "%*u %lu", &pages) != 1)
+		return 0;
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void engine_metrics(const struct daemon *d, json_t *m)
+{
+	struct engine_counters c;
+
+	engine_counters(d->engine, &c);
+	put(m, "flow_puts", c.n_flow_puts);
+	put(m, "flow_dels", c.n_flow_dels);
+	put(m, "flow_refused", c.n_flow_refused);
+	put(m, "flows_adopted", c.n_flows_adopted);
+	put(m, "flows", c.n_flows);
+	put(m, "lazy_flows", c.n_lazy_flows);
+	put(m, "upcalls", c.n_upcalls);
+	put(m, "upcalls_dropped", c.n_upcalls_dropped);
+	put(m, "foreign_macs", c.n_foreign_macs);
+	put(m, "unknown_macs", c.n_unknown_macs);
+	put(m, "mac_moves", c.n_mac_moves);
+	put(m, "ip_moves", c.n_ip_moves);
+	put(m, "announcements", c.n_announcements);
+	put(m, "probes_sent", c.n_probes_sent);
+	put(m, "probes_acked", c.n_probes_acked);
+	put(m, "bad_probes", c.n_bad_probes);
+	put(m, "messages_in", c.n_messages_in);
+	put(m, "messages_out", c.n_messages_out);
+	put(m, "entries", c.n_entries);
+	put(m, "entries_refused", c.n_entries_refused);
+	put(m, "bindings", c.n_bindings);
+	put(m, "limit_hits", c.n_limit_hits);
+	put(m, "peers", c.n_peers);
+	put(m, "targets", c.n_targets);
+	put(m, "sessions", c.n_sessions);
+	put(m, "ports", c.n_ports);
+}
+
+json_t *api_metrics(struct daemon *d, const json_t *request, struct error *e)
+{
+	json_t *m = json_object();
+	struct control_counters c;
+	struct datapath_counters dc;
+	struct ovs_datapath dp;
+
+	(void)request;
+	(void)e;
+	engine_metrics(d, m);
+	control_counters(d->control, &c);
+	put(m, "connections_accepted", c.n_accepted);
+	put(m, "connections_dialled", c.n_dialled);
+	put(m, "connections_refused", c.n_refused_limit);
+	put(m, "connections", c.n_connections);
+	put(m, "handshakes_failed", c.n_handshake_failed);
+	put(m, "bad_messages", c.n_bad_messages);
+	put(m, "ignored_messages", c.n_ignored_messages);
+	put(m, "control_bytes_in", c.n_bytes_in);
+	put(m, "control_bytes_out", c.n_bytes_out);
+	datapath_counters(d->datapath, &dc);
+	put(m, "upcall_overruns", dc.n_overruns);
+	put(m, "upcalls_malformed", dc.n_malformed);
+	put(m, "upcall_pauses", dc.n_paused);
+	if (ovs_dp_read(datapath_ovs(d->datapath), &dp) == 0) {
+		put(m, "datapath_hit", dp.n_hit);
+		put(m, "datapath_missed", dp.n_missed);
+		put(m, "datapath_lost", dp.n_lost);
+		put(m, "datapath_flows", dp.n_flows);
+	}
+	put(m, "resident_bytes", resident_bytes());
+	put(m, "uptime_seconds",
+	    (clock_monotonic_us() - d->started_at) / USEC_PER_SEC);
+	return json_pack("{s:o}", "metrics", m);
+}

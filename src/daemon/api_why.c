@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why MAC|IP|PEER: who has it, which path, which flow, since when. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api.h"
+#include "core/frame.h"
+#include "daemon.h"
+#include "flow_text.h"
+#include "notes.h"
+#include "sys/addr.h"
+#include "sys/clock.h"
+
+static void say(json_t *lines, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void say(json_t *lines, const char *format, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	json_array_append_new(lines, json_string(text));
+}
+
+static const char *ago(usec_t at, char ret[32])
+{
+	const usec_t now = clock_monotonic_us();
+	const uint64_t s = (now > at ? now - at : 0) / USEC_PER_SEC;
+
+	if (s < 60)
+		snprintf(ret, 32, "%us", (unsigned int)s);
+	else if (s < 3600)
+		snprintf(ret, 32, "%um%us", (unsigned int)(s / 60),
+			 (unsigned int)(s % 60));
+	else
+		snprintf(ret, 32, "%uh%um", (unsigned int)(s / 3600),
+			 (unsigned int)(s % 3600 / 60));
+	return ret;
+}
+
+static void say_peer(const struct daemon *d, json_t *lines,
+		     const struct peer_view *p)
+{
+	const struct path_view *path = &p->paths[PATH_FASTDP];
+	char address[ADDR_IP_SIZE], time[32];
+
+	addr_print_ip(&p->remote.ip, address);
+	if (p->has_path)
+		say(lines,
+		    "packets to %s (%s, %s) take fastdp, since %s: %s (round "
+		    "trip %u us)",
+		    p->nickname, p->name, address, ago(p->since, time),
+		    reason_text(path->reason), (unsigned int)path->rtt_us);
+	else
+		say(lines,
+		    "no path to %s (%s, %s) works, since %s: %s; its flows "
+		    "stay on fastdp, for there is nothing better",
+		    p->nickname, p->name, address, ago(p->since, time),
+		    reason_text(path->reason));
+	if (path->last_error != REASON_NONE)
+		say(lines, "the last trouble of fastdp was %s ago: %s",
+		    ago(path->last_error_at, time),
+		    reason_text(path->last_error));
+	if (p->has_session)
+		say(lines, "the control session is up, since %s",
+		    ago(p->session_since, time));
+	else
+		say(lines,
+		    "there is no control session, since %s: %s; what the peer "
+		    "announced is kept for %us, or for as long as its kernel "
+		    "answers",
+		    ago(p->session_since, time),
+		    reason_text(p->session_reason), d->settings.hold_time_s);
+}
+
+/* The kernel's flow of @match, said and as JSON. */
+static json_t *say_flow(struct daemon *d, json_t *lines,
+			const struct flow_match *match, const char *what)
+{
+	struct ovs_flow_op op = { .type = OVS_FLOW_GET, .match = match };
+	char text[FLOW_TEXT_MATCH_SIZE], last[64] = "never used";
+	json_t *used = json_null();
+	int error = ovs_dp_flows(datapath_ovs(d->datapath), &op, 1);
+
+	flow_text_match(match, text);
+	if (error || op.error) {
+		json_decref(used);
+		say(lines, "the kernel has no flow for %s (%s)", what, text);
+		return json_null();
+	}
+	if (op.idle_us != USEC_NEVER) {
+		snprintf(last, sizeof(last), "last used %u ms ago",
+			 (unsigned int)(op.idle_us / USEC_PER_MS));
+		used = json_integer((json_int_t)(op.idle_us / USEC_PER_MS));
+	}
+	say(lines, "the kernel's flow for %s: %s, %llu packets, %s", what, text,
+	    (unsigned long long)op.n_packets, last);
+	return json_pack("{s:s, s:s, s:I, s:I, s:o}", "stage",
+			 flow_text_stage(match), "match", text, "packets",
+			 (json_int_t)op.n_packets, "bytes",
+			 (json_int_t)op.n_bytes, "used_ms", used);
+}
+
+static void say_owner(const struct daemon *d, json_t *lines,
+		      const char *what, const struct entry_view *v)
+{
+	const struct port_record *r = portbook_find(&d->ports, v->port_no);
+	char owner[NOTES_PEER_SIZE], mac[ADDR_MAC_SIZE], time[32];
+	char network[MAX_NAME];
+
+	daemon_network_name(d, v->entry.vni, network);
+	addr_print_mac(&v->entry.mac, mac);
+	if (v->owner == d->id)
+		say(lines,
+		    "%s is %s in network %s (VNI %u), of this host: port %s "
+		    "(%s of %s), since %s",
+		    what, mac, network, v->entry.vni, r ? r->host_ifname : "?",
+		    r ? r->ifname : "?", r ? r->netns_path : "?",
+		    ago(v->since, time));
+	else
+		say(lines,
+		    "%s is %s in network %s (VNI %u), of %s: it says so since "
+		    "%s, revision %llu, %s",
+		    what, mac, network, v->entry.vni,
+		    notes_peer(d, v->owner, owner), ago(v->since, time),
+		    (unsigned long long)v->entry.revision,
+		    v->entry.flags & ENTRY_LEARNT ? "learnt" : "declared");
+}
+
+static json_t *mac_flow(struct daemon *d, json_t *lines,
+			const struct entry_view *v)
+{
+	struct flow_match match;
+
+	memset(&match, 0, sizeof(match));
+	match.fields = FLOW_ETH_DST;
+	match.recirc_id = RECIRC_LOCAL(v->entry.vni);
+	match.eth_dst = v->entry.mac;
+	return say_flow(d, lines, &match, "frames to it");
+}
+
+static json_t *found(struct daemon *d, const char *kind, const char *what,
+		     const struct entry_view *v)
+{
+	json_t *lines = json_array();
+	char owner[NOTES_PEER_SIZE];
+	struct peer_view p;
+	const char *path = "local";
+	json_t *flow;
+
+	say_owner(d, lines, what, v);
+	if (v->owner != d->id && engine_find_peer(d->engine, v->owner, &p)) {
+		say_peer(d, lines, &p);
+		path = p.has_path ? "fastdp" : "none";
+	}
+	flow = mac_flow(d, lines, v);
+	return json_pack("{s:s, s:b, s:s, s:s, s:o, s:o}", "what", kind,
+			 "found", 1, "owner", notes_peer(d, v->owner, owner),
+			 "path", path, "flow", flow, "lines", lines);
+}
+
+static json_t *not_found(const char *kind, const char *what)
+{
+	json_t *lines = json_array();
+
+	say(lines,
+	    "%s is in no directory: no host has declared it, and it was not "
+	    "learnt",
+	    what);
+	say(lines, "an unknown address is asked for in all of its network; "
+		   "'fastdpctl directory' lists what is known");
+	return json_pack("{s:s, s:b, s:o}", "what", kind, "found", 0, "lines",
+			 lines);
+}
+
+struct search {
+	const struct mac *mac;
+	const struct ip *ip;
+	bool is_found;
+	struct entry_view view;
+};
+
+static bool has_ip(const struct entry *entry, const struct ip *ip)
+{
+	size_t i;
+
+	for (i = 0; i < entry->n_ips; i++) {
+		if (ip_equal(&entry->ips[i], ip))
+			return true;
+	}
+	return false;
+}
+
+static void look(void *ctx, const struct entry_view *v)
+{
+	struct search *s = ctx;
+
+	if (!v->is_winner || s->is_found)
+		return;
+	if (s->mac ? mac_equal(s->mac, &v->entry.mac) :
+		     has_ip(&v->entry, s->ip)) {
+		s->view = *v;
+		s->is_found = true;
+	}
+}
+
+static json_t *why_peer(struct daemon *d, const char *what)
+{
+	struct peer_view p;
+	json_t *lines;
+	char id[NOTES_PEER_SIZE], address[ADDR_IP_SIZE];
+	size_t pos = 0;
+
+	while (engine_each_peer(d->engine, &pos, &p)) {
+		if (strcmp(p.name, what) && strcmp(p.nickname, what) &&
+		    strcmp(addr_print_ip(&p.remote.ip, address), what))
+			continue;
+		lines = json_array();
+		say_peer(d, lines, &p);
+		say(lines, "it has announced %u entries", p.n_entries);
+		return json_pack("{s:s, s:b, s:s, s:s, s:n, s:o}", "what",
+				 "peer", "found", 1, "owner",
+				 notes_peer(d, p.id, id), "path",
+				 p.has_path ? "fastdp" : "none", "flow",
+				 "lines", lines);
+	}
+	return NULL;
+}
+
+json_t *api_why(struct daemon *d, const json_t *request, struct error *e)
+{
+	const char *what = api_text(request, "what");
+	struct search s = { .is_found = false };
+	struct mac mac;
+	struct ip ip;
+	json_t *reply;
+
+	if (!what) {
+		error_set(e, "invalid", "why what? A MAC, an IP or a peer");
+		return NULL;
+	}
+	reply = why_peer(d, what);
+	if (reply)
+		return reply;
+	if (addr_parse_mac(what, &mac))
+		s.mac = &mac;
+	else if (addr_parse_ip(what, &ip))
+		s.ip = &ip;
+	else
+		return not_found("peer", what);
+	engine_all_entries(d->engine, look, &s);
+	return s.is_found ? found(d, s.mac ? "mac" : "ip", what, &s.view) :
+			    not_found(s.mac ? "mac" : "ip", what);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "start.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "adopt.h"
+#include "api.h"
+#include "apply.h"
+#include "books.h"
+#include "config.h"
+#include "core/alloc.h"
+#include "daemon.h"
+#include "files.h"
+#include "hooks.h"
+#include "sys/addr.h"
+#include "sys/cleanup.h"
+#include "sys/clock.h"
+
+/* One socket a container, and some. */
+#define WANTED_FILES (MAX_PORTS + MAX_SESSIONS + 512)
+
+static int given_argc;
+static char **given_argv;
+
+enum settings_result start_read(struct daemon *d, int argc, char *argv[],
+				struct error *e)
+{
+	given_argc = argc;
+	given_argv = argv;
+	return settings_read(argc, argv, &d->settings, e);
+}
+
+int start_settings(struct settings *ret, struct error *e)
+{
+	return settings_read(given_argc, given_argv, ret, e) == SETTINGS_OK ?
+		       0 :
+		       -1;
+}
+
+void start_notify(const char *state)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	const char *path = getenv("NOTIFY_SOCKET");
+	CLEAN_FD int fd = -1;
+	size_t length;
+
+	if (!path || strlen(path) >= sizeof(sa.sun_path))
+		return;
+	length = strlen(path);
+	memcpy(sa.sun_path, path, length);
+	if (sa.sun_path[0] == '@')
+		sa.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	/* Nobody there is no reason to stop. */
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL,
+		   (struct sockaddr *)&sa,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+			       length)) < 0)
+		return;
+}
+
+static int check_privilege(struct error *e)
+{
+	capng_get_caps_process();
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
+		return 0;
+	error_set(e, "no-permission",
+		  "fastdpd needs CAP_NET_ADMIN to program the kernel");
+	return error_hint(e, "run it as root (sudo fastdpd ...), or from its "
+			     "systemd unit: systemctl start fastdpd");
+}
+
+static int drop_privilege(struct error *e)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+			 CAP_NET_ADMIN) ||
+	    capng_apply(CAPNG_SELECT_CAPS))
+		return error_set(e, "no-permission",
+				 "cannot drop the privileges that are not "
+				 "needed");
+	return 0;
+}
+
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= WANTED_FILES)
+		return;
+	limit.rlim_cur = WANTED_FILES < limit.rlim_max ? WANTED_FILES :
+							 limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return; /* then the limit is met later, and said then */
+}
+
+static int make_directories(const struct daemon *d, struct error *e)
+{
+	char directory[sizeof(d->settings.socket)];
+	char *slash;
+
+	if (files_make_directory(d->settings.state_dir, e) ||
+	    files_make_directory(d->settings.run_dir, e))
+		return -1;
+	strcpy(directory, d->settings.socket);
+	slash = strrchr(directory, '/');
+	if (!slash || slash == directory)
+		return 0;
+	*slash = '\0';
+	return files_make_directory(directory, e);
+}
+
+static int control_failed(const struct daemon *d, int error, struct error *e)
+{
+	const struct settings *s = &d->settings;
+	char ip[ADDR_IP_SIZE];
+
+	switch (-error) {
+	case EADDRINUSE:
+		error_set(e, "in-use", "TCP port %u is taken", s->control_port);
+		return error_hint(e, "'ss -tlnp sport = :%u' shows by whom; is "
+				     "another fastdpd running? Choose another "
+				     "with --control-port",
+				  s->control_port);
+	case EADDRNOTAVAIL:
+		error_set(e, "not-found", "%s is not an address of this host",
+			  addr_print_ip(&s->local_address, ip));
+		return error_hint(e, "'ip address' shows those that are; give "
+				     "one with --local-address");
+	default:
+		return error_set(e, error_code_of(-error),
+				 "cannot listen on TCP port %u: %s",
+				 s->control_port, strerror(-error));
+	}
+}
+
+static int start_control(struct daemon *d, struct error *e)
+{
+	const struct settings *s = &d->settings;
+	struct control_config config;
+	struct control_io io = { 0 };
+	int error;
+
+	memset(&config, 0, sizeof(config));
+	config.hello.version_min = PROTOCOL_VERSION_MIN;
+	config.hello.version_max = PROTOCOL_VERSION_MAX;
+	config.hello.id = d->id;
+	config.hello.instance = d->instance;
+	strcpy(config.hello.name, d->name);
+	strcpy(config.hello.nickname, s->nickname);
+	snprintf(config.hello.software, sizeof(config.hello.software), "%s",
+		 PACKAGE_STRING);
+	config.hello.control_port = s->control_port;
+	config.hello.sleeve_port = s->sleeve_port;
+	config.hello.vxlan_port = s->vxlan_port;
+	config.hello.can_fastdp = true;
+	config.hello.has_discovery = s->has_discovery;
+	config.local.ip = s->local_address;
+	config.local.port = s->control_port;
+	hooks_control(d, &io);
+	error = control_new(&config, &io, clock_monotonic_us(), &d->control);
+	return error ? control_failed(d, error, e) : 0;
+}
+
+static int start_engine(struct daemon *d, struct error *e)
+{
+	const struct settings *s = &d->settings;
+	struct engine_config config;
+
+	memset(&config, 0, sizeof(config));
+	config.id = d->id;
+	config.instance = d->instance;
+	config.vxlan_port = s->vxlan_port;
+	config.control_port = s->control_port;
+	config.has_fastdp = true;
+	config.has_discovery = s->has_discovery;
+	config.heartbeat_interval_us =
+		s->heartbeat_interval_ms * USEC_PER_MS;
+	config.hold_us = s->hold_time_s * USEC_PER_SEC;
+	if (clock_random(&config.seed, sizeof(config.seed)))
+		return error_set(e, "system", "no random numbers");
+	d->engine = engine_new(&config, clock_monotonic_us());
+	d->apply = apply_new(d);
+	return 0;
+}
+
+static void add_peers(struct daemon *d)
+{
+	struct event ev;
+	size_t i;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.type = EVENT_TARGET_ADDED;
+	ev.target.is_configured = true;
+	for (i = 0; i < d->settings.n_peers; i++) {
+		ev.target.host = d->settings.peers[i].host;
+		ev.target.port = d->settings.peers[i].port;
+		daemon_event(d, &ev);
+	}
+}
+
+int start_daemon(struct daemon *d, struct error *e)
+{
+	struct datapath_events events;
+	const struct event started = { .type = EVENT_STARTED };
+	int error;
+
+	d->started_at = clock_monotonic_us();
+	if (check_privilege(e) || make_directories(d, e) ||
+	    books_identity(d, e))
+		return -1;
+	raise_limits();
+	if (clock_random(&d->instance, sizeof(d->instance)))
+		return error_set(e, "system", "no random numbers");
+	error = rtnl_open(&d->rtnl);
+	if (error)
+		return error_set(e, "system", "no rtnetlink: %s",
+				 strerror(-error));
+	d->loop = loop_new();
+	if (!d->loop)
+		return error_set(e, "system", "no event loop");
+	/* The socket first: it is the lock against a second daemon. */
+	d->api = api_open(d, e);
+	if (!d->api || start_control(d, e))
+		return -1;
+	hooks_datapath(d, &events);
+	d->datapath = datapath_open(&d->settings, d->loop, &events, e);
+	if (!d->datapath || start_engine(d, e) ||
+	    portbook_open(&d->ports, d->settings.run_dir, e))
+		return -1;
+	underlay_look(d->rtnl, &d->settings.local_address, &d->underlay);
+	if (adopt_kernel(d, e))
+		return -1;
+	books_load(d);
+	add_peers(d);
+	daemon_event(d, &started);
+	return drop_privilege(e);
+}
+
+void start_undo(struct daemon *d)
+{
+	size_t i;
+
+	api_close(d->api);
+	control_free(d->control);
+	for (i = 0; i < d->n_control_io; i++)
+		loop_io_free(d->control_io[i]);
+	free(d->control_io);
+	apply_free(d->apply);
+	engine_free(d->engine);
+	datapath_close(d->datapath);
+	portbook_close(&d->ports);
+	loop_timer_free(d->timer);
+	loop_free(d->loop);
+	rtnl_close(d->rtnl);
+}
