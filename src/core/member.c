@@ -14,13 +14,13 @@ static void arm(struct engine *e, struct peer *p)
 	usec_t at = p->forget_at;
 	int i;
 
-	/* What is due already must not come as a timer again and again. */
-	if (!list_is_empty(&p->by_due))
-		at = USEC_NEVER;
-	for (i = 0; i < N_PATHS && at != USEC_NEVER; i++) {
+	for (i = 0; i < N_PATHS; i++) {
 		if (path_deadline(&p->paths[i]) < at)
 			at = path_deadline(&p->paths[i]);
 	}
+	/* What is due already must not come as a timer again and again. */
+	if (!list_is_empty(&p->by_due))
+		at = USEC_NEVER;
 	timerq_set(&e->timers, &p->timer, at);
 }
 

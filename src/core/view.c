@@ -155,11 +155,12 @@ void engine_all_flows(const struct engine *e,
 	}
 }
 
-bool engine_wants_flow(const struct engine *e, const struct flow_match *match)
+const struct flow_actions *engine_find_flow(const struct engine *e,
+					    const struct flow_match *match)
 {
 	const struct flow_slot *slot = flowset_find(&e->flows, match);
 
-	return slot && slot->is_wanted;
+	return slot && slot->is_wanted ? &slot->actions : NULL;
 }
 
 bool engine_each_removed(const struct engine *e, size_t *pos, peer_id_t *ret)

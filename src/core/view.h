@@ -94,7 +94,9 @@ void engine_all_flows(const struct engine *e,
 		      void (*f)(void *ctx, const struct flow_match *match,
 				const struct flow_actions *actions),
 		      void *ctx);
-bool engine_wants_flow(const struct engine *e, const struct flow_match *match);
+/* What @match should do; NULL: no such flow is wanted. Borrowed. */
+const struct flow_actions *engine_find_flow(const struct engine *e,
+					    const struct flow_match *match);
 
 bool engine_find_peer(const struct engine *e, peer_id_t id,
 		      struct peer_view *ret);

@@ -276,7 +276,8 @@ static int list_flow(void *ctx, const struct ovs_flow *flow)
 			  actions, "packets", (json_int_t)flow->n_packets,
 			  "bytes", (json_int_t)flow->n_bytes, "used_ms", used,
 			  "wanted",
-			  engine_wants_flow(l->daemon->engine, &flow->match)));
+			  engine_find_flow(l->daemon->engine, &flow->match) !=
+				  NULL));
 	free(actions);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api.h"
@@ -84,7 +85,9 @@ static json_t *say_flow(struct daemon *d, json_t *lines,
 {
 	struct ovs_flow_op op = { .type = OVS_FLOW_GET, .match = match };
 	char text[FLOW_TEXT_MATCH_SIZE], last[64] = "never used";
-	json_t *used = json_null();
+	const struct flow_actions *actions;
+	json_t *used = json_null(), *flow;
+	char *doing;
 	int error = ovs_dp_flows(datapath_ovs(d->datapath), &op, 1);
 
 	flow_text_match(match, text);
@@ -98,12 +101,18 @@ static json_t *say_flow(struct daemon *d, json_t *lines,
 			 (unsigned int)(op.idle_us / USEC_PER_MS));
 		used = json_integer((json_int_t)(op.idle_us / USEC_PER_MS));
 	}
-	say(lines, "the kernel's flow for %s: %s, %llu packets, %s", what, text,
-	    (unsigned long long)op.n_packets, last);
-	return json_pack("{s:s, s:s, s:I, s:I, s:o}", "stage",
-			 flow_text_stage(match), "match", text, "packets",
+	actions = engine_find_flow(d->engine, match);
+	doing = actions ? flow_text_actions(actions) : NULL;
+	say(lines, "the kernel's flow for %s: %s -> %s, %llu packets, %s", what,
+	    text, doing ? doing : "?", (unsigned long long)op.n_packets, last);
+	flow = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:b}", "stage",
+			 flow_text_stage(match), "match", text, "actions",
+			 doing ? doing : "?", "packets",
 			 (json_int_t)op.n_packets, "bytes",
-			 (json_int_t)op.n_bytes, "used_ms", used);
+			 (json_int_t)op.n_bytes, "used_ms", used, "wanted",
+			 actions != NULL);
+	free(doing);
+	return flow;
 }
 
 static void say_owner(const struct daemon *d, json_t *lines,

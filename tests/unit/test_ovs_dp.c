@@ -1,83 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * src/sys/ovs_dp and upcall against the kernel's openvswitch. Everything
- * happens in a network namespace of this process's own.
+ * src/sys/ovs_dp against the kernel's openvswitch. Everything happens in a
+ * network namespace of this process's own.
  */
 
 #include "sys/ovs_dp.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include <arpa/inet.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <linux/openvswitch.h>
 #include <net/if.h>
 #include <poll.h>
 
+#include "ovs_datapath.h"
 #include "ovs_samples.h"
 #include "sys/clock.h"
 #include "sys/upcall.h"
-
-#define SKIPPED 77
-#define NAME "fdtest"
-#define VXLAN_NAME "fdtest-vx"
-#define FRAME_SIZE 64U
-
-static struct ovs_dp dp;
-
-static void run(const char *command)
-{
-	if (system(command) != 0)
-		fail_msg("failed: %s", command);
-}
-
-static int make_datapath(void **state)
-{
-	bool is_created = false;
-
-	(void)state;
-	assert_int_equal(ovs_dp_open(&dp, NAME, true, &is_created), 0);
-	assert_true(is_created);
-	return 0;
-}
-
-static int delete_datapath(void **state)
-{
-	(void)state;
-	assert_int_equal(ovs_dp_delete(&dp), 0);
-	ovs_dp_close(&dp);
-	return 0;
-}
-
-static int make_with_links(void **state)
-{
-	run("ip link add fda0 type veth peer name fda1 && "
-	    "ip link add fdb0 type veth peer name fdb1 && "
-	    "for i in fda0 fda1 fdb0 fdb1; do "
-	    "ip link set $i up addrgenmode none || exit 1; done");
-	return make_datapath(state);
-}
-
-static int delete_with_links(void **state)
-{
-	delete_datapath(state);
-	run("ip link del fda0 && ip link del fdb0");
-	return 0;
-}
 
 /* Datapath. */
 
@@ -571,296 +520,6 @@ static void test_dump_cut_short(void **state)
 	assert_int_equal(n, 1000);
 }
 
-/* Packets. */
-
-static int open_link(const char *name)
-{
-	struct timeval timeout = { .tv_sec = 2 };
-	struct sockaddr_ll local = { .sll_family = AF_PACKET,
-				     .sll_protocol = htons(ETH_P_ALL),
-				     .sll_ifindex = (int)if_nametoindex(name) };
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&local, sizeof(local)), 0);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout,
-				    sizeof(timeout)),
-			 0);
-	return fd;
-}
-
-static void make_frame(uint8_t *frame, const struct mac *dst,
-		       const struct mac *src, uint8_t mark)
-{
-	memset(frame, mark, FRAME_SIZE);
-	memcpy(frame, dst->b, 6);
-	memcpy(frame + 6, src->b, 6);
-	frame[12] = 0x88;
-	frame[13] = 0xb5;
-}
-
-/* Waits for our frame; anything else that the link says is passed over. */
-static void expect_frame(int fd, const uint8_t *frame)
-{
-	uint8_t got[2048];
-	ssize_t n;
-	int i;
-
-	for (i = 0; i < 50; i++) {
-		n = recv(fd, got, sizeof(got), 0);
-		if (n < 0)
-			break;
-		if ((size_t)n == FRAME_SIZE && !memcmp(got, frame, FRAME_SIZE))
-			return;
-	}
-	fail_msg("the frame did not come");
-}
-
-static struct ovs_upcall expect_upcall(struct upcall_socket *s,
-				       struct upcall_buffer *b,
-				       const uint8_t *frame)
-{
-	const struct ovs_upcall *upcalls;
-	bool is_drained;
-	unsigned int i, n;
-	int turn;
-
-	for (turn = 0; turn < 50; turn++) {
-		if (poll(&(struct pollfd){ .fd = s->fd, .events = POLLIN }, 1,
-			 2000) != 1)
-			break;
-		assert_int_equal(
-			upcall_read(s, b, 32, &upcalls, &n, &is_drained), 0);
-		for (i = 0; i < n; i++) {
-			if (upcalls[i].size == FRAME_SIZE &&
-			    !memcmp(upcalls[i].frame, frame, FRAME_SIZE))
-				return upcalls[i];
-		}
-	}
-	fail_msg("no upcall");
-	return (struct ovs_upcall){ 0 };
-}
-
-static void put_flow(const struct flow_match *m, const struct flow_actions *a)
-{
-	struct ovs_flow_op op = { .type = OVS_FLOW_PUT,
-				  .match = m,
-				  .actions = a };
-
-	assert_int_equal(ovs_dp_flows(&dp, &op, 1), 0);
-	assert_int_equal(op.error, 0);
-}
-
-static void expect_used(const struct flow_match *m, uint64_t n_packets)
-{
-	struct ovs_flow_op op = { .type = OVS_FLOW_GET, .match = m };
-
-	assert_int_equal(ovs_dp_flows(&dp, &op, 1), 0);
-	assert_int_equal(op.error, 0);
-	assert_int_equal(op.n_packets, n_packets);
-	assert_int_equal(op.n_bytes, n_packets * FRAME_SIZE);
-	if (n_packets)
-		assert_true(op.idle_us < 5 * USEC_PER_SEC);
-	else
-		assert_true(op.idle_us == USEC_NEVER);
-}
-
-static void test_two_stages(void **state)
-{
-	const struct mac mac_a = { { 2, 0, 0, 0, 0, 0xa } };
-	const struct mac mac_b = { { 2, 0, 0, 0, 0, 0xb } };
-	const struct mac mac_x = { { 2, 0, 0, 0, 0, 0xc } };
-	struct flow_match first = { .fields = FLOW_IN_PORT | FLOW_ETH_SRC,
-				    .in_port = 16,
-				    .eth_src = mac_a };
-	struct flow_match second = { .fields = FLOW_ETH_DST,
-				     .recirc_id = RECIRC_LOCAL(0x1000),
-				     .eth_dst = mac_b };
-	struct flow_actions recirc = { 0 };
-	struct flow_actions output = { 0 };
-	struct upcall_buffer *b = upcall_buffer_new();
-	struct ovs_execute_op exec[3];
-	uint8_t frame[FRAME_SIZE];
-	struct upcall_socket s;
-	struct ovs_upcall u;
-	int a0, b0;
-
-	(void)state;
-	assert_int_equal(upcall_open(&s, dp.genl.families.id[GENL_PACKET], 0),
-			 0);
-	assert_int_equal(ovs_dp_vport_add(&dp, "fda1", 16, s.portid), 0);
-	assert_int_equal(ovs_dp_vport_add(&dp, "fdb1", 17, s.portid), 0);
-	a0 = open_link("fda0");
-	b0 = open_link("fdb0");
-
-	make_frame(frame, &mac_b, &mac_a, 1);
-	assert_int_equal(send(a0, frame, sizeof(frame), 0), FRAME_SIZE);
-	u = expect_upcall(&s, b, frame);
-	assert_int_equal(u.in_port, 16);
-	assert_int_equal(u.recirc_id, 0);
-	assert_false(u.is_action);
-	assert_true(ip_is_zero(&u.tun_src));
-
-	assert_true(flow_recirc(&recirc, RECIRC_LOCAL(0x1000)));
-	put_flow(&first, &recirc);
-	make_frame(frame, &mac_b, &mac_a, 2);
-	assert_int_equal(send(a0, frame, sizeof(frame), 0), FRAME_SIZE);
-	u = expect_upcall(&s, b, frame);
-	assert_int_equal(u.in_port, 16);
-	assert_int_equal(u.recirc_id, RECIRC_LOCAL(0x1000));
-
-	assert_true(flow_output(&output, 17));
-	put_flow(&second, &output);
-	expect_used(&second, 0);
-	make_frame(frame, &mac_b, &mac_a, 3);
-	assert_int_equal(send(a0, frame, sizeof(frame), 0), FRAME_SIZE);
-	expect_frame(b0, frame);
-	expect_used(&second, 1);
-
-	/* Injected: to a port at once, and through the second stage. */
-	make_frame(frame, &mac_x, &mac_a, 4);
-	exec[0] = (struct ovs_execute_op){ .frame = frame,
-					   .size = sizeof(frame),
-					   .actions = &output,
-					   .in_port = PORT_NO_NONE };
-	exec[1] = exec[0];
-	exec[1].size = 13;
-	exec[2] = exec[0];
-	exec[2].in_port = 16;
-	assert_int_equal(ovs_dp_execute(&dp, exec, 3), 0);
-	assert_int_equal(exec[0].error, 0);
-	assert_int_equal(exec[1].error, -EINVAL);
-	assert_int_equal(exec[2].error, 0);
-	expect_frame(b0, frame);
-	expect_frame(b0, frame);
-	make_frame(frame, &mac_b, &mac_x, 5);
-	exec[2].actions = &recirc;
-	assert_int_equal(ovs_dp_execute(&dp, &exec[2], 1), 0);
-	assert_int_equal(exec[2].error, 0);
-	expect_frame(b0, frame);
-	expect_used(&second, 2);
-
-	assert_int_equal(s.n_malformed, 0);
-	assert_int_equal(s.n_overruns, 0);
-	close(a0);
-	close(b0);
-	upcall_close(&s);
-	upcall_buffer_free(b);
-	flow_actions_free(&recirc);
-	flow_actions_free(&output);
-}
-
-/*
- * A heartbeat, as between two hosts: out through the VXLAN vport, echoed by
- * the kernel's flow, and up to the probe socket. The peer is this datapath
- * itself, over the loopback.
- */
-static void test_heartbeat(void **state)
-{
-	static const uint8_t self_v4[4] = { 127, 0, 0, 1 };
-	static const struct ip self_v6 = { { [15] = 1 } };
-	const struct mac request = { { 0x02, 0xfd, 0, 0, 0, 1 } };
-	const struct mac reply = { { 0x02, 0xfd, 0, 0, 0, 2 } };
-	struct upcall_buffer *b = upcall_buffer_new();
-	struct upcall_socket s, taken;
-	int v4;
-
-	(void)state;
-	assert_int_equal(upcall_open(&s, dp.genl.families.id[GENL_PACKET],
-				     UPCALL_PROBE_PORTID),
-			 0);
-	assert_int_equal(s.portid, UPCALL_PROBE_PORTID);
-	assert_int_equal(upcall_open(&taken, s.family, UPCALL_PROBE_PORTID),
-			 -EADDRINUSE);
-	ovs_dp_set_pid(&dp, s.portid);
-	assert_int_equal(ovs_dp_vport_add_vxlan(&dp, VXLAN_NAME, PORT_NO_VXLAN,
-						6784, 0),
-			 0);
-	for (v4 = 0; v4 < 2; v4++) {
-		const struct ip self = v4 ? ip_from_v4(self_v4) : self_v6;
-		const struct flow_tunnel t = { .tun_id = VNI_PROBE,
-					       .dst = self,
-					       .dst_port = 6784,
-					       .ttl = 64 };
-		struct flow_match m = { .fields = FLOW_IN_PORT | FLOW_TUN_SRC |
-						  FLOW_TUN_ID | FLOW_ETH_DST,
-					.in_port = PORT_NO_VXLAN,
-					.tun_src = self,
-					.tun_id = VNI_PROBE };
-		struct flow_actions echo = { 0 };
-		struct flow_actions up = { 0 };
-		struct flow_actions out = { 0 };
-		struct ovs_execute_op exec = { .size = FRAME_SIZE,
-					       .actions = &out,
-					       .in_port = PORT_NO_NONE };
-		uint8_t frame[FRAME_SIZE];
-		struct ovs_upcall u;
-
-		assert_true(flow_set_eth_dst(&echo, &reply));
-		assert_true(flow_set_tunnel(&echo, &t));
-		assert_true(flow_output(&echo, PORT_NO_VXLAN));
-		m.eth_dst = request;
-		put_flow(&m, &echo);
-		assert_true(flow_userspace(&up));
-		m.eth_dst = reply;
-		put_flow(&m, &up);
-		assert_true(flow_set_tunnel(&out, &t));
-		assert_true(flow_output(&out, PORT_NO_VXLAN));
-		make_frame(frame, &request, &request, (uint8_t)(6 + v4));
-		exec.frame = frame;
-		assert_int_equal(ovs_dp_execute(&dp, &exec, 1), 0);
-		assert_int_equal(exec.error, 0);
-		memcpy(frame, reply.b, 6);
-		u = expect_upcall(&s, b, frame);
-		assert_true(u.is_action);
-		assert_int_equal(u.in_port, PORT_NO_VXLAN);
-		assert_int_equal(u.tun_id, VNI_PROBE);
-		assert_true(ip_equal(&u.tun_src, &self));
-		flow_actions_free(&echo);
-		flow_actions_free(&up);
-		flow_actions_free(&out);
-	}
-	upcall_close(&s);
-	upcall_buffer_free(b);
-}
-
-/* More than the socket holds: counted, and what came in time is read. */
-static void test_overrun(void **state)
-{
-	const struct mac mac = { { 2, 0, 0, 0, 0, 0xa } };
-	struct upcall_buffer *b = upcall_buffer_new();
-	const struct ovs_upcall *upcalls;
-	uint8_t frame[FRAME_SIZE];
-	struct upcall_socket s;
-	const int small = 1;
-	unsigned int n, n_read = 0;
-	bool is_drained = false;
-	int a0, i;
-
-	(void)state;
-	assert_int_equal(upcall_open(&s, dp.genl.families.id[GENL_PACKET], 0),
-			 0);
-	assert_int_equal(setsockopt(s.fd, SOL_SOCKET, SO_RCVBUF, &small,
-				    sizeof(small)),
-			 0);
-	assert_int_equal(ovs_dp_vport_add(&dp, "fda1", 16, s.portid), 0);
-	a0 = open_link("fda0");
-	make_frame(frame, &mac, &mac, 9);
-	for (i = 0; i < 100; i++)
-		assert_int_equal(send(a0, frame, sizeof(frame), 0), FRAME_SIZE);
-	for (i = 0; i < 100 && !is_drained; i++) {
-		assert_int_equal(
-			upcall_read(&s, b, 4, &upcalls, &n, &is_drained), 0);
-		n_read += n;
-	}
-	assert_true(is_drained);
-	assert_true(n_read > 0 && n_read < 100);
-	assert_true(s.n_overruns > 0);
-	close(a0);
-	upcall_close(&s);
-	upcall_buffer_free(b);
-}
-
 /* Flows that others left: told apart, named, and deleted by that name. */
 struct foreign {
 	uint8_t ufid[OVS_UFID_SIZE];
@@ -948,6 +607,7 @@ static void test_long_list(void **state)
 	assert_int_equal(ovs_dp_flow_dump(&dp, count_both, n), 0);
 	assert_int_equal(n[false], 99);
 	assert_int_equal(n[true], 1);
+	flow_actions_clear(&endless);
 	while (flow_set_tunnel(&endless, &t))
 		;
 	assert_int_equal(ovs_dp_flows(&dp, &ops[50], 1), 0);
@@ -972,11 +632,6 @@ static void test_no_privilege(void **state)
 	assert_int_equal(status, 0);
 }
 
-#define WITH_DATAPATH(f) \
-	cmocka_unit_test_setup_teardown(f, make_datapath, delete_datapath)
-#define WITH_LINKS(f) \
-	cmocka_unit_test_setup_teardown(f, make_with_links, delete_with_links)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -992,28 +647,14 @@ int main(void)
 		WITH_DATAPATH(test_order),
 		WITH_DATAPATH(test_many),
 		WITH_DATAPATH(test_dump_cut_short),
-		WITH_LINKS(test_two_stages),
-		WITH_DATAPATH(test_heartbeat),
-		WITH_LINKS(test_overrun),
 		WITH_DATAPATH(test_foreign),
 		WITH_DATAPATH(test_long_list),
 		cmocka_unit_test(test_no_privilege),
 	};
-	struct genl_families families;
 	int r;
 
-	if (unshare(CLONE_NEWNET) < 0) {
-		printf("skipped: needs CAP_SYS_ADMIN to make a network "
-		       "namespace\n");
-		return SKIPPED;
-	}
-	r = genl_resolve(&families);
-	if (r == -ENOENT) {
-		printf("skipped: this kernel has no openvswitch; run it with "
-		       "tests/vm/run\n");
-		return SKIPPED;
-	}
-	if (r || system("ip link set lo up") != 0)
-		return 1;
+	r = enter_namespace();
+	if (r)
+		return r;
 	return cmocka_run_group_tests_name("ovs_dp", tests, NULL, NULL);
 }

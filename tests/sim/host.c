@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "host_apply.h"
+#include "net.h"
+#include "session.h"
+#include "traffic.h"
+
+static void transmit(void *ctx, const struct flow_tunnel *tunnel,
+		     const struct fake_packet *p)
+{
+	struct host *h = ctx;
+
+	if (h->has_power)
+		net_send(h->sim, h->index, tunnel, p);
+}
+
+static void deliver(void *ctx, port_no_t port_no, const struct fake_packet *p)
+{
+	struct host *h = ctx;
+	struct sim_port *port = host_port(h, port_no);
+
+	if (port && port->is_alive)
+		traffic_arrived(h->sim, h, port, p);
+}
+
+static void fault(void *ctx, const char *what)
+{
+	const struct host *h = ctx;
+
+	sim_fail(h->sim, "host %u: %s", h->index, what);
+}
+
+void host_rename(struct host *h, const char *name)
+{
+	snprintf(h->hello.name, sizeof(h->hello.name), "%s", name);
+	h->hello.id = peer_id_of_name(name);
+}
+
+struct host *host_new(struct sim *sim, uint32_t index)
+{
+	struct host *h = sim_alloc(sizeof(*h));
+	const struct fake_dp_io io = { .ctx = h,
+				       .transmit = transmit,
+				       .deliver = deliver,
+				       .upcall = host_upcall,
+				       .fault = fault };
+	const uint8_t v4[4] = { 10, 0, 0, (uint8_t)(index + 1) };
+	char name[32];
+
+	h->sim = sim;
+	h->index = index;
+	h->ip = ip_from_v4(v4);
+	h->has_power = true;
+	h->has_discovery = true;
+	h->last_port_no = PORT_NO_FIRST - 1;
+	snprintf(h->ip_text, sizeof(h->ip_text), "10.0.0.%u", index + 1);
+	snprintf(name, sizeof(name), "host%u", index + 1);
+	h->hello = (struct hello){ .version_min = 1,
+				   .version_max = 1,
+				   .control_port = HOST_CONTROL_PORT,
+				   .vxlan_port = HOST_VXLAN_PORT,
+				   .can_fastdp = true };
+	host_rename(h, name);
+	fake_dp_init(&h->dp, &io);
+	return h;
+}
+
+void host_free(struct host *h)
+{
+	engine_free(h->engine);
+	fake_dp_free(&h->dp);
+	free(h);
+}
+
+struct host *host_of_ip(const struct sim *sim, const struct ip *ip)
+{
+	uint32_t i;
+
+	for (i = 0; i < sim->n_hosts; i++) {
+		if (ip_equal(&sim->hosts[i]->ip, ip))
+			return sim->hosts[i];
+	}
+	return NULL;
+}
+
+struct host *host_of_text(const struct sim *sim, const char *text)
+{
+	uint32_t i;
+
+	for (i = 0; i < sim->n_hosts; i++) {
+		if (strcmp(sim->hosts[i]->ip_text, text) == 0)
+			return sim->hosts[i];
+	}
+	return NULL;
+}
+
+struct host *host_of_id(const struct sim *sim, peer_id_t id)
+{
+	uint32_t i;
+
+	for (i = 0; i < sim->n_hosts; i++) {
+		if (sim->hosts[i]->hello.id == id)
+			return sim->hosts[i];
+	}
+	return NULL;
+}
+
+static void tell_target(struct host *h, const char *text)
+{
+	struct event ev = { .type = EVENT_TARGET_ADDED };
+
+	ev.target.host = text;
+	ev.target.port = HOST_CONTROL_PORT;
+	ev.target.is_configured = true;
+	host_event(h, &ev);
+}
+
+void host_add_target(struct host *h, const struct host *to)
+{
+	if (h->n_targets == HOST_MAX_TARGETS)
+		return;
+	memcpy(h->targets[h->n_targets], to->ip_text, sizeof(to->ip_text));
+	if (h->engine)
+		tell_target(h, h->targets[h->n_targets]);
+	h->n_targets++;
+}
+
+static void tell_flows(struct host *h)
+{
+	struct fake_flow *f;
+	uint32_t i;
+
+	EACH_FAKE_FLOW(&h->dp, i, f) {
+		struct event ev = { .type = EVENT_FLOW_FOUND };
+
+		f->is_old = true;
+		ev.flow.match = f->match;
+		ev.flow.actions = &f->actions;
+		engine_handle(h->engine, h->sim->now, &ev);
+	}
+}
+
+/* In any order: the run directory has none. */
+static void tell_ports(struct host *h)
+{
+	const uint32_t first = (uint32_t)sim_random(h->sim, HOST_MAX_PORTS);
+	uint32_t i;
+
+	for (i = 0; i < HOST_MAX_PORTS; i++) {
+		struct sim_port *p = &h->ports[(first + i) % HOST_MAX_PORTS];
+		struct event ev = { .type = EVENT_PORT_ADDED };
+
+		if (!p->is_known)
+			continue;
+		if (!p->is_alive) {
+			p->is_known = false;
+			continue;
+		}
+		ev.port = p->port;
+		engine_handle(h->engine, h->sim->now, &ev);
+	}
+}
+
+static void tell_peers(struct host *h)
+{
+	const uint32_t first = (uint32_t)sim_random(h->sim, SIM_MAX_HOSTS);
+	uint32_t i;
+
+	for (i = 0; i < SIM_MAX_HOSTS; i++) {
+		const struct memory *m =
+			&h->memory[(first + i) % SIM_MAX_HOSTS];
+		struct event ev = { .type = EVENT_PEER_REMEMBERED };
+
+		if (!m->is_kept)
+			continue;
+		ev.session.hello = &m->hello;
+		ev.session.local = m->local;
+		ev.session.remote = m->remote;
+		engine_handle(h->engine, h->sim->now, &ev);
+	}
+}
+
+void host_start(struct host *h)
+{
+	struct engine_config config = { .id = h->hello.id,
+					.vxlan_port = HOST_VXLAN_PORT,
+					.control_port = HOST_CONTROL_PORT,
+					.has_fastdp = true,
+					.has_discovery = h->has_discovery,
+					.heartbeat_interval_us = HEARTBEAT_US,
+					.hold_us = HOLD_US };
+	const struct event started = { .type = EVENT_STARTED };
+	uint32_t i;
+
+	if (h->engine || !h->has_power)
+		return;
+	h->life++;
+	h->started_at = h->sim->now;
+	h->timer_at = USEC_NEVER;
+	h->n_puts_at_start = h->dp.n_puts;
+	config.instance = sim_random(h->sim, UINT64_MAX);
+	config.seed = sim_random(h->sim, UINT64_MAX);
+	h->hello.instance = config.instance;
+	h->hello.has_discovery = h->has_discovery;
+	h->engine = engine_new(&config, h->sim->now);
+	sim_log(h->sim, "host %u starts", h->index);
+	h->is_draining = true; /* nothing is owed yet */
+	tell_flows(h);
+	tell_ports(h);
+	tell_peers(h);
+	h->is_draining = false;
+	for (i = 0; i < h->n_targets; i++)
+		tell_target(h, h->targets[i]);
+	host_event(h, &started);
+}
+
+void host_kill(struct host *h)
+{
+	if (!h->engine)
+		return;
+	sim_log(h->sim, "host %u is killed", h->index);
+	session_kill(h->sim, h);
+	engine_free(h->engine);
+	h->engine = NULL;
+	h->life++;
+}
+
+void host_power_off(struct host *h)
+{
+	/* Without a word to anybody: has_power first. */
+	h->has_power = false;
+	engine_free(h->engine);
+	h->engine = NULL;
+	h->life++;
+	fake_dp_flush(&h->dp);
+	memset(h->ports, 0, sizeof(h->ports));
+	h->n_ports = 0;
+}
+
+struct sim_port *host_port(struct host *h, port_no_t port_no)
+{
+	uint32_t i;
+
+	for (i = 0; i < HOST_MAX_PORTS; i++) {
+		if (h->ports[i].is_known && h->ports[i].port.port_no == port_no)
+			return &h->ports[i];
+	}
+	return NULL;
+}
+
+struct sim_port *host_attach(struct host *h, vni_t vni, const struct mac *mac,
+			     const struct ip *ips, uint8_t n_ips,
+			     bool is_trusted)
+{
+	struct event ev = { .type = EVENT_PORT_ADDED };
+	struct sim_port *p = NULL;
+	uint32_t i;
+
+	for (i = 0; i < HOST_MAX_PORTS && !p; i++) {
+		if (!h->ports[i].is_known)
+			p = &h->ports[i];
+	}
+	if (!h->engine || !p)
+		return NULL;
+	memset(p, 0, sizeof(*p));
+	p->is_alive = true;
+	p->is_known = true;
+	p->port.port_no = ++h->last_port_no;
+	snprintf(p->port.ifname, sizeof(p->port.ifname), "fd%u",
+		 p->port.port_no);
+	p->port.vni = vni;
+	p->port.mac = *mac;
+	p->port.is_trusted = is_trusted;
+	p->port.n_ips = n_ips;
+	memcpy(p->port.ips, ips, n_ips * sizeof(ips[0]));
+	h->n_ports++;
+	ev.port = p->port;
+	host_event(h, &ev);
+	return p;
+}
+
+void host_detach(struct host *h, struct sim_port *p)
+{
+	struct event ev = { .type = EVENT_PORT_REMOVED };
+
+	p->is_alive = false;
+	h->n_ports--;
+	if (!h->engine)
+		return;
+	ev.port_no = p->port.port_no;
+	p->is_known = false;
+	host_event(h, &ev);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HOST_H
+#define HOST_H
+
+/*
+ * One host: a kernel that lives on (datapath, containers), a daemon that can
+ * be killed and started (engine), and what the daemon keeps on disk (ports,
+ * peers, targets). It does what src/daemon does: actions to the world, the
+ * world's answers back as events.
+ */
+
+#include "core/view.h"
+#include "fake_dp.h"
+#include "sim.h"
+
+#define HOST_VXLAN_PORT 6784
+#define HOST_CONTROL_PORT 6783
+#define HOST_MAX_PORTS 24U
+#define HOST_MAX_TARGETS 16U
+#define HEARTBEAT_US (300 * USEC_PER_MS)
+#define HOLD_US (20 * USEC_PER_SEC)
+
+/* A container, and what the run directory says of it. */
+struct sim_port {
+	bool is_alive; /* the container exists */
+	bool is_known; /* the daemon was told: in the run directory */
+	struct port port;
+	/* What a daemon announced to it last (a moved address). */
+	struct ip told_ip;
+	struct mac told_mac;
+	uint32_t n_told;
+};
+
+struct memory {
+	bool is_kept;
+	struct hello hello;
+	struct endpoint local, remote;
+};
+
+struct host {
+	struct sim *sim;
+	uint32_t index;
+	struct ip ip;
+	char ip_text[20];
+	bool has_power, has_discovery;
+	struct fake_dp dp;
+	struct hello hello;
+	struct engine *engine; /* NULL: no daemon runs */
+	uint64_t life;
+	usec_t started_at;
+	usec_t timer_at;
+	bool is_draining;
+	session_t last_session;
+	struct sim_port ports[HOST_MAX_PORTS];
+	uint32_t n_ports;
+	port_no_t last_port_no;
+	struct memory memory[SIM_MAX_HOSTS]; /* by host: the peer seen last */
+	char targets[HOST_MAX_TARGETS][20];
+	uint32_t n_targets;
+	uint64_t n_puts_at_start; /* of the datapath */
+	uint64_t n_checked_ops;
+	uint64_t notes[64]; /* how often each was given */
+	struct note last_note[64];
+};
+
+struct host *host_new(struct sim *sim, uint32_t index);
+void host_free(struct host *h);
+
+struct host *host_of_ip(const struct sim *sim, const struct ip *ip);
+struct host *host_of_text(const struct sim *sim, const char *text);
+/* The one whose identity @id is, or NULL. */
+struct host *host_of_id(const struct sim *sim, peer_id_t id);
+
+/* An address to dial at each start, and at once when the daemon runs. */
+void host_add_target(struct host *h, const struct host *to);
+void host_start(struct host *h);
+void host_kill(struct host *h); /* SIGKILL: the kernel goes on */
+void host_power_off(struct host *h);
+
+/* Another identity (name), as a new installation has. */
+void host_rename(struct host *h, const char *name);
+
+/* A container with one IPv4 and one IPv6 address; in the daemon's books. */
+struct sim_port *host_attach(struct host *h, vni_t vni, const struct mac *mac,
+			     const struct ip *ips, uint8_t n_ips,
+			     bool is_trusted);
+/* The container goes; a daemon that runs notices. */
+void host_detach(struct host *h, struct sim_port *p);
+struct sim_port *host_port(struct host *h, port_no_t port_no);
+
+/* To the engine, with all that follows. */
+void host_event(struct host *h, const struct event *ev);
+void host_session_up(struct host *h, const struct event *ev);
+
+#endif

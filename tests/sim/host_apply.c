@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host_apply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "session.h"
+
+#define MAX_ACTIONS 200000U
+#define UPCALL_US 60U
+#define REPLY_US 30U
+
+/* An event without pointers that comes a little later. */
+struct reply {
+	uint32_t host;
+	uint64_t life;
+	struct event ev;
+};
+
+static void take_reply(struct sim *sim, void *ctx, uint64_t arg)
+{
+	const struct reply *r = ctx;
+	struct host *h = sim->hosts[r->host];
+
+	(void)arg;
+	if (h->engine && h->life == r->life)
+		host_event(h, &r->ev);
+}
+
+static void reply(struct host *h, const struct event *ev, usec_t after)
+{
+	struct reply *r = sim_alloc(sizeof(*r));
+
+	r->host = h->index;
+	r->life = h->life;
+	r->ev = *ev;
+	sim_post(h->sim, h->sim->now + after, take_reply, r, 0);
+}
+
+struct upcall {
+	uint32_t host;
+	uint64_t life;
+	struct fake_packet p;
+	uint8_t frame[];
+};
+
+static void take_upcall(struct sim *sim, void *ctx, uint64_t arg)
+{
+	const struct upcall *u = ctx;
+	struct host *h = sim->hosts[u->host];
+	struct event ev = { .type = EVENT_UPCALL };
+
+	(void)arg;
+	if (!h->engine || h->life != u->life)
+		return;
+	ev.upcall.in_port = u->p.in_port;
+	ev.upcall.recirc_id = u->p.recirc_id;
+	ev.upcall.tun_id = u->p.tun_id;
+	ev.upcall.tun_src = u->p.tun_src;
+	ev.upcall.frame = u->frame;
+	ev.upcall.size = u->p.size;
+	host_event(h, &ev);
+}
+
+void host_upcall(void *ctx, const struct fake_packet *p)
+{
+	struct host *h = ctx;
+	struct upcall *u;
+
+	if (!h->engine) {
+		h->dp.n_lost++;
+		return;
+	}
+	u = sim_alloc(sizeof(*u) + p->size);
+	u->host = h->index;
+	u->life = h->life;
+	u->p = *p;
+	memcpy(u->frame, p->frame, p->size);
+	sim_post(h->sim, h->sim->now + UPCALL_US, take_upcall, u, 0);
+}
+
+static void apply_put(struct host *h, const struct action *a)
+{
+	static const enum flow_refusal refusals[] = {
+		[FAKE_OVERLAP] = FLOW_REFUSED_OVERLAP,
+		[FAKE_FULL] = FLOW_REFUSED_FULL
+	};
+	const enum fake_result r =
+		fake_dp_put(&h->dp, &a->flow.match, a->flow.actions);
+	struct event ev = { .type = EVENT_FLOW_REFUSED };
+
+	if (r == FAKE_OK)
+		return;
+	ev.flow.match = a->flow.match;
+	ev.flow.refusal = refusals[r];
+	reply(h, &ev, REPLY_US);
+}
+
+static void apply_query(struct host *h, const struct action *a)
+{
+	const struct fake_flow *f = fake_dp_find(&h->dp, &a->flow.match);
+	struct event ev = { .type = EVENT_FLOW_USED };
+
+	ev.used.match = a->flow.match;
+	ev.used.is_known = f != NULL;
+	ev.used.idle_us = USEC_NEVER;
+	if (f && f->used_at != USEC_NEVER)
+		ev.used.idle_us = h->sim->now - f->used_at;
+	reply(h, &ev, REPLY_US);
+}
+
+static void apply_execute(struct host *h, const struct action *a)
+{
+	const struct fake_packet p = { .in_port = a->execute.in_port,
+				       .frame = a->execute.frame,
+				       .size = a->execute.size };
+
+	fake_dp_execute(&h->dp, h->sim->now, &p, a->execute.actions);
+}
+
+/* Peers of this life, as the engine has them now, with their last hello. */
+static void keep_peers(struct host *h)
+{
+	struct peer_view view;
+	uint32_t i;
+
+	for (i = 0; i < h->sim->n_hosts; i++) {
+		struct memory *m = &h->memory[i];
+
+		m->is_kept = m->hello.id &&
+			     engine_find_peer(h->engine, m->hello.id, &view);
+	}
+}
+
+static void apply_note(struct host *h, const struct note *n)
+{
+	h->notes[n->type]++;
+	h->last_note[n->type] = *n;
+	sim_log(h->sim, "host %u: note %d %s (%016llx)", h->index, n->type,
+		reason_code(n->reason), (unsigned long long)n->peer_id);
+}
+
+static void apply(struct host *h, const struct action *a)
+{
+	struct sim_port *p;
+
+	switch (a->type) {
+	case ACTION_DIAL:
+		session_dial(h->sim, h, a->dial.target, a->dial.host,
+			     a->dial.port);
+		break;
+	case ACTION_CLOSE:
+		session_close(h->sim, h, a->close.session, a->close.reason);
+		break;
+	case ACTION_SEND:
+		session_send(h->sim, h, a->send.session, &a->send.message);
+		break;
+	case ACTION_FLOW_PUT:
+		apply_put(h, a);
+		break;
+	case ACTION_FLOW_DEL:
+		fake_dp_delete(&h->dp, &a->flow.match);
+		break;
+	case ACTION_FLOW_QUERY:
+		apply_query(h, a);
+		break;
+	case ACTION_EXECUTE:
+		apply_execute(h, a);
+		break;
+	case ACTION_NOTE:
+		apply_note(h, &a->note);
+		break;
+	case ACTION_PORT_REVISION:
+		p = host_port(h, a->port_revision.port_no);
+		if (p)
+			p->port.revision = a->port_revision.revision;
+		break;
+	case ACTION_PEERS_CHANGED:
+		keep_peers(h);
+		break;
+	case ACTION_TARGETS_CHANGED:
+		break;
+	}
+}
+
+static void drain(struct host *h);
+
+static void tick(struct sim *sim, void *ctx, uint64_t arg)
+{
+	struct host *h = sim->hosts[arg % SIM_MAX_HOSTS];
+
+	(void)ctx;
+	if (!h->engine || h->life != arg / SIM_MAX_HOSTS)
+		return;
+	if (h->timer_at > sim->now)
+		return; /* an older timer: a later one was set */
+	h->timer_at = USEC_NEVER;
+	drain(h);
+}
+
+static void arm(struct host *h)
+{
+	const usec_t at = engine_deadline(h->engine);
+
+	if (at <= h->sim->now)
+		sim_fail(h->sim, "host %u: the deadline is not in the future",
+			 h->index);
+	if (at == USEC_NEVER || at == h->timer_at)
+		return;
+	h->timer_at = at;
+	sim_post(h->sim, at, tick, NULL, h->life * SIM_MAX_HOSTS + h->index);
+}
+
+static void drain(struct host *h)
+{
+	struct action a;
+	uint32_t n = 0;
+
+	h->is_draining = true;
+	while (engine_poll(h->engine, h->sim->now, &a)) {
+		apply(h, &a);
+		if (++n > MAX_ACTIONS) {
+			sim_fail(h->sim, "host %u: actions without end",
+				 h->index);
+			break;
+		}
+	}
+	h->is_draining = false;
+	arm(h);
+	check_host(h);
+}
+
+void host_event(struct host *h, const struct event *ev)
+{
+	if (!h->engine)
+		return;
+	if (h->is_draining) {
+		reply(h, ev, 1);
+		return;
+	}
+	engine_handle(h->engine, h->sim->now, ev);
+	drain(h);
+}
+
+void host_session_up(struct host *h, const struct event *ev)
+{
+	const struct host *other =
+		host_of_ip(h->sim, &ev->session.remote.ip);
+	struct memory *m = &h->memory[other->index];
+
+	m->hello = *ev->session.hello;
+	m->local = ev->session.local;
+	m->remote = ev->session.remote;
+	host_event(h, ev);
+}
