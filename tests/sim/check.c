@@ -36,7 +36,7 @@ void check_flows(struct host *h)
 
 	engine_all_flows(h->engine, check_wanted, &c);
 	EACH_FAKE_FLOW(&h->dp, i, f) {
-		if (engine_wants_flow(h->engine, &f->match))
+		if (engine_find_flow(h->engine, &f->match))
 			continue;
 		n_left++;
 		if (!f->is_old)

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCENARIO_H
+#define SCENARIO_H
+
+#include "host.h"
+#include "traffic.h"
+
+struct scenario {
+	const char *name;
+	uint32_t n_hosts; /* 0: as asked for */
+	void (*play)(struct sim *sim, uint32_t n_steps);
+};
+
+extern const struct scenario scenarios[]; /* the last has no name */
+extern const struct scenario scenario_churn;
+
+/* Ways to a cluster that all scenarios share. */
+void build_mesh(struct sim *sim);      /* every host dials every other */
+void build_chain(struct sim *sim);     /* each dials the one before it */
+/* The port @n of a host, in network 100 or 200, with both families. */
+struct sim_port *build_port(struct host *h, unsigned int n, bool is_trusted);
+/* Mesh, @n_ports containers a host, settled. */
+void build_cluster(struct sim *sim, unsigned int n_ports);
+
+struct mac build_mac(unsigned int host, unsigned int n);
+struct ip build_ip4(unsigned int host, unsigned int n);
+struct ip build_ip6(unsigned int host, unsigned int n);
+
+#endif
