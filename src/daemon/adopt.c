@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/alloc.h"
-#include "daemon.h"
 #include "log.h"
+#include "state.h"
 
 struct strangers {
 	port_no_t ports[64];
@@ -19,8 +19,8 @@ struct strangers {
 static int look_at_port(void *ctx, const struct ovs_vport *v)
 {
 	struct strangers *s = ctx;
-	const struct port_record *r =
-		portbook_find(&s->daemon->ports, v->port_no);
+	const struct port_record *r = portbook_find(&s->daemon->ports,
+						    v->port_no);
 
 	if (r && strcmp(r->host_ifname, v->name) == 0)
 		return 0;

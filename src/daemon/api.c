@@ -11,10 +11,11 @@
 #include "config.h"
 #include "core/alloc.h"
 #include "core/list.h"
-#include "daemon.h"
 #include "log.h"
+#include "state.h"
 #include "sys/clock.h"
 #include "sys/unixsock.h"
+#include "turn.h"
 
 struct client {
 	struct list all;
@@ -41,24 +42,15 @@ static const struct {
 	const char *verb;
 	api_fn *fn;
 } verbs[] = {
-	{ "status", api_status },
-	{ "peers", api_peers },
-	{ "peer-add", api_peer_add },
-	{ "peer-remove", api_peer_remove },
-	{ "ports", api_ports },
-	{ "directory", api_directory },
-	{ "flows", api_flows },
-	{ "why", api_why },
-	{ "plan", api_plan },
-	{ "attach", api_attach },
-	{ "detach", api_detach },
-	{ "expose", api_expose },
-	{ "hide", api_hide },
-	{ "metrics", api_metrics },
-	{ "log-level", api_log_level },
-	{ "reload", api_reload },
-	{ "reset", api_reset },
-	{ "ping", api_ping },
+	{ "status", api_status },	{ "peers", api_peers },
+	{ "peer-add", api_peer_add },	{ "peer-remove", api_peer_remove },
+	{ "ports", api_ports },		{ "directory", api_directory },
+	{ "flows", api_flows },		{ "why", api_why },
+	{ "plan", api_plan },		{ "attach", api_attach },
+	{ "detach", api_detach },	{ "expose", api_expose },
+	{ "hide", api_hide },		{ "metrics", api_metrics },
+	{ "log-level", api_log_level }, { "reload", api_reload },
+	{ "reset", api_reset },		{ "ping", api_ping },
 };
 
 json_t *api_done(const char *format, ...)
@@ -100,8 +92,7 @@ static json_t *error_reply(const struct error *e)
 			 "message", e->message, "hint", e->hint);
 }
 
-static json_t *answer(struct daemon *d, const json_t *request,
-		      struct error *e)
+static json_t *answer(struct daemon *d, const json_t *request, struct error *e)
 {
 	const char *verb = api_text(request, "verb");
 	json_t *reply;
@@ -337,8 +328,7 @@ void api_close(struct api *a)
 	if (!a)
 		return;
 	while (!list_is_empty(&a->clients))
-		client_close(
-			CONTAINER_OF(a->clients.next, struct client, all));
+		client_close(CONTAINER_OF(a->clients.next, struct client, all));
 	loop_io_free(a->io);
 	loop_timer_free(a->resume);
 	unixsock_close(&a->socket);

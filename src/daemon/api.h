@@ -41,8 +41,7 @@ api_fn api_peer_add, api_peer_remove, api_log_level, api_reload, api_reset,
 	api_ping;
 
 /* {"done": "sentence"} */
-json_t *api_done(const char *format, ...)
-	__attribute__((format(printf, 1, 2)));
+json_t *api_done(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A text of the request; NULL: absent or no text. */
 const char *api_text(const json_t *request, const char *key);
 

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "api.h"
-#include "daemon.h"
 #include "log.h"
+#include "reload.h"
+#include "state.h"
 #include "sys/addr.h"
+#include "turn.h"
 
 json_t *api_ping(struct daemon *d, const json_t *request, struct error *e)
 {
@@ -92,8 +94,8 @@ json_t *api_peer_add(struct daemon *d, const json_t *request, struct error *e)
 		return NULL;
 	}
 	return api_done(n ? "%s port %u is dialled from now on; removed peers "
-			    "are let in again" :
-			    "%s port %u is dialled from now on",
+			    "are let in again"
+			  : "%s port %u is dialled from now on",
 			host, port);
 }
 
@@ -107,8 +109,8 @@ static bool is_peer(const struct peer_view *p, const char *text)
 	       strcmp(addr_print_ip(&p->remote.ip, address), text) == 0;
 }
 
-static bool find_peer(const struct daemon *d, const char *text,
-		      peer_id_t *ret, unsigned int *ret_n)
+static bool find_peer(const struct daemon *d, const char *text, peer_id_t *ret,
+		      unsigned int *ret_n)
 {
 	struct peer_view p;
 	size_t pos = 0;
@@ -142,8 +144,8 @@ static unsigned int remove_targets_of(struct daemon *d, peer_id_t id)
 	return n;
 }
 
-static bool find_target(const struct daemon *d, const char *host,
-			uint16_t port, peer_id_t *ret_id)
+static bool find_target(const struct daemon *d, const char *host, uint16_t port,
+			peer_id_t *ret_id)
 {
 	struct target_view t;
 	size_t pos = 0;
@@ -177,8 +179,8 @@ json_t *api_peer_remove(struct daemon *d, const json_t *request,
 		error_hint(e, "use the name: fastdpctl peers lists them");
 		return NULL;
 	}
-	if (!n && addr_parse_host_port(text, d->settings.control_port, host,
-				       &port)) {
+	if (!n &&
+	    addr_parse_host_port(text, d->settings.control_port, host, &port)) {
 		is_target = find_target(d, host, port, &id);
 		if (is_target)
 			target_event(d, EVENT_TARGET_REMOVED, host, port);
@@ -216,7 +218,8 @@ json_t *api_log_level(struct daemon *d, const json_t *request, struct error *e)
 json_t *api_reload(struct daemon *d, const json_t *request, struct error *e)
 {
 	(void)request;
-	return daemon_reload(d, e) ? NULL : api_done("configuration read again");
+	return daemon_reload(d, e) ? NULL
+				   : api_done("configuration read again");
 }
 
 static void remove_links(struct daemon *d)

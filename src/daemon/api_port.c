@@ -9,11 +9,12 @@
 
 #include "api.h"
 #include "core/alloc.h"
-#include "daemon.h"
 #include "log.h"
+#include "state.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
+#include "turn.h"
 
 static uint32_t mtu_of(const struct daemon *d)
 {
@@ -52,16 +53,19 @@ static int get_network(const struct daemon *d, const json_t *request,
 		return error_hint(e, "1 to 63 letters, digits, '_', '.', ':' "
 				     "or '-'");
 	}
-	EACH_RECORD(&d->ports, node) {
+	EACH_RECORD(&d->ports, node)
+	{
 		const struct port_record *other = RECORD_OF(node);
 
-		if (other->vni == r->vni && strcmp(other->network, r->network)) {
+		if (other->vni == r->vni &&
+		    strcmp(other->network, r->network)) {
 			error_set(e, "in-use",
 				  "networks %s and %s would share VNI %u",
 				  r->network, other->network, r->vni);
-			return error_hint(e, "give one of them a VNI of its "
-					     "own on every host: [network %s] "
-					     "vni = N",
+			return error_hint(e,
+					  "give one of them a VNI of its "
+					  "own on every host: [network %s] "
+					  "vni = N",
 					  r->network);
 		}
 	}
@@ -167,8 +171,9 @@ static int in_use(const char *what, const struct port_record *other,
 {
 	error_set(e, "in-use", "%s is in use on this host, by %s of %s", what,
 		  other->ifname, other->netns_path);
-	return error_hint(e, "detach that first: fastdpctl detach --netns %s "
-			     "--ifname %s",
+	return error_hint(e,
+			  "detach that first: fastdpctl detach --netns %s "
+			  "--ifname %s",
 			  other->netns_path, other->ifname);
 }
 
@@ -182,7 +187,8 @@ static int check_free(const struct daemon *d, const struct port_record *r,
 	char text[ADDR_PREFIX_SIZE];
 	size_t i;
 
-	EACH_RECORD(&d->ports, node) {
+	EACH_RECORD(&d->ports, node)
+	{
 		const struct port_record *other = RECORD_OF(node);
 
 		if (r->netns[0] && strcmp(other->netns, r->netns) == 0 &&
@@ -231,7 +237,8 @@ static int next_port_no(struct daemon *d, port_no_t *ret, struct error *e)
 
 		if (d->next_port_no > PORT_NO_LAST)
 			d->next_port_no = PORT_NO_FIRST;
-		if (port_no < PORT_NO_FIRST || portbook_find(&d->ports, port_no))
+		if (port_no < PORT_NO_FIRST ||
+		    portbook_find(&d->ports, port_no))
 			continue;
 		*ret = port_no;
 		return 0;
@@ -246,8 +253,8 @@ static void quiet(const char *ifname)
 	char path[128];
 	CLEAN_FD int fd = -1;
 
-	snprintf(path, sizeof(path),
-		 "/proc/sys/net/ipv6/conf/%s/addr_gen_mode", ifname);
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/addr_gen_mode",
+		 ifname);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd >= 0 && write(fd, "1", 1) != 1)
 		log_debug("%s: %s", path, strerror(errno));
@@ -467,17 +474,18 @@ static int check_host_address(const struct daemon *d,
 	memset(&asked, 0, sizeof(asked));
 	asked.ips[0] = *ip;
 	asked.n_addresses = 1;
-	EACH_RECORD(&d->ports, node) {
+	EACH_RECORD(&d->ports, node)
+	{
 		const struct port_record *other = RECORD_OF(node);
 
 		if (other != r && other->vni == r->vni &&
 		    shares_address(&asked, other, &i))
 			return in_use(addr_print_ip(ip, text), other, e);
 	}
-	return r->n_addresses < MAX_ADDRESSES ?
-		       0 :
-		       error_set(e, "limit", "at most %u addresses a port",
-				 MAX_ADDRESSES);
+	return r->n_addresses < MAX_ADDRESSES
+		       ? 0
+		       : error_set(e, "limit", "at most %u addresses a port",
+				   MAX_ADDRESSES);
 }
 
 /* Nothing exposed: the host has no port. */

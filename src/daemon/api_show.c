@@ -8,9 +8,9 @@
 
 #include "api.h"
 #include "config.h"
-#include "daemon.h"
 #include "flow_text.h"
 #include "notes.h"
+#include "state.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
@@ -35,9 +35,9 @@ static json_t *moment(usec_t at)
 
 static json_t *path_json(const struct path_view *p)
 {
-	json_t *error = p->last_error == REASON_NONE ?
-				json_null() :
-				json_string(reason_text(p->last_error));
+	json_t *error = p->last_error == REASON_NONE
+				? json_null()
+				: json_string(reason_text(p->last_error));
 
 	return json_pack(
 		"{s:s, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:I, s:I, s:I}",
@@ -55,23 +55,24 @@ static json_t *peer_json(const struct daemon *d, const struct peer_view *p)
 {
 	static const char *const names[] = { "fastdp", "sleeve" };
 	char address[ADDR_IP_SIZE];
-	const uint32_t mtu =
-		underlay_overlay_mtu(&d->underlay, d->settings.mtu);
+	const uint32_t mtu = underlay_overlay_mtu(&d->underlay,
+						  d->settings.mtu);
 
-	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:I, "
-		"s:{s:s, s:o, s:s}, s:{s:o, s:o}}",
-		"name", p->name, "nickname", p->nickname, "software",
-		p->software, "address", addr_print_ip(&p->remote.ip, address),
-		"state", peer_state_text(p->state), "path",
-		p->has_path ? names[p->path] : "none", "since",
-		moment(p->since), "reason", reason_text(p->reason), "mtu",
-		(json_int_t)mtu, "entries", (json_int_t)p->n_entries, "control",
-		"state", p->has_session ? "up" : "down", "since",
-		moment(p->session_since), "reason",
-		reason_text(p->session_reason), "paths", "fastdp",
-		path_json(&p->paths[PATH_FASTDP]), "sleeve",
-		path_json(&p->paths[PATH_SLEEVE]));
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:I, "
+			 "s:{s:s, s:o, s:s}, s:{s:o, s:o}}",
+			 "name", p->name, "nickname", p->nickname, "software",
+			 p->software, "address",
+			 addr_print_ip(&p->remote.ip, address), "state",
+			 peer_state_text(p->state), "path",
+			 p->has_path ? names[p->path] : "none", "since",
+			 moment(p->since), "reason", reason_text(p->reason),
+			 "mtu", (json_int_t)mtu, "entries",
+			 (json_int_t)p->n_entries, "control", "state",
+			 p->has_session ? "up" : "down", "since",
+			 moment(p->session_since), "reason",
+			 reason_text(p->session_reason), "paths", "fastdp",
+			 path_json(&p->paths[PATH_FASTDP]), "sleeve",
+			 path_json(&p->paths[PATH_SLEEVE]));
 }
 
 static json_t *peers_json(const struct daemon *d)
@@ -90,7 +91,7 @@ static json_t *ports_json(const struct daemon *d)
 	json_t *list = json_array();
 
 	EACH_RECORD(&d->ports, node)
-		json_array_append_new(list, port_record_json(RECORD_OF(node)));
+	json_array_append_new(list, port_record_json(RECORD_OF(node)));
 	return list;
 }
 
@@ -122,12 +123,11 @@ json_t *api_status(struct daemon *d, const json_t *request, struct error *e)
 		"version", PACKAGE_VERSION, "name", d->name, "nickname",
 		d->settings.nickname, "datapath", "type", "ovs", "name",
 		datapath_name(d->datapath), "reason",
-		d->settings.datapath == DATAPATH_OVS ?
-			"asked for" :
-			"this kernel has openvswitch",
+		d->settings.datapath == DATAPATH_OVS
+			? "asked for"
+			: "this kernel has openvswitch",
 		"mtu",
-		(json_int_t)underlay_overlay_mtu(&d->underlay,
-						 d->settings.mtu),
+		(json_int_t)underlay_overlay_mtu(&d->underlay, d->settings.mtu),
 		"encryption", 0, "uptime_s",
 		(json_int_t)(uptime / USEC_PER_SEC), "peers", peers_json(d),
 		"ports", ports_json(d), "warnings", warnings_json(d));
@@ -137,26 +137,24 @@ static json_t *target_json(const struct daemon *d, const struct target_view *t)
 {
 	const usec_t now = clock_monotonic_us();
 	char address[MAX_HOST + 8], peer[NOTES_PEER_SIZE];
-	const char *kind = t->is_discovered ? "discovered" :
-			   t->is_configured ? "configured" :
-					      "added";
+	const char *kind = t->is_discovered   ? "discovered"
+			   : t->is_configured ? "configured"
+					      : "added";
 	json_t *next = json_null();
 
 	if (t->next_dial != USEC_NEVER)
-		next = json_real(t->next_dial > now ?
-					 (double)(t->next_dial - now) / 1e6 :
-					 0.);
+		next = json_real(t->next_dial > now
+					 ? (double)(t->next_dial - now) / 1e6
+					 : 0.);
 	snprintf(address, sizeof(address),
 		 strchr(t->host, ':') ? "[%s]:%u" : "%s:%u", t->host, t->port);
-	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:s, s:s}", "address",
-			 address, "kind", kind, "state",
-			 t->has_session ? "connected" : "waiting",
-			 "next_dial_s", next, "failures",
-			 (json_int_t)t->n_failures, "reason",
-			 reason_text(t->reason), "peer",
-			 t->peer_id == PEER_ID_NONE ?
-				 "" :
-				 notes_peer(d, t->peer_id, peer));
+	return json_pack(
+		"{s:s, s:s, s:s, s:o, s:I, s:s, s:s}", "address", address,
+		"kind", kind, "state", t->has_session ? "connected" : "waiting",
+		"next_dial_s", next, "failures", (json_int_t)t->n_failures,
+		"reason", reason_text(t->reason), "peer",
+		t->peer_id == PEER_ID_NONE ? ""
+					   : notes_peer(d, t->peer_id, peer));
 }
 
 json_t *api_peers(struct daemon *d, const json_t *request, struct error *e)
@@ -196,9 +194,9 @@ static json_t *flags_json(const struct entry *entry)
 {
 	json_t *flags = json_array();
 
-	json_array_append_new(flags, json_string(entry->flags & ENTRY_LEARNT ?
-							 "learnt" :
-							 "declared"));
+	json_array_append_new(flags, json_string(entry->flags & ENTRY_LEARNT
+							 ? "learnt"
+							 : "declared"));
 	if (entry->flags & ENTRY_TRUSTED)
 		json_array_append_new(flags, json_string("trusted"));
 	return flags;
@@ -218,9 +216,9 @@ static void list_entry(void *ctx, const struct entry_view *v)
 	if (!is_local)
 		engine_find_peer(d->engine, v->owner, &p);
 	for (i = 0; i < v->entry.n_ips; i++)
-		json_array_append_new(addresses,
-				      json_string(addr_print_ip(
-					      &v->entry.ips[i], ip)));
+		json_array_append_new(
+			addresses,
+			json_string(addr_print_ip(&v->entry.ips[i], ip)));
 	json_array_append_new(
 		l->list,
 		json_pack("{s:s, s:I, s:s, s:o, s:s, s:s, s:b, s:s, s:I, s:o, "

@@ -8,9 +8,9 @@
 
 #include "api.h"
 #include "core/frame.h"
-#include "daemon.h"
 #include "flow_text.h"
 #include "notes.h"
+#include "state.h"
 #include "sys/addr.h"
 #include "sys/clock.h"
 
@@ -75,8 +75,8 @@ static void say_peer(const struct daemon *d, json_t *lines,
 		    "there is no control session, since %s: %s; what the peer "
 		    "announced is kept for %us, or for as long as its kernel "
 		    "answers",
-		    ago(p->session_since, time),
-		    reason_text(p->session_reason), d->settings.hold_time_s);
+		    ago(p->session_since, time), reason_text(p->session_reason),
+		    d->settings.hold_time_s);
 }
 
 /* The kernel's flow of @match, said and as JSON. */
@@ -115,8 +115,8 @@ static json_t *say_flow(struct daemon *d, json_t *lines,
 	return flow;
 }
 
-static void say_owner(const struct daemon *d, json_t *lines,
-		      const char *what, const struct entry_view *v)
+static void say_owner(const struct daemon *d, json_t *lines, const char *what,
+		      const struct entry_view *v)
 {
 	const struct port_record *r = portbook_find(&d->ports, v->port_no);
 	char owner[NOTES_PEER_SIZE], mac[ADDR_MAC_SIZE], time[32];
@@ -211,8 +211,8 @@ static void look(void *ctx, const struct entry_view *v)
 
 	if (!v->is_winner || s->is_found)
 		return;
-	if (s->mac ? mac_equal(s->mac, &v->entry.mac) :
-		     has_ip(&v->entry, s->ip)) {
+	if (s->mac ? mac_equal(s->mac, &v->entry.mac)
+		   : has_ip(&v->entry, s->ip)) {
 		s->view = *v;
 		s->is_found = true;
 	}
@@ -263,6 +263,6 @@ json_t *api_why(struct daemon *d, const json_t *request, struct error *e)
 	else
 		return not_found("peer", what);
 	engine_all_entries(d->engine, look, &s);
-	return s.is_found ? found(d, s.mac ? "mac" : "ip", what, &s.view) :
-			    not_found(s.mac ? "mac" : "ip", what);
+	return s.is_found ? found(d, s.mac ? "mac" : "ip", what, &s.view)
+			  : not_found(s.mac ? "mac" : "ip", what);
 }

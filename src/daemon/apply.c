@@ -6,9 +6,9 @@
 
 #include "books.h"
 #include "core/alloc.h"
-#include "daemon.h"
 #include "log.h"
 #include "notes.h"
+#include "state.h"
 #include "sys/clock.h"
 
 #define BATCH 64U

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon.h"
 #include "files.h"
 #include "log.h"
+#include "state.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
@@ -121,10 +121,10 @@ void books_save_peers(struct daemon *d)
 	while (engine_each_peer(d->engine, &pos, &p)) {
 		json_array_append_new(
 			peers,
-			json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:b}",
-				  "name", p.name, "nickname", p.nickname,
-				  "local", addr_print_ip(&p.local.ip, local),
-				  "remote", addr_print_ip(&p.remote.ip, remote),
+			json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:b}", "name",
+				  p.name, "nickname", p.nickname, "local",
+				  addr_print_ip(&p.local.ip, local), "remote",
+				  addr_print_ip(&p.remote.ip, remote),
 				  "vxlan_port", (json_int_t)p.remote.port,
 				  "control_port", (json_int_t)p.control_port,
 				  "fastdp",

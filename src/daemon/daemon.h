@@ -2,71 +2,7 @@
 #ifndef DAEMON_H
 #define DAEMON_H
 
-/*
- * The daemon's parts and how they hang together.
- *
- *   loop ──> datapath (upcalls)  ─┐
- *        ──> control (sessions)   ├─> daemon_event() ──> engine
- *        ──> api (local clients)  ─┘        │
- *                                    daemon_turn()
- *                                           │ engine_poll()
- *                          datapath, control <── apply ──> log, books
- */
-
-#include "control/control.h"
-#include "core/engine.h"
-#include "core/view.h"
-#include "datapath.h"
-#include "loop.h"
-#include "portbook.h"
-#include "settings.h"
-#include "sys/rtnl.h"
-#include "underlay.h"
-
-struct api;
-struct apply;
-
-struct daemon {
-	struct settings settings;
-	char name[MAX_NAME];
-	peer_id_t id;
-	uint64_t instance;
-	usec_t started_at;
-	int exit_code;
-	bool is_stopping;
-	struct loop *loop;
-	struct loop_timer *timer;
-	struct engine *engine;
-	struct control *control;
-	struct loop_io **control_io; /* by descriptor */
-	size_t n_control_io;
-	struct datapath *datapath;
-	struct apply *apply;
-	struct portbook ports;
-	struct underlay underlay;
-	struct rtnl *rtnl;
-	struct api *api;
-	port_no_t next_port_no;
-};
-
 /* All of it: options, start, run, stop. Returns the exit code. */
 int daemon_main(int argc, char *argv[]);
-
-/* To the engine; daemon_turn() must follow before control goes back to the
- * loop. */
-void daemon_event(struct daemon *d, const struct event *ev);
-
-/* Carries out what the engine owes, and sets the timer. */
-void daemon_turn(struct daemon *d);
-
-/* Stops the loop; @code is the exit code. */
-void daemon_stop(struct daemon *d, int code);
-
-/* Reads the file again; what can change live does. @e when it cannot. */
-int daemon_reload(struct daemon *d, struct error *e);
-
-/* The name of @vni as people know it here, into @ret. */
-const char *daemon_network_name(const struct daemon *d, vni_t vni,
-				char ret[MAX_NAME]);
 
 #endif

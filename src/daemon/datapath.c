@@ -176,17 +176,19 @@ static int open_failed(const struct settings *s, int error, struct error *e)
 		error_set(e, "no-openvswitch",
 			  "this kernel has no openvswitch.ko loaded, and could "
 			  "not load it");
-		return error_hint(e, "run 'modprobe openvswitch'; Debian has it "
-				     "in the kernel's own package "
-				     "(linux-image-amd64), others in "
-				     "kernel-modules or kernel-modules-core; "
-				     "CONFIG_OPENVSWITCH is the setting");
+		return error_hint(e,
+				  "run 'modprobe openvswitch'; Debian has it "
+				  "in the kernel's own package "
+				  "(linux-image-amd64), others in "
+				  "kernel-modules or kernel-modules-core; "
+				  "CONFIG_OPENVSWITCH is the setting");
 	case EEXIST:
 		error_set(e, "in-use",
 			  "the link %s exists and is not a datapath of ours",
 			  s->bridge_name);
-		return error_hint(e, "choose another name with --bridge-name, "
-				     "or remove the link: ip link delete %s",
+		return error_hint(e,
+				  "choose another name with --bridge-name, "
+				  "or remove the link: ip link delete %s",
 				  s->bridge_name);
 	case EPERM:
 		error_set(e, "no-permission",
@@ -209,8 +211,7 @@ static int look_at(void *ctx, const struct ovs_vport *v)
 {
 	struct look *look = ctx;
 
-	if (v->port_no == PORT_NO_VXLAN &&
-	    v->type == OVS_VPORT_TYPE_VXLAN &&
+	if (v->port_no == PORT_NO_VXLAN && v->type == OVS_VPORT_TYPE_VXLAN &&
 	    strcmp(v->name, look->d->vxlan_name) == 0) {
 		look->has_vxlan = true;
 		look->is_same_port = v->udp_port == look->d->vxlan_port;
@@ -244,24 +245,27 @@ static int vxlan_failed(struct datapath *d, int error, struct error *e)
 	switch (-error) {
 	case EADDRINUSE:
 		error_set(e, "in-use", "UDP port %u is taken", d->vxlan_port);
-		return error_hint(e, "'ss -ulnp sport = :%u' may show by whom "
-				     "(a VXLAN device of the kernel's has no "
-				     "process: 'ip -d link show type vxlan'); "
-				     "choose another with --vxlan-port",
+		return error_hint(e,
+				  "'ss -ulnp sport = :%u' may show by whom "
+				  "(a VXLAN device of the kernel's has no "
+				  "process: 'ip -d link show type vxlan'); "
+				  "choose another with --vxlan-port",
 				  d->vxlan_port);
 	case EEXIST:
 		error_set(e, "in-use", "the link name %s is taken",
 			  d->vxlan_name);
-		return error_hint(e, "remove that link (ip link delete %s), or "
-				     "choose another --bridge-name",
+		return error_hint(e,
+				  "remove that link (ip link delete %s), or "
+				  "choose another --bridge-name",
 				  d->vxlan_name);
 	case EAFNOSUPPORT:
 		error_set(e, "no-vxlan",
 			  "this kernel has no vport-vxlan.ko loaded, and could "
 			  "not load it");
-		return error_hint(e, "run 'modprobe vport-vxlan'; it comes with "
-				     "openvswitch.ko "
-				     "(CONFIG_OPENVSWITCH_VXLAN)");
+		return error_hint(e,
+				  "run 'modprobe vport-vxlan'; it comes with "
+				  "openvswitch.ko "
+				  "(CONFIG_OPENVSWITCH_VXLAN)");
 	default:
 		return error_set(e, error_code_of(-error),
 				 "cannot make the VXLAN port %s: %s",
@@ -301,8 +305,8 @@ static int open_host(struct datapath *d, struct error *e)
 		return no_socket(e);
 	error = ovs_dp_vport_set_pid(&d->ovs, PORT_NO_HOST, s->upcall.portid);
 	return error ? error_set(e, "system", "cannot take port 0 of %s: %s",
-				 d->ovs.name, strerror(-error)) :
-		       0;
+				 d->ovs.name, strerror(-error))
+		     : 0;
 }
 
 static int open_probe(struct datapath *d, struct error *e)
@@ -471,8 +475,8 @@ const char *datapath_name(const struct datapath *d)
 
 static int add_failed(const char *ifname, int error, struct error *e)
 {
-	error_set(e, error_code_of(-error), "cannot make %s a port: %s",
-		  ifname, strerror(-error));
+	error_set(e, error_code_of(-error), "cannot make %s a port: %s", ifname,
+		  strerror(-error));
 	if (error == -EBUSY)
 		error_hint(e, "it is in a bridge or another datapath");
 	else if (error == -ENODEV)
@@ -481,8 +485,8 @@ static int add_failed(const char *ifname, int error, struct error *e)
 	return -1;
 }
 
-int datapath_add_port(struct datapath *d, const char *ifname,
-		      port_no_t port_no, struct error *e)
+int datapath_add_port(struct datapath *d, const char *ifname, port_no_t port_no,
+		      struct error *e)
 {
 	struct socket *s = socket_open(d, port_no, 0);
 	struct ovs_vport v;
@@ -541,8 +545,7 @@ void datapath_counters(const struct datapath *d, struct datapath_counters *ret)
 	ret->n_malformed = d->n_malformed;
 	ret->n_paused = d->n_paused;
 	for (node = d->sockets.next; node != &d->sockets; node = node->next) {
-		const struct socket *s =
-			CONTAINER_OF(node, struct socket, all);
+		const struct socket *s = CONTAINER_OF(node, struct socket, all);
 
 		ret->n_overruns += s->upcall.n_overruns;
 		ret->n_malformed += s->upcall.n_malformed;

@@ -47,8 +47,8 @@ bool datapath_is_adopted(const struct datapath *d);
 const char *datapath_name(const struct datapath *d);
 
 /* The link becomes port @port_no, or is that already (adopted). */
-int datapath_add_port(struct datapath *d, const char *ifname,
-		      port_no_t port_no, struct error *e);
+int datapath_add_port(struct datapath *d, const char *ifname, port_no_t port_no,
+		      struct error *e);
 void datapath_remove_port(struct datapath *d, port_no_t port_no);
 /* Calls @fn for the ports of containers that the kernel has. */
 int datapath_each_port(struct datapath *d, ovs_vport_fn *fn, void *ctx);

@@ -12,9 +12,9 @@
 const char *flow_text_stage(const struct flow_match *m)
 {
 	const uint32_t stage = RECIRC_STAGE(m->recirc_id);
-	const bool is_request =
-		(m->fields & (FLOW_ARP_TIP | FLOW_ND_TARGET)) != 0 &&
-		!(m->fields & FLOW_IN_PORT);
+	const bool is_request = (m->fields & (FLOW_ARP_TIP | FLOW_ND_TARGET)) !=
+					0 &&
+				!(m->fields & FLOW_IN_PORT);
 
 	if (stage == STAGE_FIRST) {
 		if (m->fields & FLOW_ETH_SRC)
@@ -141,8 +141,8 @@ static void add_action(struct text *t, const struct flow_action *a)
 		break;
 	case FLOW_SET_TUNNEL:
 		add(t,
-		    a->tunnel.tun_id == VNI_PROBE ? "tunnel(%s,probe)" :
-						    "tunnel(%s,%u)",
+		    a->tunnel.tun_id == VNI_PROBE ? "tunnel(%s,probe)"
+						  : "tunnel(%s,%u)",
 		    addr_print_ip(&a->tunnel.dst, ip), a->tunnel.tun_id);
 		break;
 	case FLOW_RECIRC:

@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "core/alloc.h"
-#include "daemon.h"
 #include "log.h"
+#include "state.h"
 #include "sys/addr.h"
 #include "sys/clock.h"
+#include "turn.h"
 
 static void on_control_fd(void *ctx, int fd, unsigned int events)
 {
@@ -29,8 +30,8 @@ static struct loop_io **io_of(struct daemon *d, int fd)
 
 	if (index >= n) {
 		n = index * 2 + 16;
-		d->control_io =
-			core_realloc(d->control_io, n, sizeof(*d->control_io));
+		d->control_io = core_realloc(d->control_io, n,
+					     sizeof(*d->control_io));
 		memset(d->control_io + d->n_control_io, 0,
 		       (n - d->n_control_io) * sizeof(*d->control_io));
 		d->n_control_io = n;

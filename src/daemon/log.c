@@ -99,8 +99,8 @@ void log_print(enum log_level level, const char *format, ...)
 
 bool log_allows(struct log_limit *limit)
 {
-	const unsigned long long window =
-		clock_monotonic_us() / LIMIT_WINDOW_US;
+	const unsigned long long window = clock_monotonic_us() /
+					  LIMIT_WINDOW_US;
 
 	if (limit->window != window) {
 		if (limit->n_dropped)

@@ -28,7 +28,7 @@ void loop_stop(struct loop *l);
 struct loop_io *loop_io_new(struct loop *l, int fd, unsigned int events,
 			    loop_io_fn *fn, void *ctx);
 void loop_io_set(struct loop_io *io, unsigned int events); /* 0: rest */
-void loop_io_free(struct loop_io *io); /* NULL is fine */
+void loop_io_free(struct loop_io *io);			   /* NULL is fine */
 
 struct loop_timer *loop_timer_new(struct loop *l, loop_fn *fn, void *ctx);
 /* @at of clock_monotonic_us(); in the past: at once; USEC_NEVER: not. */

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon.h"
 #include "log.h"
+#include "state.h"
 #include "sys/addr.h"
 
 const char *notes_peer(const struct daemon *d, peer_id_t id,

@@ -83,23 +83,22 @@ bool port_record_parse(const json_t *json, struct port_record *ret)
 	    !get_text(json, "container_id", r.container_id,
 		      sizeof(r.container_id)) ||
 	    !get_text(json, "netns", r.netns, sizeof(r.netns)) ||
-	    !get_text(json, "netns_path", r.netns_path,
-		      sizeof(r.netns_path)) ||
+	    !get_text(json, "netns_path", r.netns_path, sizeof(r.netns_path)) ||
 	    !get_text(json, "mac", mac, sizeof(mac)) ||
 	    !addr_parse_mac(mac, &r.mac) || !get_addresses(json, &r))
 		return false;
 	number = json_integer_value(json_object_get(json, "vni"));
 	r.vni = number > 0 && number <= VNI_MAX ? (vni_t)number : VNI_NONE;
 	number = json_integer_value(json_object_get(json, "port_no"));
-	r.port_no = number >= 0 && number <= PORT_NO_LAST ? (port_no_t)number :
-							    PORT_NO_NONE;
+	r.port_no = number >= 0 && number <= PORT_NO_LAST ? (port_no_t)number
+							  : PORT_NO_NONE;
 	number = json_integer_value(json_object_get(json, "revision"));
 	r.revision = number > 0 ? (uint64_t)number : 0;
 	r.is_trusted = json_is_true(json_object_get(json, "trust"));
 	list_init(&r.all);
 	*ret = r;
-	return rtnl_ifname_is_valid(r.host_ifname) &&
-	       !mac_is_group(&r.mac) && !mac_is_zero(&r.mac);
+	return rtnl_ifname_is_valid(r.host_ifname) && !mac_is_group(&r.mac) &&
+	       !mac_is_zero(&r.mac);
 }
 
 static void path_of(const struct portbook *b, const char *host_ifname,
@@ -213,7 +212,8 @@ void portbook_remove(struct portbook *b, struct port_record *record)
 
 struct port_record *portbook_find(const struct portbook *b, port_no_t port_no)
 {
-	EACH_RECORD(b, node) {
+	EACH_RECORD(b, node)
+	{
 		if (RECORD_OF(node)->port_no == port_no)
 			return RECORD_OF(node);
 	}
@@ -223,7 +223,8 @@ struct port_record *portbook_find(const struct portbook *b, port_no_t port_no)
 struct port_record *portbook_find_host(const struct portbook *b,
 				       const char *host_ifname)
 {
-	EACH_RECORD(b, node) {
+	EACH_RECORD(b, node)
+	{
 		if (strcmp(RECORD_OF(node)->host_ifname, host_ifname) == 0)
 			return RECORD_OF(node);
 	}

@@ -11,8 +11,8 @@
 #include <jansson.h>
 #include <limits.h>
 
-#include "core/engine.h"
 #include "core/alloc.h"
+#include "core/engine.h"
 #include "core/list.h"
 #include "sys/error.h"
 
@@ -65,9 +65,9 @@ json_t *port_record_json(const struct port_record *r);
 /* False: something is missing or odd. */
 bool port_record_parse(const json_t *json, struct port_record *ret);
 
-#define EACH_RECORD(b, node)                    \
-	for (struct list *node = (b)->all.next; \
-	     node != &(b)->all; node = node->next)
+#define EACH_RECORD(b, node)                                       \
+	for (struct list *node = (b)->all.next; node != &(b)->all; \
+	     node = node->next)
 #define RECORD_OF(node) CONTAINER_OF(node, struct port_record, all)
 
 #endif

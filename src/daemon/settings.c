@@ -57,9 +57,9 @@ static int number(const char *key, const char *value, unsigned long min,
 static int port(const char *key, const char *value, uint16_t *ret,
 		struct error *e)
 {
-	return addr_parse_port(value, ret) ?
-		       0 :
-		       bad(e, key, value, "a port from 1 to 65535");
+	return addr_parse_port(value, ret)
+		       ? 0
+		       : bad(e, key, value, "a port from 1 to 65535");
 }
 
 static int boolean(const char *key, const char *value, bool *ret,
@@ -174,8 +174,7 @@ static int set_mtu(struct settings *s, const char *v, struct error *e)
 	return number("mtu", v, 576, 65485, &s->mtu, e);
 }
 
-static int set_no_discovery(struct settings *s, const char *v,
-			    struct error *e)
+static int set_no_discovery(struct settings *s, const char *v, struct error *e)
 {
 	bool off = false;
 
@@ -215,9 +214,9 @@ static int set_key_file(struct settings *s, const char *v, struct error *e)
 
 static int set_log_level(struct settings *s, const char *v, struct error *e)
 {
-	return log_parse_level(v, &s->log_level) ?
-		       0 :
-		       bad(e, "log-level", v, "error, warn, info or debug");
+	return log_parse_level(v, &s->log_level)
+		       ? 0
+		       : bad(e, "log-level", v, "error, warn, info or debug");
 }
 
 static int set_heartbeat(struct settings *s, const char *v, struct error *e)
@@ -363,8 +362,7 @@ static int set_daemon(struct file_context *c, const char *key,
 	size_t i;
 
 	for (i = 0; i < N_KEYS; i++) {
-		if (strcmp(keys[i].name, key) != 0 ||
-		    keys[i].set == set_config)
+		if (strcmp(keys[i].name, key) != 0 || keys[i].set == set_config)
 			continue;
 		return c->seen[i] ? 0 : keys[i].set(c->s, value, c->e);
 	}
@@ -480,8 +478,8 @@ static int check(const struct settings *s, struct error *e)
 	return 0;
 }
 
-enum settings_result settings_read(int argc, char *argv[],
-				   struct settings *ret, struct error *e)
+enum settings_result settings_read(int argc, char *argv[], struct settings *ret,
+				   struct error *e)
 {
 	struct file_context c = { .s = ret, .e = e };
 	enum settings_result result;

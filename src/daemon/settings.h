@@ -60,8 +60,8 @@ enum settings_result {
 	SETTINGS_ERROR, /* the file, or what does not go together: 1 */
 };
 
-enum settings_result settings_read(int argc, char *argv[],
-				   struct settings *ret, struct error *e);
+enum settings_result settings_read(int argc, char *argv[], struct settings *ret,
+				   struct error *e);
 
 /* The VNI of @name: configured, or made of the name. 0: not a name. */
 vni_t settings_vni(const struct settings *s, const char *name);

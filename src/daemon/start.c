@@ -3,12 +3,9 @@
 
 #include <cap-ng.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "adopt.h"
@@ -17,57 +14,15 @@
 #include "books.h"
 #include "config.h"
 #include "core/alloc.h"
-#include "daemon.h"
 #include "files.h"
 #include "hooks.h"
+#include "state.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
 
 /* One socket a container, and some. */
 #define WANTED_FILES (MAX_PORTS + MAX_SESSIONS + 512)
-
-static int given_argc;
-static char **given_argv;
-
-enum settings_result start_read(struct daemon *d, int argc, char *argv[],
-				struct error *e)
-{
-	given_argc = argc;
-	given_argv = argv;
-	return settings_read(argc, argv, &d->settings, e);
-}
-
-int start_settings(struct settings *ret, struct error *e)
-{
-	return settings_read(given_argc, given_argv, ret, e) == SETTINGS_OK ?
-		       0 :
-		       -1;
-}
-
-void start_notify(const char *state)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	const char *path = getenv("NOTIFY_SOCKET");
-	CLEAN_FD int fd = -1;
-	size_t length;
-
-	if (!path || strlen(path) >= sizeof(sa.sun_path))
-		return;
-	length = strlen(path);
-	memcpy(sa.sun_path, path, length);
-	if (sa.sun_path[0] == '@')
-		sa.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	/* Nobody there is no reason to stop. */
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-		   (struct sockaddr *)&sa,
-		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-			       length)) < 0)
-		return;
-}
 
 static int check_privilege(struct error *e)
 {
@@ -98,8 +53,8 @@ static void raise_limits(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= WANTED_FILES)
 		return;
-	limit.rlim_cur = WANTED_FILES < limit.rlim_max ? WANTED_FILES :
-							 limit.rlim_max;
+	limit.rlim_cur = WANTED_FILES < limit.rlim_max ? WANTED_FILES
+						       : limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		return; /* then the limit is met later, and said then */
 }
@@ -128,9 +83,10 @@ static int control_failed(const struct daemon *d, int error, struct error *e)
 	switch (-error) {
 	case EADDRINUSE:
 		error_set(e, "in-use", "TCP port %u is taken", s->control_port);
-		return error_hint(e, "'ss -tlnp sport = :%u' shows by whom; is "
-				     "another fastdpd running? Choose another "
-				     "with --control-port",
+		return error_hint(e,
+				  "'ss -tlnp sport = :%u' shows by whom; is "
+				  "another fastdpd running? Choose another "
+				  "with --control-port",
 				  s->control_port);
 	case EADDRNOTAVAIL:
 		error_set(e, "not-found", "%s is not an address of this host",
@@ -184,8 +140,7 @@ static int start_engine(struct daemon *d, struct error *e)
 	config.control_port = s->control_port;
 	config.has_fastdp = true;
 	config.has_discovery = s->has_discovery;
-	config.heartbeat_interval_us =
-		s->heartbeat_interval_ms * USEC_PER_MS;
+	config.heartbeat_interval_us = s->heartbeat_interval_ms * USEC_PER_MS;
 	config.hold_us = s->hold_time_s * USEC_PER_SEC;
 	if (clock_random(&config.seed, sizeof(config.seed)))
 		return error_set(e, "system", "no random numbers");

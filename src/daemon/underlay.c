@@ -75,8 +75,7 @@ static void by_size(struct rtnl *r, struct underlay *u)
 	}
 }
 
-void underlay_look(struct rtnl *r, const struct ip *local,
-		   struct underlay *ret)
+void underlay_look(struct rtnl *r, const struct ip *local, struct underlay *ret)
 {
 	struct underlay u;
 
@@ -93,10 +92,10 @@ void underlay_look(struct rtnl *r, const struct ip *local,
 
 uint32_t underlay_overlay_mtu(const struct underlay *u, uint32_t wish)
 {
-	const uint32_t overhead =
-		u->is_v6 ? VXLAN_OVERHEAD_V6 : VXLAN_OVERHEAD_V4;
-	const uint32_t largest = u->mtu > 576 + overhead ? u->mtu - overhead :
-							   576;
+	const uint32_t overhead = u->is_v6 ? VXLAN_OVERHEAD_V6
+					   : VXLAN_OVERHEAD_V4;
+	const uint32_t largest = u->mtu > 576 + overhead ? u->mtu - overhead
+							 : 576;
 
 	if (wish)
 		return wish;

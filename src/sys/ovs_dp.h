@@ -101,9 +101,6 @@ enum ovs_flow_op_type {
 /* Pointers are borrowed for the call. */
 struct ovs_flow_op {
 	enum ovs_flow_op_type type;
-	const struct flow_match *match;	    /* NULL (DEL, GET): see ufid */
-	const struct flow_actions *actions; /* PUT */
-	uint8_t ufid[OVS_UFID_SIZE];	    /* without match: which flow */
 	/*
 	 * Out: 0 or -errno. PUT: -EINVAL cannot be expressed, or the kernel
 	 * cannot do it; -EEXIST overlaps another flow; -EMSGSIZE the list of
@@ -111,6 +108,9 @@ struct ovs_flow_op {
 	 * -ENOENT no such flow.
 	 */
 	int error;
+	const struct flow_match *match;	    /* NULL (DEL, GET): see ufid */
+	const struct flow_actions *actions; /* PUT */
+	uint8_t ufid[OVS_UFID_SIZE];	    /* without match: which flow */
 	/* Out, GET that succeeded. */
 	uint64_t n_packets;
 	uint64_t n_bytes;

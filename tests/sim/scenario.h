@@ -12,7 +12,20 @@ struct scenario {
 };
 
 extern const struct scenario scenarios[]; /* the last has no name */
-extern const struct scenario scenario_churn;
+/* scenario_move.c */
+void scenario_moved(struct sim *sim, uint32_t n_steps);
+void scenario_returned(struct sim *sim, uint32_t n_steps);
+void scenario_learnt(struct sim *sim, uint32_t n_steps);
+void scenario_foreign(struct sim *sim, uint32_t n_steps);
+/* scenario_path.c */
+void scenario_host_dead(struct sim *sim, uint32_t n_steps);
+void scenario_one_way(struct sim *sim, uint32_t n_steps);
+void scenario_lossy(struct sim *sim, uint32_t n_steps);
+void scenario_reborn(struct sim *sim, uint32_t n_steps);
+void scenario_forgotten(struct sim *sim, uint32_t n_steps);
+void scenario_parted(struct sim *sim, uint32_t n_steps);
+/* scenario_churn.c */
+void scenario_churn(struct sim *sim, uint32_t n_steps);
 
 /* Ways to a cluster that all scenarios share. */
 void build_mesh(struct sim *sim);      /* every host dials every other */

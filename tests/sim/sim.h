@@ -20,6 +20,7 @@
 
 #define SIM_MAX_HOSTS 32U
 
+struct sim;
 struct host;
 struct net;
 struct sessions;

@@ -313,3 +313,31 @@ void traffic_all_pairs(struct sim *sim, bool with_requests)
 		}
 	}
 }
+
+struct stream {
+	usec_t interval_us, until;
+};
+
+static void stream(struct sim *sim, void *ctx, uint64_t arg)
+{
+	struct stream *next;
+
+	(void)arg;
+	traffic_check(sim);
+	traffic_all_pairs(sim, true);
+	next = sim_alloc(sizeof(*next));
+	*next = *(const struct stream *)ctx;
+	if (sim->now + next->interval_us <= next->until)
+		sim_post(sim, sim->now + next->interval_us, stream, next, 0);
+	else
+		free(next);
+}
+
+void traffic_stream(struct sim *sim, usec_t interval_us, usec_t for_us)
+{
+	struct stream *s = sim_alloc(sizeof(*s));
+
+	s->interval_us = interval_us;
+	s->until = sim->now + for_us;
+	sim_post(sim, sim->now, stream, s, 0);
+}

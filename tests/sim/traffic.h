@@ -52,6 +52,9 @@ void traffic_check(struct sim *sim);
 /* One of each kind between all live ports of a network; all must arrive. */
 void traffic_all_pairs(struct sim *sim, bool with_requests);
 
+/* All pairs again and again, for a while; none may be lost. */
+void traffic_stream(struct sim *sim, usec_t interval_us, usec_t for_us);
+
 uint64_t traffic_n_sent(const struct sim *sim);
 
 #endif

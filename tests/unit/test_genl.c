@@ -7,6 +7,7 @@
 
 #include "sys/genl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +25,7 @@ static uint64_t random_state = UINT64_C(0x9e3779b97f4a7c15);
 
 static uint32_t random_below(uint32_t n)
 {
+	assert(n > 0);
 	random_state ^= random_state << 13;
 	random_state ^= random_state >> 7;
 	random_state ^= random_state << 17;

@@ -8,6 +8,7 @@
 
 #include "sys/ovs_msg.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,6 +38,7 @@ static uint64_t random_state = UINT64_C(0x9e3779b97f4a7c15);
 
 static uint32_t random_below(uint32_t n)
 {
+	assert(n > 0);
 	random_state ^= random_state << 13;
 	random_state ^= random_state >> 7;
 	random_state ^= random_state << 17;
@@ -143,11 +145,11 @@ static const struct {
 static size_t from_hex(const char *hex, uint8_t *ret)
 {
 	size_t i, n = strlen(hex) / 2;
-	unsigned int byte;
+	char byte[3] = "";
 
 	for (i = 0; i < n; i++) {
-		assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
-		ret[i] = (uint8_t)byte;
+		memcpy(byte, hex + 2 * i, 2);
+		ret[i] = (uint8_t)strtoul(byte, NULL, 16);
 	}
 	return n;
 }

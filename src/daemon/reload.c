@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reload.h"
+
+#include <string.h>
+
+#include "log.h"
+
+static bool has_peer(const struct settings *s, const char *host, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_peers; i++) {
+		if (s->peers[i].port == port &&
+		    strcmp(s->peers[i].host, host) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void change_target(struct daemon *d, enum event_type type,
+			  const char *host, uint16_t port)
+{
+	struct event ev;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.type = type;
+	ev.target.host = host;
+	ev.target.port = port;
+	ev.target.is_configured = true;
+	daemon_event(d, &ev);
+}
+
+static void reload_peers(struct daemon *d, const struct settings *old)
+{
+	const struct settings *s = &d->settings;
+	size_t i;
+
+	for (i = 0; i < old->n_peers; i++) {
+		if (!has_peer(s, old->peers[i].host, old->peers[i].port))
+			change_target(d, EVENT_TARGET_REMOVED,
+				      old->peers[i].host, old->peers[i].port);
+	}
+	for (i = 0; i < s->n_peers; i++) {
+		if (!has_peer(old, s->peers[i].host, s->peers[i].port))
+			change_target(d, EVENT_TARGET_ADDED, s->peers[i].host,
+				      s->peers[i].port);
+	}
+}
+
+int daemon_reload(struct daemon *d, struct error *e)
+{
+	struct settings fresh, old = d->settings;
+
+	if (settings_read(d->argc, d->argv, &fresh, e) != SETTINGS_OK)
+		return error_prefix(e, "nothing was changed");
+	memcpy(d->settings.peers, fresh.peers, sizeof(fresh.peers));
+	d->settings.n_peers = fresh.n_peers;
+	memcpy(d->settings.networks, fresh.networks, sizeof(fresh.networks));
+	d->settings.n_networks = fresh.n_networks;
+	d->settings.mtu = fresh.mtu;
+	d->settings.log_level = fresh.log_level;
+	log_set_level(fresh.log_level);
+	reload_peers(d, &old);
+	if (strcmp(fresh.bridge_name, old.bridge_name) ||
+	    strcmp(fresh.nickname, old.nickname) ||
+	    fresh.control_port != old.control_port ||
+	    fresh.vxlan_port != old.vxlan_port ||
+	    !ip_equal(&fresh.local_address, &old.local_address) ||
+	    fresh.heartbeat_interval_ms != old.heartbeat_interval_ms)
+		log_warn("names, addresses, ports and heartbeats change with "
+			 "the next start only");
+	log_info("configuration read again");
+	return 0;
+}
