@@ -37,6 +37,15 @@ static bool eth_dst_differs(const struct flow_match *a,
 	return false;
 }
 
+/* The kernel lets a flow that does not ask for a tag match untagged only. */
+static uint16_t tag_of(const struct flow_match *m)
+{
+	const uint16_t type = m->fields & FLOW_ETH_TYPE ? m->eth_type : 0;
+
+	return type == FLOW_ETH_TYPE_VLAN || type == FLOW_ETH_TYPE_QINQ ? type :
+									  0;
+}
+
 bool flow_match_overlap(const struct flow_match *a, const struct flow_match *b)
 {
 	const uint32_t both = a->fields & b->fields;
@@ -51,7 +60,7 @@ bool flow_match_overlap(const struct flow_match *a, const struct flow_match *b)
 		return false;
 	if ((both & FLOW_ETH_SRC) && !mac_equal(&a->eth_src, &b->eth_src))
 		return false;
-	if (eth_dst_differs(a, b))
+	if (eth_dst_differs(a, b) || tag_of(a) != tag_of(b))
 		return false;
 	if ((both & FLOW_ETH_TYPE) && a->eth_type != b->eth_type)
 		return false;

@@ -31,6 +31,15 @@
 
 enum { STAGE_FIRST = 0, STAGE_LOCAL = 1, STAGE_REMOTE = 2, STAGE_PEERS = 3 };
 
+/*
+ * Values of FLOW_ETH_TYPE with a meaning of their own (IEEE 802.1Q): any frame
+ * with such a tag, and a match without one of them is for untagged frames
+ * alone; any frame without an EtherType (LLC).
+ */
+#define FLOW_ETH_TYPE_VLAN 0x8100
+#define FLOW_ETH_TYPE_QINQ 0x88a8
+#define FLOW_ETH_TYPE_LLC 4
+
 /* The recirculation id itself is always matched. */
 enum flow_field {
 	FLOW_IN_PORT = 1 << 0,

@@ -13,7 +13,6 @@
 #define ETH_TYPE_IPV4 0x0800
 #define ETH_TYPE_ARP 0x0806
 #define ETH_TYPE_IPV6 0x86dd
-#define ETH_TYPE_VLAN 0x8100
 #define ETH_TYPE_PROBE 0x88b5 /* IEEE 802 local experimental 1 */
 
 #define ARP_REQUEST 1

@@ -31,13 +31,20 @@ static bool goes_on(struct engine *e, const struct event *ev)
 	return true;
 }
 
-/* A stranger, or a network that this host has no part in. */
-static void from_tunnel(struct engine *e, usec_t now, const struct event *ev)
+static bool is_tagged(const struct frame *f)
+{
+	return f->eth_type == FLOW_ETH_TYPE_VLAN ||
+	       f->eth_type == FLOW_ETH_TYPE_QINQ;
+}
+
+/* A stranger, a network that this host has no part in, or a tag. */
+static void from_tunnel(struct engine *e, usec_t now, const struct event *ev,
+			const struct frame *f)
 {
 	const struct peer *p = peers_find_ip(&e->peers, &ev->upcall.tun_src);
 	struct flow_match m;
 
-	if (p && p->hello.can_fastdp &&
+	if (p && p->hello.can_fastdp && !is_tagged(f) &&
 	    ports_has_network(&e->ports, ev->upcall.tun_id)) {
 		flow_actions_clear(&e->actions);
 		flow_recirc(&e->actions, RECIRC_REMOTE(ev->upcall.tun_id));
@@ -50,6 +57,10 @@ static void from_tunnel(struct engine *e, usec_t now, const struct event *ev)
 	m.in_port = PORT_NO_VXLAN;
 	m.tun_src = ev->upcall.tun_src;
 	m.tun_id = ev->upcall.tun_id;
+	if (is_tagged(f)) {
+		m.fields |= FLOW_ETH_TYPE;
+		m.eth_type = f->eth_type;
+	}
 	drop_lazily(e, now, &m, PORT_NO_VXLAN, DROP_AGE_US, true);
 }
 
@@ -88,6 +99,19 @@ static void learn(struct engine *e, usec_t now, struct local_port *p,
 	engine_own(e, now, &p->port, mac, true);
 }
 
+/* Tags of containers are not carried: a network is what keeps them apart. */
+static void drop_tagged(struct engine *e, usec_t now, port_no_t port_no,
+			const struct frame *f)
+{
+	struct flow_match m;
+
+	memset(&m, 0, sizeof(m));
+	m.fields = FLOW_IN_PORT | FLOW_ETH_TYPE;
+	m.in_port = port_no;
+	m.eth_type = f->eth_type;
+	drop_lazily(e, now, &m, port_no, DROP_AGE_US, true);
+}
+
 static void from_port(struct engine *e, usec_t now, const struct event *ev,
 		      const struct frame *f)
 {
@@ -97,6 +121,10 @@ static void from_port(struct engine *e, usec_t now, const struct event *ev,
 
 	if (!p)
 		return;
+	if (is_tagged(f)) {
+		drop_tagged(e, now, p->port.port_no, f);
+		return;
+	}
 	if (!mac_equal(&f->src, &p->port.mac)) {
 		if (!may_learn(e, p, &f->src)) {
 			e->counters.n_foreign_macs++;
@@ -206,7 +234,7 @@ void miss_upcall(struct engine *e, usec_t now, const struct event *ev)
 		if (ev->upcall.tun_id == VNI_PROBE)
 			member_probe(e, now, ev);
 		else
-			from_tunnel(e, now, ev);
+			from_tunnel(e, now, ev, &f);
 		return;
 	}
 	if (recirc_id == 0) {

@@ -430,18 +430,15 @@ bool pipeline_asked_ip(const struct frame *f, struct ip *ret)
 	return true;
 }
 
-static bool arp_match(const struct frame *f, struct flow_match *m)
+/* As the kernel's key has it: eight bits, and 0 for what is longer or odd. */
+static void arp_match(const struct frame *f, struct flow_match *m)
 {
-	if (!f->has_arp)
-		return false;
 	m->fields |= FLOW_ARP_OP;
-	m->arp_op = f->arp_op;
-	if (f->arp_op == ARP_REQUEST) {
+	m->arp_op = f->has_arp && f->arp_op < 256 ? f->arp_op : 0;
+	if (m->arp_op == ARP_REQUEST) {
 		m->fields |= FLOW_ARP_TIP;
 		m->ip = f->arp_tip;
 	}
-	/* The kernel's key holds eight bits of it. */
-	return f->arp_op > 0 && f->arp_op < 256;
 }
 
 static bool ip6_match(const struct frame *f, struct flow_match *m)
@@ -470,17 +467,14 @@ bool pipeline_group_match(const struct frame *f, uint32_t recirc_id,
 {
 	struct flow_match m = match_of(recirc_id, FLOW_ETH_GROUP | FLOW_ETH_TYPE);
 
-	/* Below 0x600 it is a length (LLC); tags need keys of their own. */
-	if (f->eth_type < 0x600 || f->eth_type == ETH_TYPE_VLAN ||
-	    f->eth_type == 0x88a8)
-		return false;
-	m.eth_type = f->eth_type;
+	/* Below 0x600 it is a length (IEEE 802.3). */
+	m.eth_type = f->eth_type < 0x600 ? FLOW_ETH_TYPE_LLC : f->eth_type;
 	if (RECIRC_STAGE(recirc_id) == STAGE_LOCAL) {
 		m.fields |= FLOW_IN_PORT;
 		m.in_port = in_port;
 	}
-	if (f->eth_type == ETH_TYPE_ARP && !arp_match(f, &m))
-		return false;
+	if (f->eth_type == ETH_TYPE_ARP)
+		arp_match(f, &m);
 	if (f->eth_type == ETH_TYPE_IPV6 && !ip6_match(f, &m))
 		return false;
 	*ret = m;

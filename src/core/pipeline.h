@@ -46,7 +46,7 @@ bool pipeline_to_owner(struct pipeline *pl, const struct claim *c,
 
 /*
  * The match of the class that a group frame belongs to; all classes are
- * disjoint. False: a frame that gets no flow (tagged, LLC, fragments, odd).
+ * disjoint. False: a frame that gets no flow (IPv6 in fragments, or cut short).
  */
 bool pipeline_group_match(const struct frame *f, uint32_t recirc_id,
 			  port_no_t in_port, struct flow_match *ret);

@@ -99,14 +99,19 @@ struct foreign {
 
 static int take_flow(void *ctx, const struct ovs_flow *flow)
 {
+	/* To a probe socket that is no more: as good as none. */
+	static const struct flow_actions nothing;
 	struct foreign *f = ctx;
+	const uint32_t pid = datapath_ovs(f->daemon->datapath)->pid;
 	struct event ev;
 
 	if (!flow->is_foreign) {
 		memset(&ev, 0, sizeof(ev));
 		ev.type = EVENT_FLOW_FOUND;
 		ev.flow.match = flow->match;
-		ev.flow.actions = &flow->actions;
+		ev.flow.actions = flow->pid && flow->pid != pid ?
+					  &nothing :
+					  &flow->actions;
 		daemon_event(f->daemon, &ev);
 		return 0;
 	}

@@ -18,6 +18,8 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 CONSOLE_LINES = 30
 CRASH_LINES = 60
 CRASH = re.compile(r"Kernel panic|Oops|BUG: |sysrq: Trigger a crash")
+PANIC = b"Kernel panic - not syncing"
+PANIC_S = 1
 POLL_S = 0.02
 TOOLS = {"modprobe": "kmod", "ip": "iproute2"}
 
@@ -127,6 +129,8 @@ class Job:
         self.serves = name is not None
         self.console = self.path("console")
         self.command = None
+        self.console_size = 0
+        self.panic_since = None
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -160,7 +164,7 @@ class Job:
     def follow(self, alive, boot_s, limit_s):
         """Until the command ends. `alive()`: is the guest still there?"""
         def check(started):
-            was_alive = alive()
+            was_alive = alive() and not self._panicked()
             said = get(self.path("fail"))
             if said is not None:
                 raise Failure(said)
@@ -175,6 +179,22 @@ class Job:
                 raise
             raise Failure("%s; the end of its console:\n%s"
                           % (e, self.console_tail())) from e
+
+
+    def _panicked(self):
+        """A kernel that panics may hang instead of ending: look at what it
+        wrote, and give it a moment to write it all."""
+        now = time.monotonic()
+        if self.panic_since is None:
+            begin = self.console_size
+            self.console_size = os.stat(self.console).st_size
+            if self.console_size != begin:
+                with open(self.console, "rb") as f:
+                    f.seek(max(0, begin - len(PANIC)))
+                    if PANIC in f.read():
+                        self.panic_since = now
+            return False
+        return now - self.panic_since > PANIC_S
 
 
 def named(name):
