@@ -70,6 +70,24 @@ static struct record *find(const struct announce *a, vni_t vni,
 	return NULL;
 }
 
+/* Withdrawn ones that nobody has to be told of any more. */
+static void collect(struct announce *a)
+{
+	struct list *node, *next;
+
+	if (!a->n_withdrawn)
+		return;
+	for (node = a->feeds.next; node != &a->feeds; node = node->next) {
+		if (CONTAINER_OF(node, struct feed, all)->next != &a->log)
+			return;
+	}
+	for (node = a->log.next; node != &a->log; node = next) {
+		next = node->next;
+		if (record_of(node)->is_withdrawn)
+			destroy(a, record_of(node));
+	}
+}
+
 void announce_changed(struct announce *a, vni_t vni, const struct mac *mac,
 		      bool is_withdrawn)
 {
@@ -93,6 +111,8 @@ void announce_changed(struct announce *a, vni_t vni, const struct mac *mac,
 		r->is_withdrawn = is_withdrawn;
 	}
 	list_append(&a->log, &r->log);
+	if (list_is_empty(&a->feeds))
+		collect(a);
 	/* Who had everything has everything but this. */
 	for (node = a->feeds.next; node != &a->feeds; node = node->next) {
 		struct feed *f = CONTAINER_OF(node, struct feed, all);
@@ -108,24 +128,6 @@ void feed_open(struct announce *a, struct feed *f)
 	list_init(&f->all);
 	list_append(&a->feeds, &f->all);
 	f->next = a->log.next;
-}
-
-/* Withdrawn ones that nobody has to be told of any more. */
-static void collect(struct announce *a)
-{
-	struct list *node, *next;
-
-	if (!a->n_withdrawn)
-		return;
-	for (node = a->feeds.next; node != &a->feeds; node = node->next) {
-		if (CONTAINER_OF(node, struct feed, all)->next != &a->log)
-			return;
-	}
-	for (node = a->log.next; node != &a->log; node = next) {
-		next = node->next;
-		if (record_of(node)->is_withdrawn)
-			destroy(a, record_of(node));
-	}
 }
 
 void feed_close(struct announce *a, struct feed *f)

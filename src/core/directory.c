@@ -439,10 +439,14 @@ static bool claim_equal(const struct claim *a, const struct claim *b)
 }
 
 static bool has_room(const struct directory *d, const struct owner *o,
-		     const struct entry *entry)
+		     const struct claim *old, const struct entry *entry)
 {
-	return d->n_claims < MAX_ENTRIES && o->n < MAX_ENTRIES_PER_PEER &&
-	       d->n_bindings + entry->n_ips <= MAX_BINDINGS;
+	const uint32_t n_ips = old ? old->n_ips : 0;
+
+	if (!old && (d->n_claims >= MAX_ENTRIES ||
+		     o->n >= MAX_ENTRIES_PER_PEER))
+		return false;
+	return d->n_bindings - n_ips + entry->n_ips <= MAX_BINDINGS;
 }
 
 enum directory_result directory_put(struct directory *d, usec_t now,
@@ -454,9 +458,9 @@ enum directory_result directory_put(struct directory *d, usec_t now,
 	struct claim *c;
 
 	assert(entry->n_ips <= MAX_IPS_PER_ENTRY);
-	if (entry->revision > d->clock)
+	if (entry->revision > d->clock && entry->revision < MAX_REVISION)
 		d->clock = entry->revision;
-	if (!old && !has_room(d, o, entry))
+	if (!has_room(d, o, old, entry))
 		return DIRECTORY_FULL;
 	c = make_claim(now, o, entry, port_no);
 	if (old && old->revision == c->revision && claim_equal(old, c)) {
@@ -464,11 +468,12 @@ enum directory_result directory_put(struct directory *d, usec_t now,
 		free(c);
 		return DIRECTORY_SAME;
 	}
+	/* First the new: nobody else is to win in between. */
+	link_claim(d, now, o, c);
 	if (old) {
 		unlink_claim(d, now, old);
 		free(old);
 	}
-	link_claim(d, now, o, c);
 	return DIRECTORY_CHANGED;
 }
 
@@ -560,6 +565,21 @@ uint32_t directory_n_owned(const struct directory *d, peer_id_t owner)
 uint32_t directory_n_bindings(const struct directory *d)
 {
 	return d->n_bindings;
+}
+
+bool directory_walk_networks(const struct directory *d, peer_id_t owner,
+			     struct directory_walk *walk, vni_t *ret_vni)
+{
+	const struct member *m;
+
+	while ((walk->last = table_walk(&d->members, &walk->pos, walk->last))) {
+		m = CONTAINER_OF(walk->last, const struct member, node);
+		if (m->owner != owner)
+			continue;
+		*ret_vni = m->vni;
+		return true;
+	}
+	return false;
 }
 
 const struct claim *directory_walk(const struct directory *d, size_t *pos,

@@ -19,6 +19,9 @@
 #include "message.h"
 #include "table.h"
 
+/* Above it a revision says nothing: no honest clock gets there. */
+#define MAX_REVISION (UINT64_C(1) << 62)
+
 struct claim;
 
 /* One address of a claim; found by (VNI, address). */
@@ -105,6 +108,14 @@ void directory_entry(const struct claim *c, struct entry *ret);
 uint32_t directory_n_claims(const struct directory *d);
 uint32_t directory_n_owned(const struct directory *d, peer_id_t owner);
 uint32_t directory_n_bindings(const struct directory *d);
+
+/* The networks that @owner claims anything in; starts with zeros. */
+struct directory_walk {
+	size_t pos;
+	const struct table_node *last;
+};
+bool directory_walk_networks(const struct directory *d, peer_id_t owner,
+			     struct directory_walk *walk, vni_t *ret_vni);
 
 /* All claims, as table_walk does. */
 const struct claim *directory_walk(const struct directory *d, size_t *pos,

@@ -5,8 +5,8 @@
 
 #include "alloc.h"
 #include "engine_state.h"
-
-#define MAX_REVISION (UINT64_C(1) << 62)
+#include "member.h"
+#include "miss.h"
 
 struct engine *engine_new(const struct engine_config *config, usec_t now)
 {
@@ -14,6 +14,7 @@ struct engine *engine_new(const struct engine_config *config, usec_t now)
 	const uint64_t seed = config->seed;
 
 	assert(config->id != PEER_ID_NONE && config->heartbeat_interval_us > 0);
+	assert(config->hold_us > 0);
 	e->config = *config;
 	e->settle_at = now + config->hold_us;
 	flowset_init(&e->flows, seed, &e->timers, TIMER_FLOW);
@@ -73,115 +74,6 @@ void engine_free(struct engine *e)
 	free(e);
 }
 
-/* Beyond the limit a note is lost, never an action: notes are for people. */
-struct note *engine_note(struct engine *e, enum note_type type)
-{
-	struct note *n = &e->lost_note;
-
-	if (e->n_notes < MAX_NOTES) {
-		n = &e->notes[(e->first_note + e->n_notes) % MAX_NOTES];
-		e->n_notes++;
-	}
-	memset(n, 0, sizeof(*n));
-	n->type = type;
-	return n;
-}
-
-void engine_limit(struct engine *e, const char *what)
-{
-	if (e->counters.n_limit_hits++ == 0 ||
-	    (e->counters.n_limit_hits & (e->counters.n_limit_hits - 1)) == 0)
-		engine_note(e, NOTE_LIMIT)->what = what;
-}
-
-void engine_close(struct engine *e, session_t session, enum reason reason)
-{
-	if (e->n_closes == MAX_CLOSES)
-		return; /* control ends idle sessions by itself */
-	e->closes[e->n_closes].session = session;
-	e->closes[e->n_closes++].reason = reason;
-}
-
-void engine_packet(struct engine *e, const uint8_t *frame, size_t size,
-		   port_no_t in_port, const struct flow_actions *actions)
-{
-	struct packet *p;
-
-	if (!actions->n)
-		return;
-	if (e->n_packets == MAX_PACKETS) {
-		e->counters.n_upcalls_dropped++;
-		return;
-	}
-	p = &e->packets[(e->first_packet + e->n_packets++) % MAX_PACKETS];
-	p->frame = core_alloc(size ? size : 1);
-	memcpy(p->frame, frame, size);
-	p->size = size;
-	p->in_port = in_port;
-	memset(&p->actions, 0, sizeof(p->actions));
-	flow_actions_copy(&p->actions, actions);
-}
-
-/* A Lamport clock: later than anything seen (DESIGN 4: time is not used). */
-static uint64_t next_revision(struct engine *e)
-{
-	const uint64_t seen = directory_clock(e->directory);
-
-	if (e->revision < seen)
-		e->revision = seen;
-	if (e->revision < MAX_REVISION)
-		e->revision++;
-	return e->revision;
-}
-
-static void keep_revision(struct engine *e, port_no_t port_no,
-			  uint64_t revision)
-{
-	if (e->n_revisions == MAX_PORTS)
-		return;
-	e->revisions[e->n_revisions].port_no = port_no;
-	e->revisions[e->n_revisions++].revision = revision;
-}
-
-bool engine_own(struct engine *e, usec_t now, const struct port *port,
-		const struct mac *mac, bool is_learnt)
-{
-	struct entry entry;
-	size_t i;
-
-	memset(&entry, 0, sizeof(entry));
-	entry.vni = port->vni;
-	entry.mac = *mac;
-	entry.revision = is_learnt ? 0 : port->revision;
-	if (!entry.revision) {
-		entry.revision = next_revision(e);
-		if (!is_learnt)
-			keep_revision(e, port->port_no, entry.revision);
-	}
-	entry.flags = is_learnt ? ENTRY_LEARNT : 0;
-	if (port->is_trusted)
-		entry.flags |= ENTRY_TRUSTED;
-	for (i = 0; !is_learnt && i < port->n_ips; i++)
-		entry.ips[entry.n_ips++] = port->ips[i];
-	if (directory_put(e->directory, now, e->config.id, &entry,
-			  port->port_no) == DIRECTORY_FULL) {
-		engine_limit(e, "directory");
-		return false;
-	}
-	announce_changed(&e->announce, port->vni, mac, false);
-	e->owes_messages = true;
-	return true;
-}
-
-void engine_disown(struct engine *e, usec_t now, vni_t vni,
-		   const struct mac *mac)
-{
-	if (!directory_withdraw(e->directory, now, e->config.id, vni, mac))
-		return;
-	announce_changed(&e->announce, vni, mac, true);
-	e->owes_messages = true;
-}
-
 static void disown_port(struct engine *e, usec_t now, port_no_t port_no)
 {
 	const struct claim *c = NULL, *next;
@@ -225,59 +117,6 @@ static void port_added(struct engine *e, usec_t now, const struct port *port)
 		pipeline_port(&e->pipeline, port);
 }
 
-static void mac_moved(struct engine *e, const struct change *c)
-{
-	struct note *n;
-	const bool is_conflict =
-		c->owner != e->config.id &&
-		directory_find_claim(e->directory, c->vni, &c->mac,
-				     e->config.id);
-
-	e->counters.n_mac_moves++;
-	n = engine_note(e, is_conflict ? NOTE_MAC_CONFLICT : NOTE_MAC_MOVED);
-	n->vni = c->vni;
-	n->mac = c->mac;
-	n->peer_id = c->owner == e->config.id ? PEER_ID_NONE : c->owner;
-}
-
-static void ip_moved(struct engine *e, usec_t now, const struct change *c)
-{
-	struct note *n;
-
-	e->counters.n_ip_moves++;
-	neighbours_moved(&e->neighbours, now, c->vni, &c->ip, &c->mac);
-	n = engine_note(e, NOTE_IP_MOVED);
-	n->vni = c->vni;
-	n->ip = c->ip;
-	n->mac = c->mac;
-	n->peer_id = c->owner == e->config.id ? PEER_ID_NONE : c->owner;
-}
-
-void engine_refresh(struct engine *e, usec_t now)
-{
-	struct change c;
-
-	while (directory_next_change(e->directory, &c)) {
-		switch (c.type) {
-		case CHANGE_MAC:
-			pipeline_mac(&e->pipeline, c.vni, &c.mac);
-			break;
-		case CHANGE_IP:
-			pipeline_ip(&e->pipeline, c.vni, &c.ip);
-			break;
-		case CHANGE_MEMBERS:
-			pipeline_network(&e->pipeline, c.vni);
-			break;
-		case CHANGE_MAC_MOVED:
-			mac_moved(e, &c);
-			break;
-		case CHANGE_IP_MOVED:
-			ip_moved(e, now, &c);
-			break;
-		}
-	}
-}
-
 /* What the last life left and nobody wants: flows to nowhere at once, flows
  * to peers when they have told what they have, the rest after a while. */
 static void started(struct engine *e, usec_t now)
@@ -298,6 +137,7 @@ static void started(struct engine *e, usec_t now)
 static void flow_refused(struct engine *e, usec_t now, const struct event *ev)
 {
 	flowset_refused(&e->flows, now, &ev->flow.match);
+	miss_refused(e, now, &ev->flow.match);
 	if (e->flows.n_refused == 1 || e->flows.n_refused % 1024 == 0) {
 		struct note *n = engine_note(e, NOTE_FLOW_REFUSED);
 
@@ -331,9 +171,9 @@ static void dial_failed(struct engine *e, usec_t now, const struct event *ev)
 
 	if (!t || !target_failed(&e->targets, now, t, ev->dial.reason))
 		return;
-	n = engine_note(e, ev->dial.reason == REASON_OURSELVES ?
-				   NOTE_OURSELVES :
-				   NOTE_DIAL_FAILED);
+	n = engine_note(e, ev->dial.reason == REASON_OURSELVES
+				   ? NOTE_OURSELVES
+				   : NOTE_DIAL_FAILED);
 	n->target = ev->dial.target;
 	n->reason = ev->dial.reason;
 }
@@ -425,6 +265,18 @@ void engine_handle(struct engine *e, usec_t now, const struct event *ev)
 	}
 }
 
+/*
+ * A peer that has not told yet what it has, be it that its daemon is away: its
+ * flows stay until it has, or until it is forgotten.
+ */
+static bool is_awaited(const void *ctx, const struct ip *ip)
+{
+	const struct engine *e = ctx;
+	const struct peer *p = peers_find_ip(&e->peers, ip);
+
+	return p && !p->has_snapshot;
+}
+
 static void expire(struct engine *e, usec_t now)
 {
 	struct timer *t;
@@ -440,7 +292,7 @@ static void expire(struct engine *e, usec_t now)
 				     CONTAINER_OF(t, struct target, timer));
 			break;
 		case TIMER_FLOW:
-			flowset_timer(&e->flows,
+			flowset_timer(&e->flows, now,
 				      CONTAINER_OF(t, struct flow_slot, timer));
 			break;
 		case TIMER_NEIGHBOUR:
@@ -451,7 +303,7 @@ static void expire(struct engine *e, usec_t now)
 		}
 	}
 	if (now >= e->settle_at) {
-		flowset_release_all(&e->flows);
+		flowset_release_all(&e->flows, is_awaited, e);
 		e->settle_at = USEC_NEVER;
 	}
 }
@@ -581,8 +433,11 @@ bool engine_poll(struct engine *e, usec_t now, struct action *ret)
 	memset(ret, 0, sizeof(*ret));
 	if (!e->is_started)
 		return false;
-	expire(e, now);
-	engine_refresh(e, now);
+	/* Each may have work for the other. */
+	do {
+		expire(e, now);
+		engine_refresh(e, now);
+	} while (timerq_deadline(&e->timers) <= now);
 	return poll_note(e, ret) || poll_dial(e, ret) || poll_flow(e, ret) ||
 	       poll_packet(e, ret) || member_poll_probe(e, now, ret) ||
 	       poll_neighbour(e, now, ret) || member_poll_message(e, ret) ||

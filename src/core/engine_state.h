@@ -3,7 +3,9 @@
 #define ENGINE_STATE_H
 
 /*
- * The inside of the engine, for its own files only:
+ * The inside of the engine, for its own files only, and what they share:
+ * notes, packets and closes that are owed, entries of ours, the directory's
+ * changes.
  *   engine.c   the door: events to their places, what is owed in its order
  *   member.c   sessions, peers, what they tell each other
  *   miss.c     packets that no flow wanted
@@ -50,7 +52,7 @@ struct engine {
 	struct neighbours neighbours;
 	struct pipeline pipeline;
 	struct engine_counters counters;
-	usec_t settle_at; /* then what nobody wanted of the last life goes */
+	usec_t settle_at;  /* then what nobody wanted of the last life goes */
 	uint64_t revision; /* the last that we gave */
 
 	/* owed, oldest first */
@@ -84,7 +86,6 @@ struct engine {
 	struct entry shown;
 };
 
-/* engine.c */
 struct note *engine_note(struct engine *e, enum note_type type);
 void engine_limit(struct engine *e, const char *what);
 void engine_close(struct engine *e, session_t session, enum reason reason);
@@ -98,29 +99,5 @@ void engine_packet(struct engine *e, const uint8_t *frame, size_t size,
 		   port_no_t in_port, const struct flow_actions *actions);
 /* Directory's changes to flows and notes. */
 void engine_refresh(struct engine *e, usec_t now);
-
-/* member.c */
-void member_session_up(struct engine *e, usec_t now, const struct event *ev);
-void member_session_down(struct engine *e, usec_t now, const struct event *ev);
-void member_message(struct engine *e, usec_t now, const struct event *ev);
-void member_remembered(struct engine *e, usec_t now, const struct event *ev);
-void member_removed(struct engine *e, usec_t now, peer_id_t id);
-void member_allowed(struct engine *e, peer_id_t id);
-bool member_is_removed(const struct engine *e, peer_id_t id);
-void member_timer(struct engine *e, usec_t now, struct peer *p);
-void member_leave_all(struct engine *e);
-/* A path's state may have changed. */
-void member_path_changed(struct engine *e, usec_t now, struct peer *p);
-/* A packet of VNI_PROBE. */
-void member_probe(struct engine *e, usec_t now, const struct event *ev);
-bool member_poll_probe(struct engine *e, usec_t now, struct action *ret);
-bool member_poll_message(struct engine *e, struct action *ret);
-
-/* miss.c */
-void miss_upcall(struct engine *e, usec_t now, const struct event *ev);
-/* Answer to a query about a lazy flow. */
-void miss_used(struct engine *e, usec_t now, const struct event *ev);
-/* The lazy flows of the last life that still make sense. */
-void miss_adopt(struct engine *e, usec_t now);
 
 #endif

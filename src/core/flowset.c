@@ -79,6 +79,7 @@ static void destroy(struct flowset *fs, struct flow_slot *slot)
 	list_remove(&slot->owed);
 	table_remove(&fs->table, &slot->node);
 	flow_actions_free(&slot->actions);
+	flow_actions_free(&slot->before);
 	free(slot);
 }
 
@@ -103,6 +104,9 @@ void flowset_check(const struct flowset *fs, const struct flow_slot *slot)
 	assert(slot->state != SLOT_DELETE || is_owed);
 	assert(slot->state != SLOT_DELETE || slot->is_installed);
 	assert(slot->state != SLOT_REFUSED || slot->timer.index);
+	assert(slot->state != SLOT_INHERITED || slot->is_sure);
+	assert(!slot->has_before || slot->state == SLOT_PUT);
+	assert(!slot->is_lazy || slot->timer.index);
 	assert(fs->n_lazy <= fs->table.n);
 }
 
@@ -136,37 +140,68 @@ void flowset_found(struct flowset *fs, const struct flow_match *match,
 	slot = make(fs, match);
 	flow_actions_copy(&slot->actions, actions);
 	slot->is_installed = true;
+	slot->is_sure = true;
 	set_state(fs, slot, SLOT_INHERITED);
 	list_append(&fs->inherited, &slot->of_kind);
 	fs->n_inherited++;
 	flowset_check(fs, slot);
 }
 
-/* The kernel has these very actions for it (as far as we know). */
+/* The form that the kernel has is the wanted one again, or all we know of. */
+static void restore(struct flow_slot *slot)
+{
+	if (!slot->has_before)
+		return;
+	flow_actions_free(&slot->actions);
+	slot->actions = slot->before;
+	slot->has_before = false;
+	memset(&slot->before, 0, sizeof(slot->before));
+}
+
+static void forget_before(struct flow_slot *slot)
+{
+	flow_actions_free(&slot->before);
+	slot->has_before = false;
+}
+
+/* The kernel has these very actions for it. */
 static bool is_there(const struct flow_slot *slot,
 		     const struct flow_actions *actions)
 {
-	if (!flow_actions_equal(&slot->actions, actions))
+	if (!slot->is_installed || !slot->is_sure)
 		return false;
-	return slot->state != SLOT_PUT && slot->state != SLOT_REFUSED;
+	return flow_actions_equal(slot->has_before ? &slot->before :
+						     &slot->actions,
+				  actions);
+}
+
+static void change(struct flowset *fs, struct flow_slot *slot,
+		   const struct flow_actions *actions)
+{
+	if (is_there(slot, actions)) {
+		restore(slot);
+		set_state(fs, slot, SLOT_SYNCED);
+		return;
+	}
+	if (slot->is_installed && slot->is_sure && !slot->has_before) {
+		slot->before = slot->actions;
+		slot->has_before = true;
+		memset(&slot->actions, 0, sizeof(slot->actions));
+	}
+	flow_actions_copy(&slot->actions, actions);
+	set_state(fs, slot, SLOT_PUT);
 }
 
 static void want(struct flowset *fs, struct flow_slot *slot,
 		 const struct flow_actions *actions)
 {
-	if (slot->is_installed && is_there(slot, actions)) {
-		if (slot->state == SLOT_INHERITED)
-			fs->n_adopted++;
-		forget_kind(fs, slot);
-		set_state(fs, slot, SLOT_SYNCED);
-		return;
-	}
 	if (slot->state == SLOT_REFUSED &&
-	    flow_actions_equal(&slot->actions, actions) && !slot->is_lazy)
+	    flow_actions_equal(&slot->actions, actions))
 		return;
+	if (slot->state == SLOT_INHERITED && is_there(slot, actions))
+		fs->n_adopted++;
 	forget_kind(fs, slot);
-	flow_actions_copy(&slot->actions, actions);
-	set_state(fs, slot, SLOT_PUT);
+	change(fs, slot, actions);
 }
 
 void flowset_want(struct flowset *fs, const struct flow_match *match,
@@ -224,13 +259,12 @@ void flowset_update_lazy(struct flowset *fs, struct flow_slot *slot,
 			 const struct flow_actions *actions)
 {
 	assert(slot->is_lazy && slot->is_wanted);
-	if (flow_actions_equal(&slot->actions, actions))
-		return;
-	flow_actions_copy(&slot->actions, actions);
-	set_state(fs, slot, SLOT_PUT);
+	if (!flow_actions_equal(&slot->actions, actions))
+		change(fs, slot, actions);
+	flowset_check(fs, slot);
 }
 
-static void unwant(struct flowset *fs, struct flow_slot *slot, bool is_urgent)
+static void unwant(struct flowset *fs, struct flow_slot *slot)
 {
 	if (slot->state == SLOT_DELETE)
 		return;
@@ -239,19 +273,30 @@ static void unwant(struct flowset *fs, struct flow_slot *slot, bool is_urgent)
 		return;
 	}
 	forget_kind(fs, slot);
+	/* What was to be put never was: the kernel has what it had. */
+	if (slot->state == SLOT_PUT && !slot->has_before)
+		slot->is_sure = false;
+	restore(slot);
 	set_state(fs, slot, SLOT_DELETE);
-	if (is_urgent)
+	if (slot->match.fields & FLOW_ETH_GROUP)
 		list_append(&fs->urgent, &slot->owed);
 	flowset_check(fs, slot);
 }
 
-void flowset_unwant(struct flowset *fs, const struct flow_match *match,
-		    bool is_urgent)
+void flowset_unwant(struct flowset *fs, const struct flow_match *match)
 {
 	struct flow_slot *slot = find(fs, match);
 
 	if (slot && slot->is_wanted)
-		unwant(fs, slot, is_urgent);
+		unwant(fs, slot);
+}
+
+void flowset_evict(struct flowset *fs, const struct flow_match *match)
+{
+	struct flow_slot *slot = find(fs, match);
+
+	if (slot)
+		unwant(fs, slot);
 }
 
 /* The peer that a flow has to do with; NULL: none. */
@@ -279,17 +324,25 @@ void flowset_release(struct flowset *fs, const struct ip *peer)
 
 		next = node->next;
 		if (peer ? end && ip_equal(end, peer) : !end)
-			unwant(fs, slot, false);
+			unwant(fs, slot);
 	}
 }
 
-void flowset_release_all(struct flowset *fs)
+void flowset_release_all(struct flowset *fs,
+			 bool (*is_kept)(const void *ctx, const struct ip *peer),
+			 const void *ctx)
 {
-	while (!list_is_empty(&fs->inherited))
-		unwant(fs,
-		       CONTAINER_OF(fs->inherited.next, struct flow_slot,
-				    of_kind),
-		       false);
+	struct list *node = fs->inherited.next, *next;
+
+	for (; node != &fs->inherited; node = next) {
+		struct flow_slot *slot =
+			CONTAINER_OF(node, struct flow_slot, of_kind);
+		const struct ip *end = tunnel_end(slot);
+
+		next = node->next;
+		if (!end || !is_kept(ctx, end))
+			unwant(fs, slot);
+	}
 }
 
 static struct flow_slot *first(const struct list *queue)
@@ -328,6 +381,8 @@ bool flowset_poll(struct flowset *fs, enum flowset_op *ret_op,
 		*ret_actions = &slot->actions;
 		fs->n_puts++;
 		slot->is_installed = true;
+		slot->is_sure = true;
+		forget_before(slot);
 		set_state(fs, slot, SLOT_SYNCED);
 	} else if (poll_delete(fs, &fs->deletes, ret_match)) {
 		return true;
@@ -351,15 +406,16 @@ void flowset_refused(struct flowset *fs, usec_t now,
 	fs->n_refused++;
 	if (!slot || slot->state != SLOT_SYNCED)
 		return;
+	slot->is_sure = false;
 	if (slot->is_lazy) {
 		/* Another packet will ask again. */
-		unwant(fs, slot, false);
+		unwant(fs, slot);
 		return;
 	}
 	if (slot->n_refusals < RETRY_MAX_DOUBLINGS)
 		slot->n_refusals++;
 	pause = RETRY_FIRST_US << (slot->n_refusals - 1);
-	/* An older form of it may still be there: is_installed stays. */
+	/* An older form of it may be there: is_installed stays. */
 	set_state(fs, slot, SLOT_REFUSED);
 	timerq_set(fs->timers, &slot->timer, now + pause);
 	flowset_check(fs, slot);
@@ -372,32 +428,33 @@ bool flowset_used(struct flowset *fs, usec_t now,
 
 	if (!slot || !slot->is_lazy)
 		return false;
-	if (!is_known) {
-		slot->is_installed = false;
-		destroy(fs, slot);
-		return true;
-	}
-	if (slot->is_extended && idle_us < slot->age_us) {
+	/* Unknown: yet it may have been put while the question was out. */
+	if (is_known && slot->is_extended && idle_us < slot->age_us) {
 		timerq_set(fs->timers, &slot->timer,
 			   now + slot->age_us - idle_us);
 		return false;
 	}
-	unwant(fs, slot, false);
+	unwant(fs, slot);
 	return true;
 }
 
-void flowset_timer(struct flowset *fs, struct flow_slot *slot)
+void flowset_timer(struct flowset *fs, usec_t now, struct flow_slot *slot)
 {
 	if (slot->state == SLOT_REFUSED) {
 		set_state(fs, slot, SLOT_PUT);
 		return;
 	}
-	if (slot->state != SLOT_SYNCED || !slot->is_lazy)
+	if (!slot->is_lazy)
 		return;
-	if (slot->is_extended)
+	if (!slot->is_extended) {
+		unwant(fs, slot);
+		return;
+	}
+	/* Should the answer be lost, it is asked again. */
+	timerq_set(fs->timers, &slot->timer, now + slot->age_us);
+	if (slot->state == SLOT_SYNCED)
 		list_append(&fs->queries, &slot->owed);
-	else
-		unwant(fs, slot, false);
+	flowset_check(fs, slot);
 }
 
 void flowset_lost(struct flowset *fs)
@@ -411,7 +468,9 @@ void flowset_lost(struct flowset *fs)
 
 			next = node->next;
 			slot->is_installed = false;
-			if (slot->is_wanted && !slot->is_lazy)
+			slot->is_sure = false;
+			forget_before(slot);
+			if (slot->is_wanted)
 				set_state(fs, slot, SLOT_PUT);
 			else
 				destroy(fs, slot);

@@ -20,8 +20,9 @@
  * packet and go when no packet has used them for their age: the kernel is
  * asked for the last use when it is reached.
  *
- * Order of what is owed: deletes of lazy flows that would overlap a steady
- * one, then puts, then the other deletes: first the new, then the old.
+ * Order of what is owed: deletes of flows of group frames, since a new one may
+ * overlap an old one there; then puts, then the other deletes: first the new,
+ * then the old.
  */
 
 #include "flow.h"
@@ -45,13 +46,15 @@ struct flow_slot {
 	enum slot_state state;
 	bool is_lazy;
 	bool is_wanted;
-	bool is_installed; /* the kernel has it, in this or an older form */
+	bool is_installed; /* the kernel has it, in some form: */
+	bool is_sure;	   /* in that of `before`, if any, else of `actions` */
+	bool has_before;   /* only while a put is owed */
 	bool is_extended;  /* use prolongs its life */
 	uint8_t n_refusals;
 	port_no_t asked_by; /* lazy: the port whose packet asked */
 	usec_t age_us;
 	struct flow_match match;
-	struct flow_actions actions;
+	struct flow_actions actions, before;
 };
 
 struct flowset {
@@ -92,9 +95,10 @@ bool flowset_want_lazy(struct flowset *fs, usec_t now,
 void flowset_update_lazy(struct flowset *fs, struct flow_slot *slot,
 			 const struct flow_actions *actions);
 
-/* Lazy or steady; not there is fine. @is_urgent: before any put. */
-void flowset_unwant(struct flowset *fs, const struct flow_match *match,
-		    bool is_urgent);
+/* Lazy or steady; one that is only inherited stays. Not there is fine. */
+void flowset_unwant(struct flowset *fs, const struct flow_match *match);
+/* The same for whatever it is. */
+void flowset_evict(struct flowset *fs, const struct flow_match *match);
 
 const struct flow_slot *flowset_find(const struct flowset *fs,
 				     const struct flow_match *match);
@@ -102,7 +106,10 @@ const struct flow_slot *flowset_find(const struct flowset *fs,
 /* Inherited flows that nobody wanted: those whose first tunnel end (key or
  * action) is @peer; with NULL those that have none; then they are deleted. */
 void flowset_release(struct flowset *fs, const struct ip *peer);
-void flowset_release_all(struct flowset *fs);
+/* All but those of peers that @is_kept says. */
+void flowset_release_all(struct flowset *fs,
+			 bool (*is_kept)(const void *ctx, const struct ip *peer),
+			 const void *ctx);
 
 /* What is owed next; actions (of a put) are borrowed until the next call. */
 bool flowset_poll(struct flowset *fs, enum flowset_op *ret_op,
@@ -119,9 +126,9 @@ bool flowset_used(struct flowset *fs, usec_t now,
 		  usec_t idle_us);
 
 /* Its timer came: from the caller's timer queue. */
-void flowset_timer(struct flowset *fs, struct flow_slot *slot);
+void flowset_timer(struct flowset *fs, usec_t now, struct flow_slot *slot);
 
-/* The kernel has lost everything. */
+/* The kernel has lost everything: all that is wanted is put again. */
 void flowset_lost(struct flowset *fs);
 
 void flowset_check(const struct flowset *fs, const struct flow_slot *slot);

@@ -10,6 +10,12 @@
 #define ND_SIZE 32U /* header, target, link-layer address option */
 #define MAX_EXTENSIONS 8
 
+#define IP6_HOP_BY_HOP 0
+#define IP6_ROUTING 43
+#define IP6_FRAGMENT 44
+#define IP6_AUTHENTICATION 51
+#define IP6_DESTINATION 60
+
 static const struct mac broadcast = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 static const struct mac all_nodes_mac = { { 0x33, 0x33, 0, 0, 0, 1 } };
 static const struct ip all_nodes = { { 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -30,27 +36,69 @@ static void parse_arp(struct reader *r, struct frame *f)
 	f->arp_tip = ip_from_v4(tip);
 }
 
-/* The kernel's flow key names the protocol behind the extension headers. */
+/*
+ * The kernel's flow key names the protocol behind the extension headers, and
+ * FRAGMENT for all fragments but the first.
+ */
 static uint8_t skip_extensions(struct reader *r, uint8_t next)
 {
+	uint8_t header, size;
+	uint16_t offset;
 	int i;
 
 	for (i = 0; i < MAX_EXTENSIONS && r->is_ok; i++) {
-		uint8_t header = next;
-		uint8_t size;
-
-		if (header != 0 && header != 43 && header != 60)
+		header = next;
+		switch (header) {
+		case IP6_HOP_BY_HOP:
+		case IP6_ROUTING:
+		case IP6_DESTINATION:
+			next = read_u8(r);
+			size = read_u8(r);
+			read_bytes(r, 6U + 8U * size);
 			break;
-		next = read_u8(r);
-		size = read_u8(r);
-		read_bytes(r, 6U + 8U * size);
+		case IP6_AUTHENTICATION: /* in units of its own (RFC 4302) */
+			next = read_u8(r);
+			size = read_u8(r);
+			read_bytes(r, 6U + 4U * size);
+			break;
+		case IP6_FRAGMENT:
+			next = read_u8(r);
+			read_u8(r);
+			offset = read_u16(r) >> 3;
+			read_bytes(r, 4);
+			if (offset)
+				return IP6_FRAGMENT;
+			break;
+		default:
+			return next;
+		}
 	}
+	r->is_ok = false;
 	return next;
+}
+
+static void parse_icmp6(struct reader *r, struct frame *f)
+{
+	const uint8_t *target;
+	uint8_t code;
+
+	f->icmp6_type = read_u8(r);
+	code = read_u8(r);
+	read_u16(r);
+	f->has_icmp6 = r->is_ok;
+	if (code || (f->icmp6_type != ND_SOLICITATION &&
+		     f->icmp6_type != ND_ADVERTISEMENT))
+		return;
+	read_bytes(r, 4);
+	target = read_bytes(r, 16);
+	if (!target)
+		return;
+	f->has_nd = true;
+	f->nd_target = ip_from_v6(target);
 }
 
 static void parse_ip6(struct reader *r, struct frame *f)
 {
-	const uint8_t *target;
 	uint8_t next;
 
 	read_bytes(r, 6);
@@ -61,19 +109,8 @@ static void parse_ip6(struct reader *r, struct frame *f)
 		return;
 	f->has_ip6 = true;
 	f->ip_proto = next;
-	if (next != IP_PROTO_ICMP6)
-		return;
-	f->icmp6_type = read_u8(r);
-	f->has_icmp6 = r->is_ok;
-	if (f->icmp6_type != ND_SOLICITATION &&
-	    f->icmp6_type != ND_ADVERTISEMENT)
-		return;
-	read_bytes(r, 7);
-	target = read_bytes(r, 16);
-	if (!target)
-		return;
-	f->has_nd = true;
-	f->nd_target = ip_from_v6(target);
+	if (next == IP_PROTO_ICMP6)
+		parse_icmp6(r, f);
 }
 
 bool frame_parse(const uint8_t *p, size_t size, struct frame *ret)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Who takes part: sessions become peers, peers tell each other of entries and
- * of peers, heartbeats tell which path works, and who is gone is forgotten.
- */
+#include "member.h"
+
 #include <assert.h>
 
 #include "alloc.h"
-#include "engine_state.h"
 #include "wire.h"
+
+/* What comes within it may have been dialled before each knew of the other. */
+#define SESSION_SETTLED_US (5 * USEC_PER_SEC)
 
 static void arm(struct engine *e, struct peer *p)
 {
@@ -49,6 +49,10 @@ static void forget(struct engine *e, usec_t now, struct peer *p,
 	peers_remove(&e->peers, p);
 	directory_drop_owner(e->directory, now, p->hello.id);
 	flowset_release(&e->flows, &ip);
+	/* One that told nothing in this life takes part by its flows alone. */
+	if (!p->has_snapshot)
+		pipeline_copies(&e->pipeline, &ip);
+	targets_disconnected(&e->targets, now, p->hello.id);
 	targets_forget(&e->targets, p->hello.id);
 	peer_free(p);
 	e->peers_changed = true;
@@ -86,8 +90,8 @@ static void start_paths(struct engine *e, usec_t now, struct peer *p)
 	path_stop(&p->paths[PATH_SLEEVE], now, REASON_STARTING);
 	if (!e->config.has_fastdp || !p->hello.can_fastdp) {
 		path_stop(path, now,
-			  e->config.has_fastdp ? REASON_NO_FASTDP_THERE :
-						 REASON_NO_FASTDP_HERE);
+			  e->config.has_fastdp ? REASON_NO_FASTDP_THERE
+					       : REASON_NO_FASTDP_HERE);
 	} else {
 		path_start(path, now, cookie, 0);
 	}
@@ -100,11 +104,12 @@ static void set_place(struct engine *e, usec_t now, struct peer *p,
 		      const struct event *ev)
 {
 	const struct hello *hello = ev->session.hello;
-	const bool is_moved =
-		!ip_equal(&p->remote.ip, &ev->session.remote.ip) ||
-		!ip_equal(&p->local.ip, &ev->session.local.ip) ||
-		p->hello.vxlan_port != hello->vxlan_port ||
-		p->hello.can_fastdp != hello->can_fastdp;
+	const struct ip old = p->remote.ip;
+	const bool is_moved = !ip_equal(&p->remote.ip,
+					&ev->session.remote.ip) ||
+			      !ip_equal(&p->local.ip, &ev->session.local.ip) ||
+			      p->hello.vxlan_port != hello->vxlan_port ||
+			      p->hello.can_fastdp != hello->can_fastdp;
 
 	if (is_moved && !ip_is_zero(&p->remote.ip)) {
 		pipeline_peer_gone(&e->pipeline, p);
@@ -114,8 +119,11 @@ static void set_place(struct engine *e, usec_t now, struct peer *p,
 	p->local = ev->session.local;
 	p->remote = ev->session.remote;
 	start_paths(e, now, p);
-	if (is_moved && e->is_started)
-		pipeline_peer(&e->pipeline, p);
+	if (!is_moved || !e->is_started)
+		return;
+	pipeline_peer(&e->pipeline, p);
+	if (!ip_is_zero(&old))
+		pipeline_copies(&e->pipeline, &old);
 }
 
 static struct peer *find_or_add(struct engine *e, usec_t now, peer_id_t id)
@@ -135,7 +143,8 @@ void member_remembered(struct engine *e, usec_t now, const struct event *ev)
 	const peer_id_t id = ev->session.hello->id;
 	struct peer *p;
 
-	if (id == e->config.id || id == PEER_ID_NONE)
+	if (id == e->config.id || id == PEER_ID_NONE ||
+	    member_is_removed(e, id))
 		return;
 	p = find_or_add(e, now, id);
 	if (!p)
@@ -151,6 +160,8 @@ static void drop_session(struct engine *e, usec_t now, struct peer *p,
 	p->session = 0;
 	p->session_since = now;
 	p->session_reason = reason;
+	p->owes_heard = false;
+	p->owes_leave = false;
 	p->forget_at = now + e->config.hold_us;
 	list_remove(&p->by_hint);
 	feed_close(&e->announce, &p->feed);
@@ -171,11 +182,19 @@ static void note_clone(struct engine *e, const struct event *ev)
 	n->endpoint = ev->session.remote;
 }
 
+/* The port that the dialling side has, the same seen from either end. */
+static uint16_t dialling_port(bool is_by_us, const struct endpoint *local,
+			      const struct endpoint *remote)
+{
+	return is_by_us ? local->port : remote->port;
+}
+
 /*
  * There is a session with this peer already. REASON_NONE: the new one takes
- * its place; else why the new one is closed.
+ * its place; else why the new one is closed. Both ends must come to the same
+ * verdict, in whichever order the sessions come up there.
  */
-static enum reason compare(struct engine *e, const struct peer *p,
+static enum reason compare(struct engine *e, usec_t now, const struct peer *p,
 			   const struct event *ev)
 {
 	const bool by_us = ev->session.target != 0;
@@ -188,14 +207,22 @@ static enum reason compare(struct engine *e, const struct peer *p,
 		note_clone(e, ev);
 		return REASON_CLONED;
 	}
+	/* Nobody dials whom it has a session with: the old one must be dead. */
+	if (now - p->session_since >= SESSION_SETTLED_US)
+		return REASON_NONE;
 	/* Both dialled: both keep the one that the lower id has dialled. */
-	if (by_us != p->is_dialled_by_us &&
-	    !is_dialled_by_lower(e, by_us, id))
+	if (by_us != p->is_dialled_by_us)
+		return is_dialled_by_lower(e, by_us, id) ? REASON_NONE
+							 : REASON_DUPLICATE;
+	/* One dialled twice, by two of our names. */
+	if (dialling_port(by_us, &ev->session.local, &ev->session.remote) <
+	    dialling_port(by_us, &p->local, &p->remote))
 		return REASON_DUPLICATE;
 	return REASON_NONE;
 }
 
-static enum reason refusal(struct engine *e, const struct event *ev)
+static enum reason refusal(struct engine *e, usec_t now,
+			   const struct event *ev)
 {
 	const struct hello *hello = ev->session.hello;
 	struct peer *p = peers_find(&e->peers, hello->id);
@@ -208,7 +235,7 @@ static enum reason refusal(struct engine *e, const struct event *ev)
 	}
 	if (member_is_removed(e, hello->id))
 		return REASON_REMOVED;
-	return p && p->session ? compare(e, p, ev) : REASON_NONE;
+	return p && p->session ? compare(e, now, p, ev) : REASON_NONE;
 }
 
 static void target_answered(struct engine *e, usec_t now,
@@ -224,19 +251,41 @@ static void target_answered(struct engine *e, usec_t now,
 		target_failed(&e->targets, now, t, reason);
 }
 
+/*
+ * A host that was installed anew has another identity at the old address. Its
+ * kernel answers for both, so that the old one would never be forgotten.
+ */
+static void forget_predecessors(struct engine *e, usec_t now,
+				const struct event *ev)
+{
+	struct list *node = e->peers.all.next, *next;
+
+	for (; node != &e->peers.all; node = next) {
+		struct peer *p = PEER_OF(node);
+
+		next = node->next;
+		if (p->hello.id != ev->session.hello->id && !p->session &&
+		    ip_equal(&p->remote.ip, &ev->session.remote.ip))
+			forget(e, now, p, REASON_LEFT);
+	}
+}
+
 void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 {
-	const enum reason reason = refusal(e, ev);
+	enum reason reason = refusal(e, now, ev);
 	struct peer *p = NULL;
 
-	target_answered(e, now, ev, reason);
-	if (reason == REASON_NONE)
+	if (reason == REASON_NONE) {
+		forget_predecessors(e, now, ev);
 		p = find_or_add(e, now, ev->session.hello->id);
-	else if (reason == REASON_DUPLICATE)
+		if (!p)
+			reason = REASON_LIMIT;
+	}
+	target_answered(e, now, ev, reason);
+	if (reason == REASON_DUPLICATE)
 		targets_connected(&e->targets, ev->session.hello->id);
 	if (!p) {
-		engine_close(e, ev->session.session,
-			     reason ? reason : REASON_LIMIT);
+		engine_close(e, ev->session.session, reason);
 		return;
 	}
 	if (p->session) {
@@ -330,7 +379,6 @@ static void take_entry(struct engine *e, usec_t now, struct peer *p,
 static void take_entries(struct engine *e, usec_t now, struct peer *p,
 			 const struct message *m)
 {
-	const struct claim *c = NULL;
 	uint32_t i;
 
 	if (m->entries.is_first)
@@ -345,10 +393,7 @@ static void take_entries(struct engine *e, usec_t now, struct peer *p,
 		return;
 	/* Now it is known what of the last life's flows it still stands for. */
 	p->has_snapshot = true;
-	while ((c = directory_walk_owner(e->directory, p->hello.id, c)))
-		pipeline_network(&e->pipeline, c->vni);
-	EACH_PORT(&e->ports, node)
-		pipeline_network(&e->pipeline, PORT_OF(node)->port.vni);
+	pipeline_copies(&e->pipeline, &p->remote.ip);
 	flowset_release(&e->flows, &p->remote.ip);
 }
 
@@ -409,7 +454,6 @@ void member_message(struct engine *e, usec_t now, const struct event *ev)
 		break;
 	case MESSAGE_LEAVE:
 		engine_close(e, p->session, REASON_LEFT);
-		targets_disconnected(&e->targets, now, p->hello.id);
 		forget(e, now, p, REASON_LEFT);
 		break;
 	}

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Packets that no flow wanted. What the directory knows has its flows before
- * any packet asks; so a miss is a race with one of those, a broadcast of a
- * class not seen lately, an unknown destination, or somebody who has no
- * business here. Each gets an answer that keeps the next packet in the kernel.
- */
+#include "miss.h"
+
 #include "alloc.h"
-#include "engine_state.h"
+#include "member.h"
 
 #define GROUP_AGE_US (60 * USEC_PER_SEC)
 #define DROP_AGE_US (10 * USEC_PER_SEC)
@@ -68,8 +64,8 @@ static void from_tunnel(struct engine *e, usec_t now, const struct event *ev,
 static bool may_learn(struct engine *e, const struct local_port *p,
 		      const struct mac *mac)
 {
-	const struct claim *c =
-		directory_find_mac(e->directory, p->port.vni, mac);
+	const struct claim *c = directory_find_mac(e->directory, p->port.vni,
+						   mac);
 
 	if (!p->port.is_trusted || mac_is_group(mac) || mac_is_zero(mac))
 		return false;
@@ -79,20 +75,20 @@ static bool may_learn(struct engine *e, const struct local_port *p,
 static void learn(struct engine *e, usec_t now, struct local_port *p,
 		  const struct mac *mac)
 {
-	const struct claim *c = directory_find_claim(
-		e->directory, p->port.vni, mac, e->config.id);
+	const struct claim *c = directory_find_claim(e->directory, p->port.vni,
+						     mac, e->config.id);
 	const struct flow_match m = pipeline_source_match(p->port.port_no, mac);
 
 	if (c && c->port_no != p->port.port_no) {
-		const struct flow_match old =
-			pipeline_source_match(c->port_no, mac);
+		const struct flow_match old = pipeline_source_match(c->port_no,
+								    mac);
 
-		flowset_unwant(&e->flows, &old, false);
+		flowset_unwant(&e->flows, &old);
 	}
 	flow_actions_clear(&e->actions);
 	flow_recirc(&e->actions, RECIRC_LOCAL(p->port.vni));
-	if (!flowset_want_lazy(&e->flows, now, &m, &e->actions,
-			       p->port.port_no, LEARNT_AGE_US, true)) {
+	if (!flowset_want_lazy(&e->flows, now, &m, &e->actions, p->port.port_no,
+			       LEARNT_AGE_US, true)) {
 		engine_limit(e, "lazy flows");
 		return;
 	}
@@ -135,8 +131,9 @@ static void from_port(struct engine *e, usec_t now, const struct event *ev,
 				n->mac = f->src;
 				n->vni = p->port.vni;
 			}
+			/* A trusted port's may be learnt some day. */
 			drop_lazily(e, now, &m, p->port.port_no, DROP_AGE_US,
-				    true);
+				    !p->port.is_trusted);
 			return;
 		}
 		learn(e, now, p, &f->src);
@@ -151,8 +148,7 @@ static void unknown_unicast(struct engine *e, usec_t now,
 			    const struct event *ev, const struct frame *f)
 {
 	const vni_t vni = RECIRC_VNI(ev->upcall.recirc_id);
-	const bool is_local =
-		RECIRC_STAGE(ev->upcall.recirc_id) == STAGE_LOCAL;
+	const bool is_local = RECIRC_STAGE(ev->upcall.recirc_id) == STAGE_LOCAL;
 	struct flow_match m;
 
 	e->counters.n_unknown_macs++;
@@ -176,8 +172,7 @@ static void to_unicast(struct engine *e, usec_t now, const struct event *ev,
 		       const struct frame *f)
 {
 	const vni_t vni = RECIRC_VNI(ev->upcall.recirc_id);
-	const bool is_local =
-		RECIRC_STAGE(ev->upcall.recirc_id) == STAGE_LOCAL;
+	const bool is_local = RECIRC_STAGE(ev->upcall.recirc_id) == STAGE_LOCAL;
 	const struct claim *c = directory_find_mac(e->directory, vni, &f->dst);
 
 	/* Split horizon: what came from a peer goes to no other. */
@@ -228,7 +223,8 @@ void miss_upcall(struct engine *e, usec_t now, const struct event *ev)
 	struct frame f;
 
 	e->counters.n_upcalls++;
-	if (!e->is_started || !frame_parse(ev->upcall.frame, ev->upcall.size, &f))
+	if (!e->is_started ||
+	    !frame_parse(ev->upcall.frame, ev->upcall.size, &f))
 		return;
 	if (recirc_id == 0 && ev->upcall.in_port == PORT_NO_VXLAN) {
 		if (ev->upcall.tun_id == VNI_PROBE)
@@ -250,8 +246,7 @@ void miss_upcall(struct engine *e, usec_t now, const struct event *ev)
 		to_unicast(e, now, ev, &f);
 }
 
-static bool is_learnt_source(const struct engine *e,
-			     const struct flow_match *m)
+static bool is_learnt_source(const struct engine *e, const struct flow_match *m)
 {
 	const struct local_port *p;
 
@@ -261,19 +256,34 @@ static bool is_learnt_source(const struct engine *e,
 	return p && p->port.is_trusted && !mac_equal(&p->port.mac, &m->eth_src);
 }
 
-void miss_used(struct engine *e, usec_t now, const struct event *ev)
+/* A learnt MAC lives as long as the flow that it came with. */
+static void source_gone(struct engine *e, usec_t now,
+			const struct flow_match *m)
 {
-	const struct flow_match *m = &ev->used.match;
-	const struct local_port *p;
+	const struct claim *c;
+	vni_t vni;
 
-	if (!flowset_used(&e->flows, now, m, ev->used.is_known,
-			  ev->used.idle_us))
-		return;
 	if (!is_learnt_source(e, m))
 		return;
-	p = ports_find(&e->ports, m->in_port);
-	if (p)
-		engine_disown(e, now, p->port.vni, &m->eth_src);
+	vni = ports_find(&e->ports, m->in_port)->port.vni;
+	c = directory_find_claim(e->directory, vni, &m->eth_src, e->config.id);
+	if (c && c->port_no == m->in_port)
+		engine_disown(e, now, vni, &m->eth_src);
+}
+
+void miss_used(struct engine *e, usec_t now, const struct event *ev)
+{
+	if (flowset_used(&e->flows, now, &ev->used.match, ev->used.is_known,
+			 ev->used.idle_us))
+		source_gone(e, now, &ev->used.match);
+}
+
+void miss_refused(struct engine *e, usec_t now, const struct flow_match *m)
+{
+	const struct flow_slot *slot = flowset_find(&e->flows, m);
+
+	if (!slot || !slot->is_wanted)
+		source_gone(e, now, m);
 }
 
 static void adopt(struct engine *e, usec_t now, const struct flow_match *m)
@@ -288,8 +298,8 @@ static void adopt(struct engine *e, usec_t now, const struct flow_match *m)
 		return;
 	if (pipeline_lazy(&e->pipeline, m, &e->actions))
 		flowset_want_lazy(&e->flows, now, m, &e->actions,
-				  (m->fields & FLOW_IN_PORT) ? m->in_port :
-							       PORT_NO_VXLAN,
+				  (m->fields & FLOW_IN_PORT) ? m->in_port
+							     : PORT_NO_VXLAN,
 				  GROUP_AGE_US, true);
 }
 
@@ -298,8 +308,8 @@ void miss_adopt(struct engine *e, usec_t now)
 	struct list *node = e->flows.inherited.next, *next;
 
 	for (; node != &e->flows.inherited; node = next) {
-		struct flow_slot *slot =
-			CONTAINER_OF(node, struct flow_slot, of_kind);
+		struct flow_slot *slot = CONTAINER_OF(node, struct flow_slot,
+						      of_kind);
 		struct flow_match m = slot->match;
 
 		next = node->next;

@@ -15,8 +15,8 @@
  *        DOWN keeps on probing; an acknowledgement makes it UP.
  *
  * A heartbeat is sent each interval. When one stays unanswered for a quarter
- * of it, more follow at that pace: eight in a row must be lost before the path
- * is called down, and still it takes less than three intervals.
+ * of it, more follow at that pace: six in a row must be lost before the path is
+ * called down, and still it takes less than three intervals.
  */
 
 #include "view.h"

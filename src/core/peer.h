@@ -12,7 +12,7 @@
  */
 
 #include "announce.h"
-#include "engine.h"
+#include "event.h"
 #include "list.h"
 #include "path.h"
 #include "table.h"

@@ -121,20 +121,20 @@ void pipeline_mac(struct pipeline *pl, vni_t vni, const struct mac *mac)
 	if (c && pipeline_to_owner(pl, c, &pl->scratch))
 		flowset_want(pl->flows, &local, &pl->scratch);
 	else
-		flowset_unwant(pl->flows, &local, false);
+		flowset_unwant(pl->flows, &local);
 	if (c && c->owner == pl->self)
 		flowset_want(pl->flows, &remote, &pl->scratch);
 	else
-		flowset_unwant(pl->flows, &remote, false);
+		flowset_unwant(pl->flows, &remote);
 }
 
-/* Lazy flows for one in_port each would overlap the steady one for all. */
-static void drop_lazy_requests(struct pipeline *pl, uint32_t recirc_id,
-			       const struct ip *ip)
+/* Flows for one in_port each would overlap the steady one for all. */
+static void evict_requests(struct pipeline *pl, const struct list *list,
+			   uint32_t recirc_id, const struct ip *ip)
 {
-	struct list *node = pl->flows->lazy.next, *next;
+	struct list *node = list->next, *next;
 
-	for (; node != &pl->flows->lazy; node = next) {
+	for (; node != list; node = next) {
 		const struct flow_slot *slot =
 			CONTAINER_OF(node, struct flow_slot, of_kind);
 		struct flow_match m = slot->match;
@@ -143,7 +143,7 @@ static void drop_lazy_requests(struct pipeline *pl, uint32_t recirc_id,
 		if (m.recirc_id == recirc_id && (m.fields & FLOW_IN_PORT) &&
 		    (m.fields & (FLOW_ARP_TIP | FLOW_ND_TARGET)) &&
 		    ip_equal(&m.ip, ip))
-			flowset_unwant(pl->flows, &m, true);
+			flowset_evict(pl->flows, &m);
 	}
 }
 
@@ -154,15 +154,17 @@ void pipeline_ip(struct pipeline *pl, vni_t vni, const struct ip *ip)
 	const struct flow_match remote = request_match(RECIRC_REMOTE(vni), ip);
 
 	if (c && pipeline_to_owner(pl, c, &pl->scratch)) {
-		drop_lazy_requests(pl, RECIRC_LOCAL(vni), ip);
+		evict_requests(pl, &pl->flows->lazy, RECIRC_LOCAL(vni), ip);
+		evict_requests(pl, &pl->flows->inherited, RECIRC_LOCAL(vni),
+			       ip);
 		flowset_want(pl->flows, &local, &pl->scratch);
 	} else {
-		flowset_unwant(pl->flows, &local, false);
+		flowset_unwant(pl->flows, &local);
 	}
 	if (c && c->owner == pl->self)
 		flowset_want(pl->flows, &remote, &pl->scratch);
 	else
-		flowset_unwant(pl->flows, &remote, false);
+		flowset_unwant(pl->flows, &remote);
 }
 
 static bool has_tunnel_to(const struct flow_slot *slot, const struct ip *peer)
@@ -244,7 +246,7 @@ static bool peers_of_network(struct pipeline *pl, vni_t vni)
 		if (first < n)
 			flowset_want(pl->flows, &m, &pl->scratch);
 		else
-			flowset_unwant(pl->flows, &m, false);
+			flowset_unwant(pl->flows, &m);
 	}
 	return n > 0;
 }
@@ -300,7 +302,7 @@ static void arrival(struct pipeline *pl, const struct peer *p, vni_t vni)
 	if (ip_is_zero(&p->remote.ip))
 		return;
 	if (!p->hello.can_fastdp || !ports_has_network(pl->ports, vni)) {
-		flowset_unwant(pl->flows, &m, false);
+		flowset_unwant(pl->flows, &m);
 		return;
 	}
 	flow_actions_clear(&pl->scratch);
@@ -324,7 +326,7 @@ static void update_lazy(struct pipeline *pl, vni_t vni)
 		if (pipeline_lazy(pl, &m, &pl->scratch))
 			flowset_update_lazy(pl->flows, slot, &pl->scratch);
 		else
-			flowset_unwant(pl->flows, &m, false);
+			flowset_unwant(pl->flows, &m);
 	}
 }
 
@@ -353,7 +355,7 @@ void pipeline_port_gone(struct pipeline *pl, const struct port *port)
 		pipeline_source_match(port->port_no, &port->mac);
 	struct list *node = pl->flows->lazy.next, *next;
 
-	flowset_unwant(pl->flows, &source, false);
+	flowset_unwant(pl->flows, &source);
 	for (; node != &pl->flows->lazy; node = next) {
 		const struct flow_slot *slot =
 			CONTAINER_OF(node, struct flow_slot, of_kind);
@@ -361,7 +363,7 @@ void pipeline_port_gone(struct pipeline *pl, const struct port *port)
 
 		next = node->next;
 		if ((m.fields & FLOW_IN_PORT) && m.in_port == port->port_no)
-			flowset_unwant(pl->flows, &m, false);
+			flowset_unwant(pl->flows, &m);
 	}
 	pipeline_network(pl, port->vni);
 }
@@ -388,19 +390,28 @@ static void probes(struct pipeline *pl, const struct peer *p)
 	flowset_want(pl->flows, &answer, &pl->scratch);
 }
 
+static void serve(struct pipeline *pl, const struct peer *p)
+{
+	probes(pl, p);
+	EACH_PORT(pl->ports, node)
+		arrival(pl, p, PORT_OF(node)->port.vni);
+}
+
 void pipeline_peer(struct pipeline *pl, struct peer *p)
 {
 	const struct claim *c = NULL;
+	struct directory_walk walk = { 0 };
+	vni_t vni;
 	size_t i;
 
-	probes(pl, p);
+	serve(pl, p);
 	while ((c = directory_walk_owner(pl->directory, p->hello.id, c))) {
 		pipeline_mac(pl, c->vni, &c->mac);
 		for (i = 0; i < c->n_ips; i++)
 			pipeline_ip(pl, c->vni, &c->ips[i].ip);
 	}
-	EACH_PORT(pl->ports, node)
-		arrival(pl, p, PORT_OF(node)->port.vni);
+	while (directory_walk_networks(pl->directory, p->hello.id, &walk, &vni))
+		pipeline_network(pl, vni);
 }
 
 void pipeline_peer_gone(struct pipeline *pl, const struct peer *p)
@@ -410,13 +421,50 @@ void pipeline_peer_gone(struct pipeline *pl, const struct peer *p)
 
 	if (ip_is_zero(&p->remote.ip))
 		return;
-	flowset_unwant(pl->flows, &m, false);
+	flowset_unwant(pl->flows, &m);
 	m = probe_match(&p->remote.ip, &reply);
-	flowset_unwant(pl->flows, &m, false);
+	flowset_unwant(pl->flows, &m);
 	EACH_PORT(pl->ports, node) {
 		m = arrival_match(&p->remote.ip, PORT_OF(node)->port.vni);
-		flowset_unwant(pl->flows, &m, false);
+		flowset_unwant(pl->flows, &m);
 	}
+	/* Another identity may have taken over the address. */
+	EACH_PEER(pl->peers, peer_node) {
+		const struct peer *other = PEER_OF(peer_node);
+
+		if (other != p && ip_equal(&other->remote.ip, &p->remote.ip))
+			serve(pl, other);
+	}
+}
+
+/* The lowest VNI above @after with copies to @ip. */
+static vni_t next_copies(const struct pipeline *pl, const struct ip *ip,
+			 vni_t after)
+{
+	const struct table_node *node = NULL;
+	vni_t best = VNI_NONE;
+	size_t pos = 0;
+
+	while ((node = table_walk(&pl->flows->table, &pos, node))) {
+		const struct flow_slot *slot =
+			CONTAINER_OF(node, struct flow_slot, node);
+		const vni_t vni = RECIRC_VNI(slot->match.recirc_id);
+
+		if (slot->is_wanted && vni > after &&
+		    (best == VNI_NONE || vni < best) &&
+		    RECIRC_STAGE(slot->match.recirc_id) >= STAGE_PEERS &&
+		    has_tunnel_to(slot, ip))
+			best = vni;
+	}
+	return best;
+}
+
+void pipeline_copies(struct pipeline *pl, const struct ip *ip)
+{
+	vni_t vni = VNI_NONE;
+
+	while ((vni = next_copies(pl, ip, vni)) != VNI_NONE)
+		pipeline_network(pl, vni);
 }
 
 bool pipeline_asked_ip(const struct frame *f, struct ip *ret)
@@ -443,9 +491,7 @@ static void arp_match(const struct frame *f, struct flow_match *m)
 
 static bool ip6_match(const struct frame *f, struct flow_match *m)
 {
-	const uint8_t fragment = 44;
-
-	if (!f->has_ip6 || f->ip_proto == fragment)
+	if (!f->has_ip6)
 		return false;
 	m->fields |= FLOW_IP_PROTO;
 	m->ip_proto = f->ip_proto;

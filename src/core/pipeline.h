@@ -39,6 +39,8 @@ void pipeline_port_gone(struct pipeline *pl, const struct port *port);
 void pipeline_peer(struct pipeline *pl, struct peer *p);
 /* Before its address changes or it is forgotten. */
 void pipeline_peer_gone(struct pipeline *pl, const struct peer *p);
+/* The networks whose copies go to @ip are looked at again. */
+void pipeline_copies(struct pipeline *pl, const struct ip *ip);
 
 /* Actions that bring a frame to the owner of @c. False: no way there. */
 bool pipeline_to_owner(struct pipeline *pl, const struct claim *c,
@@ -46,7 +48,7 @@ bool pipeline_to_owner(struct pipeline *pl, const struct claim *c,
 
 /*
  * The match of the class that a group frame belongs to; all classes are
- * disjoint. False: a frame that gets no flow (IPv6 in fragments, or cut short).
+ * disjoint. False: a frame that gets no flow (IPv6 cut short or odd).
  */
 bool pipeline_group_match(const struct frame *f, uint32_t recirc_id,
 			  port_no_t in_port, struct flow_match *ret);

@@ -15,6 +15,19 @@ void ports_free(struct ports *ps)
 		ports_remove(ps, PORT_OF(ps->all.next));
 }
 
+/*
+ * In the order of their numbers: after a restart they come in any order, and
+ * flows that list them must say the same.
+ */
+static struct list *place_of(struct ports *ps, port_no_t port_no)
+{
+	EACH_PORT(ps, node) {
+		if (PORT_OF(node)->port.port_no > port_no)
+			return node;
+	}
+	return &ps->all;
+}
+
 struct local_port *ports_put(struct ports *ps, const struct port *port)
 {
 	struct local_port *p = ports_find(ps, port->port_no);
@@ -24,7 +37,7 @@ struct local_port *ports_put(struct ports *ps, const struct port *port)
 			return NULL;
 		p = core_alloc(sizeof(*p));
 		list_init(&p->all);
-		list_append(&ps->all, &p->all);
+		list_append(place_of(ps, port->port_no), &p->all);
 		ps->n++;
 	}
 	p->port = *port;

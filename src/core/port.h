@@ -7,7 +7,7 @@
  * table of values; what follows from a port is the pipeline's business.
  */
 
-#include "engine.h"
+#include "event.h"
 #include "list.h"
 
 struct local_port {

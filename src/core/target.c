@@ -109,6 +109,11 @@ struct target *targets_add(struct targets *ts, usec_t now, const char *host,
 	}
 	t->is_discovered = false;
 	t->is_configured |= is_configured;
+	if (t->state == TARGET_IDLE) {
+		/* Whoever asks again does not want to wait. */
+		t->n_failures = 0;
+		timerq_set(ts->timers, &t->timer, now);
+	}
 	return t;
 }
 

@@ -12,7 +12,7 @@
  *    └────────────────┘ later: 0.25 s doubling up to 30 s, ± 25 %
  */
 
-#include "engine.h"
+#include "event.h"
 #include "list.h"
 #include "timerq.h"
 #include "view.h"
@@ -46,7 +46,7 @@ void targets_init(struct targets *ts, struct timerq *timers, int timer_kind,
 		  uint64_t seed);
 void targets_free(struct targets *ts);
 
-/* One that is there already is returned as it is. NULL: full, or no host. */
+/* One that is there already is dialled at once. NULL: full, or no host. */
 struct target *targets_add(struct targets *ts, usec_t now, const char *host,
 			   uint16_t port, bool is_configured);
 /* Told of by a peer; one that answered as @id before is returned. */

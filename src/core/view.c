@@ -4,51 +4,6 @@
 #include "alloc.h"
 #include "engine_state.h"
 
-static const struct {
-	const char *code, *text;
-} reasons[N_REASONS] = {
-	[REASON_NONE] = { "none", "" },
-	[REASON_STARTING] = { "starting", "nothing was tried yet" },
-	[REASON_ACKNOWLEDGED] = { "acknowledged", "the peer answers" },
-	[REASON_NO_ANSWER] = { "no-answer",
-			       "heartbeats are not answered" },
-	[REASON_NO_FASTDP_HERE] = { "no-fastdp-here",
-				    "this host has no kernel datapath" },
-	[REASON_NO_FASTDP_THERE] = { "no-fastdp-there",
-				     "the peer has no kernel datapath" },
-	[REASON_NO_SESSION] = { "no-session",
-				"there is no control session yet" },
-	[REASON_SEND_REFUSED] = { "send-refused",
-				  "the kernel refused to send" },
-	[REASON_REFUSED] = { "refused", "nobody listens on the control port" },
-	[REASON_UNREACHABLE] = { "unreachable", "there is no route to it" },
-	[REASON_TIMED_OUT] = { "timed-out", "no answer in time" },
-	[REASON_NAME_UNKNOWN] = { "name-unknown",
-				  "the host name does not resolve" },
-	[REASON_CLOSED] = { "closed", "the other side closed the session" },
-	[REASON_PROTOCOL] = { "protocol",
-			      "the other side broke the protocol" },
-	[REASON_VERSION] = { "version", "no common protocol version" },
-	[REASON_OURSELVES] = { "ourselves",
-			       "the address is this daemon's own" },
-	[REASON_CLONED] = { "cloned", "two hosts have the same identity" },
-	[REASON_DUPLICATE] = { "duplicate",
-			       "the pair's other session was kept" },
-	[REASON_REMOVED] = { "removed", "removed by the operator" },
-	[REASON_LEFT] = { "left", "the peer has left the cluster" },
-	[REASON_LIMIT] = { "limit", "a table is full" },
-};
-
-const char *reason_text(enum reason r)
-{
-	return r < N_REASONS ? reasons[r].text : "";
-}
-
-const char *reason_code(enum reason r)
-{
-	return r < N_REASONS ? reasons[r].code : "";
-}
-
 const char *path_state_text(enum path_state s)
 {
 	static const char *const text[] = { "down", "probing", "up" };
@@ -120,8 +75,7 @@ static void show_claim(const struct engine *e, const struct claim *c,
 	ret->owner = c->owner;
 	ret->port_no = c->port_no;
 	ret->since = c->since;
-	ret->is_winner =
-		directory_find_mac(e->directory, c->vni, &c->mac) == c;
+	ret->is_winner = directory_find_mac(e->directory, c->vni, &c->mac) == c;
 }
 
 void engine_all_entries(const struct engine *e,

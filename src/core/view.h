@@ -9,7 +9,9 @@
  */
 
 #include "core.h"
-#include "engine.h"
+#include "event.h"
+
+struct engine;
 
 enum path_state { PATH_DOWN, PATH_PROBING, PATH_UP };
 const char *path_state_text(enum path_state s); /* "down", "probing", "up" */
@@ -20,7 +22,7 @@ struct path_view {
 	enum reason reason;
 	enum reason last_error; /* REASON_NONE: never one */
 	usec_t last_error_at;
-	usec_t rtt_us; /* smoothed; 0: not known */
+	usec_t rtt_us;	 /* smoothed; 0: not known */
 	uint32_t plpmtu; /* size of the outer IP packet; 0: not known */
 	uint64_t n_sent, n_acked, n_lost;
 };
@@ -33,7 +35,7 @@ struct peer_view {
 	const char *name, *nickname, *software;
 	struct endpoint local, remote; /* underlay; remote.port: VXLAN UDP */
 	uint16_t control_port;
-	enum peer_state state;	       /* up: traffic can reach it */
+	enum peer_state state; /* up: traffic can reach it */
 	bool has_session;
 	usec_t session_since;
 	enum reason session_reason; /* why there is none */
@@ -51,18 +53,18 @@ struct target_view {
 	uint16_t port;
 	bool is_configured; /* by file or option; else at run time or discovered */
 	bool is_discovered;
-	peer_id_t peer_id;  /* who answered there last; NONE: nobody yet */
+	peer_id_t peer_id; /* who answered there last; NONE: nobody yet */
 	bool has_session;
-	usec_t next_dial;   /* USEC_NEVER: none planned */
+	usec_t next_dial; /* USEC_NEVER: none planned */
 	uint32_t n_failures;
 	enum reason reason; /* of the last failure */
 };
 
 struct entry_view {
 	struct entry entry;
-	peer_id_t owner;    /* our own id: a port of this host */
-	port_no_t port_no;  /* of a port of this host, else PORT_NO_NONE */
-	bool is_winner;     /* false: another owner's claim has won */
+	peer_id_t owner;   /* our own id: a port of this host */
+	port_no_t port_no; /* of a port of this host, else PORT_NO_NONE */
+	bool is_winner;	   /* false: another owner's claim has won */
 	usec_t since;
 };
 
@@ -78,7 +80,8 @@ struct engine_counters {
 };
 
 /* Iterators: start with *pos = 0; false at the end. Any change invalidates. */
-bool engine_each_peer(const struct engine *e, size_t *pos, struct peer_view *ret);
+bool engine_each_peer(const struct engine *e, size_t *pos,
+		      struct peer_view *ret);
 bool engine_each_target(const struct engine *e, size_t *pos,
 			struct target_view *ret);
 bool engine_each_port(const struct engine *e, size_t *pos,

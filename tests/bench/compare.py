@@ -26,6 +26,7 @@ def make_pairs(build, pairs):
     pairs["vxlan"] = VxlanPair(mtu)
     pairs["vxlan"].join()
     for pair in pairs.values():
+        pair.fix_neighbours()
         start_server(pair)
     time.sleep(5)   # router solicitations and the like
     return mtu

@@ -35,6 +35,8 @@ def tcp(pair, _build):
     out = json.loads(sh(*pair.inside(pair.container(1)), "iperf3", "--client",
                         OVERLAY % 2, "--congestion", "cubic", "--time",
                         str(TCP_S), "--json"))
+    if "sum_received" not in out["end"]:
+        raise Failure("%s: iperf3: %s" % (pair.label, out.get("error", out)))
     return out["end"]["sum_received"]["bits_per_second"]
 
 

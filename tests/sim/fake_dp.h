@@ -21,7 +21,7 @@ struct fake_key {
 	struct ip tun_src;
 	struct mac src, dst;
 	uint16_t eth_type;
-	bool is_tagged; /* no flow of ours matches a tagged frame */
+	bool is_tagged; /* only flows that ask for the tag match it */
 	uint16_t arp_op;
 	uint8_t ip_proto, icmp6_type;
 	struct ip arp_tip, nd_target;

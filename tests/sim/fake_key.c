@@ -65,6 +65,17 @@ static void ip6_key(const uint8_t *p, size_t size, struct fake_key *key)
 		icmp6_key(p + at, size - at, key);
 }
 
+/* A length instead of a type: LLC, unless SNAP says which (IEEE 802.2). */
+static uint16_t llc_type(const uint8_t *p, size_t size)
+{
+	static const uint8_t snap[6] = { 0xaa, 0xaa, 3, 0, 0, 0 };
+	const unsigned int type = size < 8 ? 0 : u16(p + 6);
+
+	if (size < 8 || memcmp(p, snap, sizeof(snap)) != 0 || type < 0x600)
+		return FLOW_ETH_TYPE_LLC;
+	return (uint16_t)type;
+}
+
 bool fake_key_of(const uint8_t *frame, size_t size, struct fake_key *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -74,6 +85,8 @@ bool fake_key_of(const uint8_t *frame, size_t size, struct fake_key *ret)
 	memcpy(ret->src.b, frame + 6, 6);
 	ret->eth_type = (uint16_t)u16(frame + 12);
 	ret->is_tagged = ret->eth_type == 0x8100 || ret->eth_type == 0x88a8;
+	if (ret->eth_type < 0x600)
+		ret->eth_type = llc_type(frame + 14, size - 14);
 	if (ret->eth_type == 0x0806)
 		arp_key(frame + 14, size - 14, ret);
 	else if (ret->eth_type == 0x86dd)
@@ -96,7 +109,11 @@ static bool upper_fits(const struct fake_key *k, const struct flow_match *m)
 
 bool fake_key_fits(const struct fake_key *k, const struct flow_match *m)
 {
-	if (k->is_tagged || k->recirc_id != m->recirc_id)
+	const bool asks_tag = (m->fields & FLOW_ETH_TYPE) &&
+			      (m->eth_type == FLOW_ETH_TYPE_VLAN ||
+			       m->eth_type == FLOW_ETH_TYPE_QINQ);
+
+	if (k->is_tagged != asks_tag || k->recirc_id != m->recirc_id)
 		return false;
 	if ((m->fields & FLOW_IN_PORT) && k->in_port != m->in_port)
 		return false;

@@ -180,7 +180,6 @@ class Job:
             raise Failure("%s; the end of its console:\n%s"
                           % (e, self.console_tail())) from e
 
-
     def _panicked(self):
         """A kernel that panics may hang instead of ending: look at what it
         wrote, and give it a moment to write it all."""

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EVENT_H
+#define EVENT_H
+
+/*
+ * What can happen to an engine: values, made by whoever does its I/O.
+ * Pointers are borrowed for the call of engine_handle().
+ */
+
+#include "flow.h"
+#include "message.h"
+#include "reason.h"
+
+#define MAX_ADDRESSES 16U /* addresses a port, an interface name's length */
+#define MAX_IFNAME 16U
+
+/* Datapath attachment of a container (or of the host: PORT_NO_HOST). */
+struct port {
+	port_no_t port_no;
+	char ifname[MAX_IFNAME]; /* the host end */
+	vni_t vni;
+	struct mac mac;
+	bool is_trusted;
+	uint8_t n_ips;
+	struct ip ips[MAX_ADDRESSES];
+	uint64_t revision; /* 0: the engine gives one; kept across restarts */
+};
+
+typedef uint32_t session_t; /* chosen by the caller, never reused; not 0 */
+typedef uint32_t target_t;  /* chosen by the engine, never reused; not 0 */
+
+enum flow_refusal {
+	FLOW_REFUSED_FULL,
+	FLOW_REFUSED_OVERLAP,
+	FLOW_REFUSED_OTHER
+};
+
+enum event_type {
+	EVENT_STARTED,
+	/* peers */
+	EVENT_TARGET_ADDED,    /* target: dial this address, now and for ever */
+	EVENT_TARGET_REMOVED,  /* target.host, target.port */
+	EVENT_PEER_REMEMBERED, /* session: hello, local, remote */
+	EVENT_PEER_REMOVED,  /* peer_id: close, forget, and do not take back */
+	EVENT_PEER_ALLOWED,  /* peer_id: take it back */
+	EVENT_DIAL_FAILED,   /* dial: target, reason */
+	EVENT_SESSION_UP,    /* session: after both hellos */
+	EVENT_SESSION_DOWN,  /* down: session, reason */
+	EVENT_SESSION_READY, /* ready: may (or may not) be sent to */
+	EVENT_MESSAGE,	     /* message: session, the message */
+	/* datapath */
+	EVENT_PORT_ADDED,   /* port */
+	EVENT_PORT_REMOVED, /* port_no */
+	EVENT_FLOW_FOUND,   /* flow: in the kernel before we started */
+	EVENT_FLOW_REFUSED, /* flow.match: a put that failed */
+	EVENT_FLOW_USED,    /* used: answer to ACTION_FLOW_QUERY */
+	EVENT_UPCALL,	    /* upcall: a packet no flow wanted */
+	EVENT_FLOWS_LOST, /* somebody flushed the kernel: all is to be put again */
+	EVENT_EXECUTE_REFUSED, /* execute: a probe the kernel did not take */
+	EVENT_LEAVING,	       /* we go for good: tell all peers to forget us */
+};
+
+struct event {
+	enum event_type type;
+	union {
+		struct {
+			const char *host; /* borrowed; numeric or a name */
+			uint16_t port;
+			bool is_configured; /* false: added at run time */
+		} target;
+		struct {
+			session_t session; /* 0 with PEER_REMEMBERED */
+			target_t target;   /* 0: the other side dialled */
+			const struct hello *hello; /* borrowed */
+			struct endpoint local, remote;
+		} session;
+		struct {
+			session_t session;
+			enum reason reason;
+		} down;
+		struct {
+			session_t session;
+			bool is_ready;
+		} ready;
+		struct {
+			target_t target;
+			enum reason reason;
+		} dial;
+		struct {
+			session_t session;
+			const struct message *message; /* borrowed */
+		} message;
+		peer_id_t peer_id;
+		struct port port;
+		port_no_t port_no;
+		struct {
+			struct flow_match match;
+			const struct flow_actions *actions; /* borrowed */
+			enum flow_refusal refusal;
+		} flow;
+		struct {
+			struct flow_match match;
+			bool is_known;	/* false: the kernel has it no longer */
+			usec_t idle_us; /* USEC_NEVER: not one packet yet */
+		} used;
+		struct {
+			port_no_t in_port;
+			uint32_t recirc_id;
+			vni_t tun_id;
+			struct ip tun_src;    /* zero: not from a tunnel */
+			const uint8_t *frame; /* borrowed */
+			size_t size;
+		} upcall;
+		struct {
+			peer_id_t peer_id;
+		} execute;
+	};
+};
+
+#endif

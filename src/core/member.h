@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MEMBER_H
+#define MEMBER_H
+
+/*
+ * Who takes part: sessions become peers, peers tell each other of entries and
+ * of peers, heartbeats tell which path works, and who is gone is forgotten.
+ */
+
+#include "engine_state.h"
+
+void member_session_up(struct engine *e, usec_t now, const struct event *ev);
+void member_session_down(struct engine *e, usec_t now, const struct event *ev);
+void member_message(struct engine *e, usec_t now, const struct event *ev);
+void member_remembered(struct engine *e, usec_t now, const struct event *ev);
+void member_removed(struct engine *e, usec_t now, peer_id_t id);
+void member_allowed(struct engine *e, peer_id_t id);
+bool member_is_removed(const struct engine *e, peer_id_t id);
+void member_timer(struct engine *e, usec_t now, struct peer *p);
+void member_leave_all(struct engine *e);
+/* A path's state may have changed. */
+void member_path_changed(struct engine *e, usec_t now, struct peer *p);
+/* A packet of VNI_PROBE. */
+void member_probe(struct engine *e, usec_t now, const struct event *ev);
+bool member_poll_probe(struct engine *e, usec_t now, struct action *ret);
+bool member_poll_message(struct engine *e, struct action *ret);
+
+#endif
