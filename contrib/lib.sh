@@ -100,6 +100,21 @@ need_packages() {
 	echo "installed"
 }
 
+# lock_build: one script at a time builds in $build. Scripts that it calls may.
+lock_build() {
+	[ "${FASTDP_LOCKED:-}" != "$build" ] || return 0
+	mkdir -p "$build"
+	exec {lock_fd}>"$build/lock"
+	flock -n "$lock_fd" ||
+		die "another run is building in $build" \
+			"wait for it, or set FASTDP_BUILD_ROOT to another directory"
+	export FASTDP_LOCKED=$build
+}
+
+unlock_build() {
+	[ -z "${lock_fd:-}" ] || exec {lock_fd}>&-
+}
+
 # The files of the tree, relative to it, without what builds in it have made.
 list_source() {
 	(cd "$top" && find . -regextype posix-extended \

@@ -73,9 +73,17 @@ static void forget_kind(struct flowset *fs, struct flow_slot *slot)
 	timerq_set(fs->timers, &slot->timer, USEC_NEVER);
 }
 
+static void set_sure(struct flowset *fs, struct flow_slot *slot, bool is_sure)
+{
+	if (slot->is_sure != is_sure)
+		fs->n_sure = is_sure ? fs->n_sure + 1 : fs->n_sure - 1;
+	slot->is_sure = is_sure;
+}
+
 static void destroy(struct flowset *fs, struct flow_slot *slot)
 {
 	forget_kind(fs, slot);
+	set_sure(fs, slot, false);
 	list_remove(&slot->owed);
 	table_remove(&fs->table, &slot->node);
 	flow_actions_free(&slot->actions);
@@ -140,7 +148,7 @@ void flowset_found(struct flowset *fs, const struct flow_match *match,
 	slot = make(fs, match);
 	flow_actions_copy(&slot->actions, actions);
 	slot->is_installed = true;
-	slot->is_sure = true;
+	set_sure(fs, slot, true);
 	set_state(fs, slot, SLOT_INHERITED);
 	list_append(&fs->inherited, &slot->of_kind);
 	fs->n_inherited++;
@@ -275,7 +283,7 @@ static void unwant(struct flowset *fs, struct flow_slot *slot)
 	forget_kind(fs, slot);
 	/* What was to be put never was: the kernel has what it had. */
 	if (slot->state == SLOT_PUT && !slot->has_before)
-		slot->is_sure = false;
+		set_sure(fs, slot, false);
 	restore(slot);
 	set_state(fs, slot, SLOT_DELETE);
 	if (slot->match.fields & FLOW_ETH_GROUP)
@@ -381,7 +389,7 @@ bool flowset_poll(struct flowset *fs, enum flowset_op *ret_op,
 		*ret_actions = &slot->actions;
 		fs->n_puts++;
 		slot->is_installed = true;
-		slot->is_sure = true;
+		set_sure(fs, slot, true);
 		forget_before(slot);
 		set_state(fs, slot, SLOT_SYNCED);
 	} else if (poll_delete(fs, &fs->deletes, ret_match)) {
@@ -406,7 +414,7 @@ void flowset_refused(struct flowset *fs, usec_t now,
 	fs->n_refused++;
 	if (!slot || slot->state != SLOT_SYNCED)
 		return;
-	slot->is_sure = false;
+	set_sure(fs, slot, false);
 	if (slot->is_lazy) {
 		/* Another packet will ask again. */
 		unwant(fs, slot);
@@ -468,7 +476,7 @@ void flowset_lost(struct flowset *fs)
 
 			next = node->next;
 			slot->is_installed = false;
-			slot->is_sure = false;
+			set_sure(fs, slot, false);
 			forget_before(slot);
 			if (slot->is_wanted)
 				set_state(fs, slot, SLOT_PUT);

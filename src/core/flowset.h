@@ -65,6 +65,7 @@ struct flowset {
 	struct list urgent, puts, deletes, queries;
 	struct list lazy, inherited;
 	uint32_t n_lazy, n_inherited;
+	uint32_t n_sure; /* that the kernel has */
 	uint64_t n_puts, n_deletes, n_refused, n_adopted;
 };
 

@@ -146,7 +146,9 @@ static size_t announce_arp(const struct ip *ip, const struct mac *mac,
 	write_number(&w, ARP_REPLY, 2);
 	write_bytes(&w, mac->b, 6);
 	write_bytes(&w, ip->b + 12, 4);
-	write_bytes(&w, broadcast.b, 6);
+	/* Linux takes a reply for an announcement only if both are the same;
+	 * else a cache younger than a second keeps what it has. */
+	write_bytes(&w, mac->b, 6);
 	write_bytes(&w, ip->b + 12, 4);
 	assert(w.is_ok && w.size == ETH_HEADER_SIZE + ARP_SIZE);
 	return w.size;

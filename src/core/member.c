@@ -138,6 +138,18 @@ static struct peer *find_or_add(struct engine *e, usec_t now, peer_id_t id)
 	return p;
 }
 
+/* Whoever comes back dials: the others wait for their next attempt. */
+static void dial_again(struct engine *e, usec_t now, const struct peer *p)
+{
+	const struct endpoint where = { .ip = p->remote.ip,
+					.port = p->hello.control_port };
+
+	if (!e->config.has_discovery || !where.port)
+		return;
+	if (!targets_discover(&e->targets, now, p->hello.id, &where))
+		engine_limit(e, "targets");
+}
+
 void member_remembered(struct engine *e, usec_t now, const struct event *ev)
 {
 	const peer_id_t id = ev->session.hello->id;
@@ -152,6 +164,7 @@ void member_remembered(struct engine *e, usec_t now, const struct event *ev)
 	p->forget_at = now + e->config.hold_us;
 	set_place(e, now, p, ev);
 	arm(e, p);
+	dial_again(e, now, p);
 }
 
 static void drop_session(struct engine *e, usec_t now, struct peer *p,

@@ -71,7 +71,7 @@ static usec_t pause_after(const struct path *p, usec_t now)
 	if (p->state == PATH_DOWN && now - p->since > SLOW_AFTER_US &&
 	    p->interval_us < SLOW_INTERVAL_US)
 		return SLOW_INTERVAL_US;
-	if (p->state != PATH_UP)
+	if (p->state == PATH_DOWN)
 		return p->interval_us;
 	if (quick < 2 * p->rtt_us)
 		quick = 2 * p->rtt_us;

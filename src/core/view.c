@@ -163,6 +163,7 @@ void engine_counters(const struct engine *e, struct engine_counters *ret)
 	ret->n_flow_refused = e->flows.n_refused;
 	ret->n_flows_adopted = e->flows.n_adopted;
 	ret->n_flows = (uint32_t)e->flows.table.n;
+	ret->n_flows_there = e->flows.n_sure;
 	ret->n_lazy_flows = e->flows.n_lazy;
 	ret->n_entries = directory_n_claims(e->directory);
 	ret->n_bindings = directory_n_bindings(e->directory);

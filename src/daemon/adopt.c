@@ -109,9 +109,9 @@ static int take_flow(void *ctx, const struct ovs_flow *flow)
 		memset(&ev, 0, sizeof(ev));
 		ev.type = EVENT_FLOW_FOUND;
 		ev.flow.match = flow->match;
-		ev.flow.actions = flow->pid && flow->pid != pid ?
-					  &nothing :
-					  &flow->actions;
+		ev.flow.actions = flow->pid && flow->pid != pid
+					  ? &nothing
+					  : &flow->actions;
 		daemon_event(f->daemon, &ev);
 		return 0;
 	}

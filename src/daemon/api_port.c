@@ -16,11 +16,6 @@
 #include "sys/clock.h"
 #include "turn.h"
 
-static uint32_t mtu_of(const struct daemon *d)
-{
-	return underlay_overlay_mtu(&d->underlay, d->settings.mtu);
-}
-
 static int copy_text(const json_t *request, const char *key, char *ret,
 		     size_t size, struct error *e)
 {
@@ -224,7 +219,7 @@ json_t *api_plan(struct daemon *d, const json_t *request, struct error *e)
 		 random & UINT64_C(0xffffffffff));
 	return json_pack("{s:s, s:s, s:I, s:s, s:I}", "host_ifname",
 			 r.host_ifname, "mac", addr_print_mac(&r.mac, mac),
-			 "mtu", (json_int_t)mtu_of(d), "network", r.network,
+			 "mtu", (json_int_t)daemon_mtu(d), "network", r.network,
 			 "vni", (json_int_t)r.vni);
 }
 
@@ -341,7 +336,7 @@ json_t *api_attach(struct daemon *d, const json_t *request, struct error *e)
 	log_info("attached %s of %s to network %s as %s", kept->ifname,
 		 kept->netns_path, kept->network, kept->host_ifname);
 	return json_pack("{s:o, s:I}", "port", port_record_json(kept), "mtu",
-			 (json_int_t)mtu_of(d));
+			 (json_int_t)daemon_mtu(d));
 }
 
 static void remove_port(struct daemon *d, struct port_record *r)
@@ -450,8 +445,8 @@ static int set_up_host(struct daemon *d, const struct port_record *r,
 	struct rtnl_link link;
 	int error = rtnl_link_by_name(d->rtnl, r->host_ifname, &link);
 
-	if (!error && link.mtu != mtu_of(d))
-		error = rtnl_link_set_mtu(d->rtnl, link.ifindex, mtu_of(d));
+	if (!error && link.mtu != daemon_mtu(d))
+		error = rtnl_link_set_mtu(d->rtnl, link.ifindex, daemon_mtu(d));
 	if (!error)
 		error = rtnl_link_set_up(d->rtnl, link.ifindex, true);
 	if (!error)

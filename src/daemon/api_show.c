@@ -51,12 +51,10 @@ static json_t *path_json(const struct path_view *p)
 		"lost", (json_int_t)p->n_lost);
 }
 
-static json_t *peer_json(const struct daemon *d, const struct peer_view *p)
+static json_t *peer_json(const struct peer_view *p, uint32_t mtu)
 {
 	static const char *const names[] = { "fastdp", "sleeve" };
 	char address[ADDR_IP_SIZE];
-	const uint32_t mtu = underlay_overlay_mtu(&d->underlay,
-						  d->settings.mtu);
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:I, "
 			 "s:{s:s, s:o, s:s}, s:{s:o, s:o}}",
@@ -75,14 +73,15 @@ static json_t *peer_json(const struct daemon *d, const struct peer_view *p)
 			 path_json(&p->paths[PATH_SLEEVE]));
 }
 
-static json_t *peers_json(const struct daemon *d)
+static json_t *peers_json(struct daemon *d)
 {
+	const uint32_t mtu = daemon_mtu(d);
 	json_t *list = json_array();
 	struct peer_view p;
 	size_t pos = 0;
 
 	while (engine_each_peer(d->engine, &pos, &p))
-		json_array_append_new(list, peer_json(d, &p));
+		json_array_append_new(list, peer_json(&p, mtu));
 	return list;
 }
 
@@ -126,9 +125,7 @@ json_t *api_status(struct daemon *d, const json_t *request, struct error *e)
 		d->settings.datapath == DATAPATH_OVS
 			? "asked for"
 			: "this kernel has openvswitch",
-		"mtu",
-		(json_int_t)underlay_overlay_mtu(&d->underlay, d->settings.mtu),
-		"encryption", 0, "uptime_s",
+		"mtu", (json_int_t)daemon_mtu(d), "encryption", 0, "uptime_s",
 		(json_int_t)(uptime / USEC_PER_SEC), "peers", peers_json(d),
 		"ports", ports_json(d), "warnings", warnings_json(d));
 }

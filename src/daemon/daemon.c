@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit.h"
 #include "core/alloc.h"
 #include "log.h"
 #include "notify.h"
@@ -50,6 +51,7 @@ static int fail(const struct error *e)
 static void run(struct daemon *d)
 {
 	d->timer = loop_timer_new(d->loop, on_timer, d);
+	d->audit = audit_new(d);
 	loop_signal(d->loop, SIGTERM, on_term, d);
 	loop_signal(d->loop, SIGINT, on_term, d);
 	loop_signal(d->loop, SIGHUP, on_hangup, d);
@@ -59,7 +61,7 @@ static void run(struct daemon *d)
 		"ready: %s (%s), datapath %s (%s), MTU %u%s", d->name,
 		d->settings.nickname, datapath_name(d->datapath),
 		datapath_is_adopted(d->datapath) ? "adopted" : "new",
-		underlay_overlay_mtu(&d->underlay, d->settings.mtu),
+		daemon_mtu(d),
 		d->settings.is_insecure
 			? "; INSECURE: peers are not authenticated, packets not "
 			  "encrypted"

@@ -11,6 +11,7 @@
 #include "adopt.h"
 #include "api.h"
 #include "apply.h"
+#include "audit.h"
 #include "books.h"
 #include "config.h"
 #include "core/alloc.h"
@@ -193,7 +194,6 @@ int start_daemon(struct daemon *d, struct error *e)
 	if (!d->datapath || start_engine(d, e) ||
 	    portbook_open(&d->ports, d->settings.run_dir, e))
 		return -1;
-	underlay_look(d->rtnl, &d->settings.local_address, &d->underlay);
 	if (adopt_kernel(d, e))
 		return -1;
 	books_load(d);
@@ -211,6 +211,7 @@ void start_undo(struct daemon *d)
 	for (i = 0; i < d->n_control_io; i++)
 		loop_io_free(d->control_io[i]);
 	free(d->control_io);
+	audit_free(d->audit);
 	apply_free(d->apply);
 	engine_free(d->engine);
 	datapath_close(d->datapath);

@@ -2,6 +2,7 @@
 #include "state.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "sys/clock.h"
 
@@ -15,6 +16,31 @@ void daemon_stop(struct daemon *d, int code)
 	d->is_stopping = true;
 	d->exit_code = code;
 	loop_stop(d->loop);
+}
+
+static bool has_v6_peer(const struct daemon *d)
+{
+	struct peer_view p;
+	struct target_view t;
+	size_t pos = 0;
+
+	while (engine_each_peer(d->engine, &pos, &p)) {
+		if (!ip_is_zero(&p.remote.ip) && !ip_is_v4(&p.remote.ip))
+			return true;
+	}
+	pos = 0;
+	while (engine_each_target(d->engine, &pos, &t)) {
+		if (strchr(t.host, ':'))
+			return true;
+	}
+	return false;
+}
+
+uint32_t daemon_mtu(struct daemon *d)
+{
+	underlay_look(d->rtnl, &d->settings.local_address, &d->underlay);
+	d->underlay.is_v6 |= has_v6_peer(d);
+	return underlay_overlay_mtu(&d->underlay, d->settings.mtu);
 }
 
 const char *daemon_network_name(const struct daemon *d, vni_t vni,

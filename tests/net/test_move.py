@@ -98,8 +98,8 @@ def test_undeclared_address_moves_by_announcement(world, announcement):
         for _ in range(3):
             one.send(unsolicited_advertisement(one.mac, vip)
                      if announcement == "nd" else
-                     arp(one.mac, vip, vip,
-                         op=1 if announcement == "request" else 2))
+                     arp(one.mac, vip, vip) if announcement == "request"
+                     else arp(one.mac, vip, vip, op=2, tha=one.mac))
 
     take(a)
     near = world.container(world.hosts[0])

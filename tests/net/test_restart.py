@@ -128,7 +128,8 @@ def adopted(host, before):
         assert new.packets >= old.packets, \
             "%s: counter put back: %s, %d before" % (host.label, new,
                                                      old.packets)
-        assert old.used is None or (new.used or 0) >= old.used, \
+        # The kernel tells it to a tick or two.
+        assert old.used is None or (new.used or 0) >= old.used - 20, \
             "%s: use forgotten: %s" % (host.label, new)
     again = [str(f) for f in host.monitor.puts() if f.ufid in before]
     assert not again, "%s: put again:\n%s" % (host.label, "\n".join(again))

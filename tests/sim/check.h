@@ -12,8 +12,11 @@ void check_flows(struct host *h);
 
 /*
  * When all is quiet: each pair that can has exactly one session and a path
- * that is up, and each directory has every port of all hosts that run.
+ * that is up, and all directories say the same.
  */
+void check_sessions(struct sim *sim);
+void check_agreed(struct sim *sim);
+/* The same, and each directory has every port of all hosts that run. */
 void check_settled(struct sim *sim);
 
 #endif

@@ -60,6 +60,7 @@ struct host *host_new(struct sim *sim, uint32_t index)
 	h->has_discovery = true;
 	h->last_port_no = PORT_NO_FIRST - 1;
 	snprintf(h->ip_text, sizeof(h->ip_text), "10.0.0.%u", index + 1);
+	snprintf(h->alias, sizeof(h->alias), "alias%u", index + 1);
 	snprintf(name, sizeof(name), "host%u", index + 1);
 	h->hello = (struct hello){ .version_min = 1,
 				   .version_max = 1,
@@ -94,7 +95,8 @@ struct host *host_of_text(const struct sim *sim, const char *text)
 	uint32_t i;
 
 	for (i = 0; i < sim->n_hosts; i++) {
-		if (strcmp(sim->hosts[i]->ip_text, text) == 0)
+		if (strcmp(sim->hosts[i]->ip_text, text) == 0 ||
+		    strcmp(sim->hosts[i]->alias, text) == 0)
 			return sim->hosts[i];
 	}
 	return NULL;
@@ -121,14 +123,24 @@ static void tell_target(struct host *h, const char *text)
 	host_event(h, &ev);
 }
 
-void host_add_target(struct host *h, const struct host *to)
+static void add_target(struct host *h, const char *text)
 {
 	if (h->n_targets == HOST_MAX_TARGETS)
 		return;
-	memcpy(h->targets[h->n_targets], to->ip_text, sizeof(to->ip_text));
+	snprintf(h->targets[h->n_targets], sizeof(h->targets[0]), "%s", text);
 	if (h->engine)
 		tell_target(h, h->targets[h->n_targets]);
 	h->n_targets++;
+}
+
+void host_add_target(struct host *h, const struct host *to)
+{
+	add_target(h, to->ip_text);
+}
+
+void host_add_alias(struct host *h, const struct host *to)
+{
+	add_target(h, to->alias);
 }
 
 static void tell_flows(struct host *h)

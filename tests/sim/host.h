@@ -41,7 +41,7 @@ struct host {
 	struct sim *sim;
 	uint32_t index;
 	struct ip ip;
-	char ip_text[20];
+	char ip_text[20], alias[20]; /* two names of one address */
 	bool has_power, has_discovery;
 	struct fake_dp dp;
 	struct hello hello;
@@ -74,6 +74,7 @@ struct host *host_of_id(const struct sim *sim, peer_id_t id);
 
 /* An address to dial at each start, and at once when the daemon runs. */
 void host_add_target(struct host *h, const struct host *to);
+void host_add_alias(struct host *h, const struct host *to);
 void host_start(struct host *h);
 void host_kill(struct host *h); /* SIGKILL: the kernel goes on */
 void host_power_off(struct host *h);

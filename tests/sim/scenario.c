@@ -208,6 +208,12 @@ const struct scenario scenarios[] = {
 	{ "reborn", 3, scenario_reborn },
 	{ "forgotten", 3, scenario_forgotten },
 	{ "parted", 4, scenario_parted },
+	{ "orphan", 3, scenario_orphan },
+	{ "names", 3, scenario_names },
+	{ "half-open", 2, scenario_half_open },
+	{ "removed", 3, scenario_removed },
+	{ "cloned", 3, scenario_cloned },
+	{ "leave", 3, scenario_leave },
 	{ "churn", 0, scenario_churn },
 	{ 0 },
 };

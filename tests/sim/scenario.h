@@ -24,6 +24,13 @@ void scenario_lossy(struct sim *sim, uint32_t n_steps);
 void scenario_reborn(struct sim *sim, uint32_t n_steps);
 void scenario_forgotten(struct sim *sim, uint32_t n_steps);
 void scenario_parted(struct sim *sim, uint32_t n_steps);
+void scenario_orphan(struct sim *sim, uint32_t n_steps);
+/* scenario_session.c */
+void scenario_names(struct sim *sim, uint32_t n_steps);
+void scenario_half_open(struct sim *sim, uint32_t n_steps);
+void scenario_removed(struct sim *sim, uint32_t n_steps);
+void scenario_cloned(struct sim *sim, uint32_t n_steps);
+void scenario_leave(struct sim *sim, uint32_t n_steps);
 /* scenario_churn.c */
 void scenario_churn(struct sim *sim, uint32_t n_steps);
 

@@ -207,6 +207,8 @@ void scenario_churn(struct sim *sim, uint32_t n_steps)
 	heal(sim);
 	/* The longest pause between dials is 37 s. */
 	sim_run(sim, 80 * USEC_PER_SEC);
+	check_sessions(sim);
+	check_agreed(sim);
 	for (i = 0; i < sim->n_hosts && !sim->is_failed; i++)
 		check_flows(sim->hosts[i]);
 	traffic_check(sim);

@@ -213,3 +213,30 @@ void scenario_parted(struct sim *sim, uint32_t n_steps)
 		traffic_check(sim);
 	}
 }
+
+/*
+ * A daemon stays dead; the others restart, and for longer than the hold time
+ * go on reaching what its kernel forwards to.
+ */
+void scenario_orphan(struct sim *sim, uint32_t n_steps)
+{
+	uint32_t i;
+
+	(void)n_steps;
+	build_cluster(sim, 2);
+	host_kill(sim->hosts[2]);
+	sim_run(sim, sim_random(sim, USEC_PER_SEC));
+	for (i = 0; i < 2; i++) {
+		host_kill(sim->hosts[i]);
+		host_start(sim->hosts[i]);
+	}
+	traffic_stream(sim, 500 * USEC_PER_MS, 4 * HOLD_US);
+	sim_run(sim, 3 * HOLD_US);
+	traffic_check(sim);
+	host_start(sim->hosts[2]);
+	sim_run(sim, 40 * USEC_PER_SEC);
+	check_settled(sim);
+	for (i = 0; i < 3; i++)
+		check_flows(sim->hosts[i]);
+	traffic_check(sim);
+}

@@ -387,6 +387,22 @@ void session_kill(struct sim *sim, struct host *h)
 	}
 }
 
+void session_break(struct sim *sim, uint32_t at, uint32_t other)
+{
+	const struct sessions *ss = sim->sessions;
+	const size_t n = ss->n;
+	size_t i;
+
+	for (i = ss->n_first; i < n; i++) {
+		struct end *p = &ss->list[i]->ends[0], *q = p + 1;
+
+		if (p->host == at && q->host == other)
+			finish(sim, p, REASON_CLOSED);
+		else if (p->host == other && q->host == at)
+			finish(sim, q, REASON_CLOSED);
+	}
+}
+
 unsigned int session_count(const struct sim *sim, uint32_t a, uint32_t b)
 {
 	const struct sessions *ss = sim->sessions;

@@ -23,6 +23,8 @@ void session_close(struct sim *sim, struct host *h, session_t session,
 		   enum reason reason);
 /* The daemon died: its kernel closes what it had. */
 void session_kill(struct sim *sim, struct host *h);
+/* @at loses its sessions with @other, which does not notice. */
+void session_break(struct sim *sim, uint32_t at, uint32_t other);
 /* Sessions that are up at both ends and open, between @a and @b. */
 unsigned int session_count(const struct sim *sim, uint32_t a, uint32_t b);
 

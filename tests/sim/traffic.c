@@ -129,7 +129,9 @@ static bool is_to_itself(const struct record *r, const struct mac *dst)
 {
 	switch (r->kind) {
 	case TRAFFIC_UNICAST:
-		return mac_equal(dst, &r->from->port.mac);
+		/* Or what was learnt behind its port. */
+		return mac_equal(dst, &r->from->port.mac) ||
+		       r->from->port.is_trusted;
 	case TRAFFIC_ARP:
 	case TRAFFIC_ND:
 		return has_ip(r->from, ip_of(r->to, r->kind == TRAFFIC_ARP));
@@ -252,8 +254,8 @@ void traffic_arrived(struct sim *sim, struct host *h, struct sim_port *port,
 		sim_fail(sim, "host %u: frame %llu in another network",
 			 h->index, (unsigned long long)number);
 	if (port == r->from && !r->is_to_itself)
-		sim_fail(sim, "host %u: frame %llu comes back to its sender",
-			 h->index, (unsigned long long)number);
+		sim_fail(sim, "host %u: frame %llu, kind %d: back at its sender",
+			 h->index, (unsigned long long)number, r->kind);
 	for (i = 0; i < r->n; i++) {
 		if (r->where[i] == port)
 			sim_fail(sim, "host %u: frame %llu comes twice",

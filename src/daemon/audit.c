@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "audit.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "log.h"
+#include "state.h"
+#include "sys/clock.h"
+#include "turn.h"
+
+#define PAUSE_US (5 * USEC_PER_SEC)
+
+struct audit {
+	struct daemon *daemon;
+	struct loop_timer *timer;
+	struct log_limit limit;
+};
+
+static void count(struct audit *a)
+{
+	const struct event lost = { .type = EVENT_FLOWS_LOST };
+	struct daemon *d = a->daemon;
+	struct engine_counters c;
+	struct ovs_datapath there;
+
+	/* That the datapath has gone is told by its ports. */
+	if (ovs_dp_read(datapath_ovs(d->datapath), &there))
+		return;
+	engine_counters(d->engine, &c);
+	if (there.n_flows >= c.n_flows_there)
+		return;
+	if (log_allows(&a->limit))
+		log_warn("somebody deleted flows of the datapath %s (%llu of "
+			 "%u are left): putting them again",
+			 datapath_name(d->datapath),
+			 (unsigned long long)there.n_flows, c.n_flows_there);
+	daemon_event(d, &lost);
+}
+
+static void on_timer(void *ctx)
+{
+	struct audit *a = ctx;
+
+	count(a);
+	loop_timer_set(a->timer, clock_monotonic_us() + PAUSE_US);
+	daemon_turn(a->daemon);
+}
+
+struct audit *audit_new(struct daemon *d)
+{
+	struct audit *a = core_alloc(sizeof(*a));
+
+	a->daemon = d;
+	a->timer = loop_timer_new(d->loop, on_timer, a);
+	loop_timer_set(a->timer, clock_monotonic_us() + PAUSE_US);
+	return a;
+}
+
+void audit_free(struct audit *a)
+{
+	if (!a)
+		return;
+	loop_timer_free(a->timer);
+	free(a);
+}

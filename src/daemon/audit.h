@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AUDIT_H
+#define AUDIT_H
+
+/*
+ * Does the kernel still have the flows that were put there? It tells nobody of
+ * a flush ("ovs-dpctl del-flows"), so that they are counted every few seconds;
+ * if some are missing the engine puts all that should be.
+ */
+
+struct audit;
+struct daemon;
+
+struct audit *audit_new(struct daemon *d);
+void audit_free(struct audit *a);
+
+#endif

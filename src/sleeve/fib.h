@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FIB_H
+#define FIB_H
+
+/*
+ * The forwarding table as the thread reads it: struct sleeve_table, filled by
+ * its owner (sleeve.h) and immutable once published. It knows no TAP and no
+ * state of a peer.
+ */
+
+#include <sys/socket.h>
+
+#include "sleeve.h"
+
+#define FIB_NONE UINT16_MAX
+
+struct fib_peer {
+	struct sleeve_peer peer;
+	uint16_t slot; /* of what the thread remembers of it */
+	bool is_v6;
+	uint32_t max_size; /* of a datagram: what path and link allow */
+	struct sockaddr_storage address;
+	socklen_t address_size;
+};
+
+struct fib_list {
+	uint16_t *peers;
+	uint32_t n, n_allocated;
+};
+
+struct fib_network {
+	vni_t vni;
+	struct fib_list group, unknown;
+};
+
+/* Open addressing; a key of 0 is an empty place. */
+struct fib_map {
+	uint64_t *keys;
+	uint16_t *values;
+	uint32_t n, n_places; /* a power of two */
+};
+
+struct sleeve_table {
+	uint64_t seed;
+	struct fib_peer *peers;
+	uint32_t n_peers, n_allocated;
+	struct fib_network networks[MAX_NETWORKS];
+	uint32_t n_networks;
+	struct fib_map ids, tokens, vnis, macs;
+};
+
+uint16_t fib_map_find(const struct fib_map *map, uint64_t seed, uint64_t key);
+
+/* FIB_NONE: unknown. */
+uint16_t fib_find_id(const struct sleeve_table *t, peer_id_t id);
+uint16_t fib_find_token(const struct sleeve_table *t, uint64_t rx_token);
+uint16_t fib_find_vni(const struct sleeve_table *t, vni_t vni);
+/* @network: an index; @mac points to 6 bytes. */
+uint16_t fib_find_mac(const struct sleeve_table *t, uint16_t network,
+		      const uint8_t *mac);
+
+/* Of UDP payload in one packet of @mtu bytes, IP header included. */
+uint32_t fib_payload_of_mtu(const struct ip *to, uint32_t mtu);
+
+#endif

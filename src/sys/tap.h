@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAP_H
+#define TAP_H
+
+/*
+ * TAP devices with a virtio_net_hdr before each frame (struct tap_header) and
+ * whatever offloads this kernel has. The device lives as long as its
+ * descriptor. Functions return 0 or -errno.
+ */
+
+#include "core/core.h"
+
+/*
+ * Before each frame, both ways; in the byte order of the machine. The layout
+ * of struct virtio_net_hdr (linux/virtio_net.h), which older headers lack
+ * parts of.
+ */
+struct tap_header {
+	uint8_t flags;
+	uint8_t gso_type;
+	uint16_t hdr_len; /* what reads say of it is not to be trusted */
+	uint16_t gso_size;
+	uint16_t csum_start, csum_offset;
+};
+
+#define TAP_NEEDS_CSUM 1U  /* flags */
+#define TAP_GSO_NONE 0U	   /* gso_type */
+#define TAP_GSO_TCP4 1U
+#define TAP_GSO_TCP6 4U
+#define TAP_GSO_UDP 5U	   /* USO */
+#define TAP_GSO_ECN 0x80U  /* a bit, besides TCP4 or TCP6 */
+
+struct tap_offloads {
+	bool has_csum, has_tso, has_ecn, has_uso;
+};
+
+/*
+ * Creates @ifname, down, in the caller's network namespace: non-blocking,
+ * close-on-exec, without an IPv6 address of its own. -EBUSY or -EEXIST: the
+ * name is taken. -EINVAL: not a name, or an MTU that the kernel refuses.
+ */
+int tap_open(const char *ifname, uint32_t mtu, int *ret_fd,
+	     struct tap_offloads *ret) WARN_UNUSED;
+
+#endif

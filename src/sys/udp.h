@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UDP_H
+#define UDP_H
+
+/*
+ * UDP sockets of the data path: non-blocking, never fragmented (DF is set and
+ * the kernel's idea of the path MTU is not asked), with segmentation and
+ * coalescing where the kernel has them, and with the errors that routers send
+ * back. Functions return 0 or -errno and leave outputs untouched on failure.
+ */
+
+#include "core/core.h"
+
+struct udp_abilities {
+	bool has_segment; /* UDP_SEGMENT: many datagrams in one send */
+	bool has_gro;	  /* UDP_GRO: many in one receive; is switched on */
+};
+
+/*
+ * Bound to @local, whose family counts; port 0: the kernel chooses. Nobody
+ * else has the port then. Buffers of @buffer_size where it may be.
+ */
+int udp_open(const struct endpoint *local, int buffer_size, int *ret_fd,
+	     struct udp_abilities *ret) WARN_UNUSED;
+
+/*
+ * A second socket beside @fd of udp_open(), on the same address: datagrams go
+ * to it unless their byte at @offset is @value. Coalesced datagrams go where
+ * the first of them would, so both sockets see both kinds now and then.
+ */
+int udp_open_beside(int fd, uint32_t offset, uint8_t value, int buffer_size,
+		    int *ret_fd) WARN_UNUSED;
+
+int udp_endpoint(int fd, struct endpoint *ret) WARN_UNUSED;
+
+/* Datagrams that found the receive buffer full, since it was opened. */
+uint32_t udp_n_dropped(int fd);
+
+struct udp_error {
+	struct endpoint to; /* of the datagram it is about */
+	int error;	    /* errno, positive; EMSGSIZE: too long */
+	uint32_t mtu;	    /* with EMSGSIZE, 0: not said */
+};
+
+/* 1: *ret is the next error that came back; 0: none. */
+int udp_next_error(int fd, struct udp_error *ret) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions: two names of one host, half-open ones, removal, clones. */
+#include "check.h"
+#include "net.h"
+#include "scenario.h"
+#include "session.h"
+
+/* Everybody dials everybody by two names, all at once and again later. */
+void scenario_names(struct sim *sim, uint32_t n_steps)
+{
+	uint32_t i, k;
+
+	(void)n_steps;
+	for (i = 0; i < sim->n_hosts; i++) {
+		for (k = 0; k < sim->n_hosts; k++) {
+			if (i == k)
+				continue;
+			host_add_target(sim->hosts[i], sim->hosts[k]);
+			host_add_alias(sim->hosts[i], sim->hosts[k]);
+		}
+	}
+	for (i = 0; i < sim->n_hosts; i++)
+		host_start(sim->hosts[i]);
+	for (i = 0; i < sim->n_hosts; i++)
+		build_port(sim->hosts[i], 1, false);
+	sim_run(sim, 3 * USEC_PER_SEC);
+	check_settled(sim);
+	for (k = 0; k < 3; k++) {
+		i = (uint32_t)sim_random(sim, sim->n_hosts);
+		host_kill(sim->hosts[i]);
+		sim_run(sim, sim_random(sim, 2 * USEC_PER_SEC));
+		host_start(sim->hosts[i]);
+		sim_run(sim, 10 * USEC_PER_SEC);
+		check_settled(sim);
+	}
+}
+
+/*
+ * A session is dead for one end only, as when a firewall forgets it: the new
+ * one takes its place at once, though the other end still believes in it.
+ */
+void scenario_half_open(struct sim *sim, uint32_t n_steps)
+{
+	struct host *a = sim->hosts[sim_random(sim, 2)];
+	struct host *b = sim->hosts[!a->index];
+	struct peer_view view;
+
+	(void)n_steps;
+	build_cluster(sim, 1);
+	sim_run(sim, 10 * USEC_PER_SEC);
+	session_break(sim, a->index, b->index);
+	sim_run(sim, 2 * USEC_PER_SEC);
+	if (!engine_find_peer(a->engine, b->hello.id, &view) ||
+	    !view.has_session)
+		sim_fail(sim, "no session after a half-open one");
+	if (!engine_find_peer(b->engine, a->hello.id, &view) ||
+	    !view.has_session)
+		sim_fail(sim, "the other end has no session");
+	sim_run(sim, 10 * USEC_PER_SEC);
+	check_settled(sim);
+}
+
+static void tell(struct host *h, enum event_type type, const struct host *peer)
+{
+	struct event ev = { .type = type };
+
+	ev.peer_id = peer->hello.id;
+	host_event(h, &ev);
+}
+
+/* The operator removes a peer, and takes it back. */
+void scenario_removed(struct sim *sim, uint32_t n_steps)
+{
+	struct host *a = sim->hosts[0], *b = sim->hosts[1];
+	struct entry_view entry;
+	struct peer_view view;
+
+	(void)n_steps;
+	build_cluster(sim, 2);
+	tell(a, EVENT_PEER_REMOVED, b);
+	sim_run(sim, 5 * USEC_PER_SEC + sim_random(sim, 30 * USEC_PER_SEC));
+	if (session_count(sim, 0, 1))
+		sim_fail(sim, "a removed peer has a session");
+	if (engine_find_peer(a->engine, b->hello.id, &view))
+		sim_fail(sim, "a removed peer is known");
+	if (engine_find_mac(a->engine, 100, &b->ports[0].port.mac, &entry))
+		sim_fail(sim, "a removed peer has entries");
+	tell(a, EVENT_PEER_ALLOWED, b);
+	sim_run(sim, 40 * USEC_PER_SEC);
+	check_settled(sim);
+	traffic_all_pairs(sim, true);
+	sim_run(sim, USEC_PER_SEC);
+	traffic_check(sim);
+}
+
+/* A third host has the identity of another: both are named, one works. */
+void scenario_cloned(struct sim *sim, uint32_t n_steps)
+{
+	struct host *a = sim->hosts[0], *b = sim->hosts[1], *c = sim->hosts[2];
+	struct peer_view view;
+
+	(void)n_steps;
+	host_add_target(a, b);
+	host_start(a);
+	host_start(b);
+	sim_run(sim, 2 * USEC_PER_SEC);
+	host_rename(c, b->hello.name);
+	host_add_target(c, a);
+	host_start(c);
+	sim_run(sim, 20 * USEC_PER_SEC);
+	if (!a->notes[NOTE_CLONED])
+		sim_fail(sim, "nobody notices the clone");
+	if (!engine_find_peer(a->engine, b->hello.id, &view) ||
+	    !ip_equal(&view.remote.ip, &b->ip))
+		sim_fail(sim, "the clone took the place of the first");
+	if (session_count(sim, 0, 1) != 1 || session_count(sim, 0, 2) != 0)
+		sim_fail(sim, "%u and %u sessions", session_count(sim, 0, 1),
+			 session_count(sim, 0, 2));
+	/* And one that has our own. */
+	host_rename(b, a->hello.name);
+	host_kill(b);
+	host_start(b);
+	sim_run(sim, 5 * USEC_PER_SEC);
+	if (session_count(sim, 0, 1))
+		sim_fail(sim, "a session with our own identity");
+}
+
+/* A host says goodbye: forgotten at once, without the hold time. */
+void scenario_leave(struct sim *sim, uint32_t n_steps)
+{
+	const struct event leaving = { .type = EVENT_LEAVING };
+	struct host *gone = sim->hosts[sim_random(sim, 3)];
+	struct peer_view view;
+	uint32_t i;
+
+	(void)n_steps;
+	build_cluster(sim, 2);
+	host_event(gone, &leaving);
+	sim_run(sim, 10 * USEC_PER_MS);
+	host_kill(gone);
+	for (i = 0; i < sim->n_hosts; i++) {
+		struct host *h = sim->hosts[i];
+
+		if (h != gone &&
+		    engine_find_peer(h->engine, gone->hello.id, &view))
+			sim_fail(sim, "host %u: a peer that left is kept", i);
+	}
+	sim_run(sim, 5 * USEC_PER_SEC);
+	host_start(gone);
+	sim_run(sim, 40 * USEC_PER_SEC);
+	check_settled(sim);
+}
