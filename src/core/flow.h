@@ -17,19 +17,21 @@
  *            ── vxlan vport ─────> RECIRC_REMOTE(vni)   D
  *   RECIRC_LOCAL:  unicast B, C; ARP and ND F; other group frames G
  *   RECIRC_REMOTE: unicast E; ARP and ND; other group frames
- *   RECIRC_PEERS(vni, chunk): copies of a group frame to peers
+ *   RECIRC_FLOOD: a group frame to the network's ports but its own, and
+ *   RECIRC_PEERS(vni, chunk): copies of it to peers
  */
 
 #include "core.h"
 
 #define RECIRC_LOCAL(vni) (UINT32_C(0x01000000) | (vni))
 #define RECIRC_REMOTE(vni) (UINT32_C(0x02000000) | (vni))
+#define RECIRC_FLOOD(vni) (UINT32_C(0x03000000) | (vni))
 #define RECIRC_PEERS(vni, chunk) \
-	((UINT32_C(0x03000000) + ((uint32_t)(chunk) << 24)) | (vni))
-#define RECIRC_VNI(id) ((id) & UINT32_C(0xffffff))
+	((UINT32_C(0x04000000) + ((uint32_t)(chunk) << 24)) | (vni))
+#define RECIRC_VNI(id) ((id)&UINT32_C(0xffffff))
 #define RECIRC_STAGE(id) ((id) >> 24)
 
-enum { STAGE_FIRST = 0, STAGE_LOCAL = 1, STAGE_REMOTE = 2, STAGE_PEERS = 3 };
+enum { STAGE_FIRST, STAGE_LOCAL, STAGE_REMOTE, STAGE_FLOOD, STAGE_PEERS };
 
 /*
  * Values of FLOW_ETH_TYPE with a meaning of their own (IEEE 802.1Q): any frame
@@ -46,14 +48,14 @@ enum flow_field {
 	FLOW_TUN_SRC = 1 << 1,
 	FLOW_TUN_ID = 1 << 2,
 	FLOW_ETH_SRC = 1 << 3,
-	FLOW_ETH_DST = 1 << 4,   /* all 48 bits */
+	FLOW_ETH_DST = 1 << 4,	 /* all 48 bits */
 	FLOW_ETH_GROUP = 1 << 5, /* only the group bit, and it is set */
 	FLOW_ETH_TYPE = 1 << 6,
-	FLOW_ARP_OP = 1 << 7,     /* needs ETH_TYPE 0x0806 */
-	FLOW_ARP_TIP = 1 << 8,    /* needs ETH_TYPE 0x0806; in `ip`, IPv4 */
-	FLOW_IP_PROTO = 1 << 9,   /* needs ETH_TYPE 0x86dd */
+	FLOW_ARP_OP = 1 << 7,	   /* needs ETH_TYPE 0x0806 */
+	FLOW_ARP_TIP = 1 << 8,	   /* needs ETH_TYPE 0x0806; in `ip`, IPv4 */
+	FLOW_IP_PROTO = 1 << 9,	   /* needs ETH_TYPE 0x86dd */
 	FLOW_ICMP6_TYPE = 1 << 10, /* needs IP_PROTO 58 */
-	FLOW_ND_TARGET = 1 << 11, /* needs ICMP6_TYPE 135 or 136; in `ip` */
+	FLOW_ND_TARGET = 1 << 11,  /* needs ICMP6_TYPE 135 or 136; in `ip` */
 };
 
 struct flow_match {
@@ -78,7 +80,7 @@ enum flow_action_type {
 	FLOW_RECIRC,	  /* recirc_id */
 	FLOW_SET_ETH_DST, /* eth_dst, all 48 bits */
 	FLOW_USERSPACE,	  /* to the probe socket of the daemon */
-	FLOW_CHECK_LEN,	  /* more than max_size bytes of frame: to userspace, else
+	FLOW_CHECK_LEN, /* more than max_size bytes of frame: to userspace, else
 			   * go on with the rest of the list */
 };
 
@@ -129,7 +131,8 @@ void flow_match_ufid(const struct flow_match *m, uint8_t ret_ufid[16]);
 
 void flow_actions_free(struct flow_actions *a); /* NULL and zeroed are fine */
 void flow_actions_clear(struct flow_actions *a);
-void flow_actions_copy(struct flow_actions *dst, const struct flow_actions *src);
+void flow_actions_copy(struct flow_actions *dst,
+		       const struct flow_actions *src);
 bool flow_actions_equal(const struct flow_actions *a,
 			const struct flow_actions *b);
 

@@ -15,7 +15,6 @@ void flowset_init(struct flowset *fs, uint64_t seed, struct timerq *timers,
 	fs->seed = seed;
 	fs->timers = timers;
 	fs->timer_kind = timer_kind;
-	list_init(&fs->urgent);
 	list_init(&fs->puts);
 	list_init(&fs->deletes);
 	list_init(&fs->queries);
@@ -31,8 +30,8 @@ static struct flow_slot *slot_of(struct table_node *node)
 static struct flow_slot *find(const struct flowset *fs,
 			      const struct flow_match *match)
 {
-	struct table_node *node =
-		table_first(&fs->table, flow_match_hash(match, fs->seed));
+	struct table_node *node = table_first(&fs->table,
+					      flow_match_hash(match, fs->seed));
 
 	for (; node; node = table_next(node)) {
 		if (flow_match_equal(&slot_of(node)->match, match))
@@ -106,8 +105,8 @@ void flowset_check(const struct flowset *fs, const struct flow_slot *slot)
 {
 	const bool is_owed = !list_is_empty(&slot->owed);
 
-	assert(slot->is_wanted == (slot->state != SLOT_INHERITED &&
-				   slot->state != SLOT_DELETE));
+	assert(slot->is_wanted ==
+	       (slot->state != SLOT_INHERITED && slot->state != SLOT_DELETE));
 	assert(slot->state != SLOT_PUT || is_owed);
 	assert(slot->state != SLOT_DELETE || is_owed);
 	assert(slot->state != SLOT_DELETE || slot->is_installed);
@@ -178,8 +177,8 @@ static bool is_there(const struct flow_slot *slot,
 {
 	if (!slot->is_installed || !slot->is_sure)
 		return false;
-	return flow_actions_equal(slot->has_before ? &slot->before :
-						     &slot->actions,
+	return flow_actions_equal(slot->has_before ? &slot->before
+						   : &slot->actions,
 				  actions);
 }
 
@@ -263,15 +262,6 @@ bool flowset_want_lazy(struct flowset *fs, usec_t now,
 	return true;
 }
 
-void flowset_update_lazy(struct flowset *fs, struct flow_slot *slot,
-			 const struct flow_actions *actions)
-{
-	assert(slot->is_lazy && slot->is_wanted);
-	if (!flow_actions_equal(&slot->actions, actions))
-		change(fs, slot, actions);
-	flowset_check(fs, slot);
-}
-
 static void unwant(struct flowset *fs, struct flow_slot *slot)
 {
 	if (slot->state == SLOT_DELETE)
@@ -286,8 +276,6 @@ static void unwant(struct flowset *fs, struct flow_slot *slot)
 		set_sure(fs, slot, false);
 	restore(slot);
 	set_state(fs, slot, SLOT_DELETE);
-	if (slot->match.fields & FLOW_ETH_GROUP)
-		list_append(&fs->urgent, &slot->owed);
 	flowset_check(fs, slot);
 }
 
@@ -296,14 +284,6 @@ void flowset_unwant(struct flowset *fs, const struct flow_match *match)
 	struct flow_slot *slot = find(fs, match);
 
 	if (slot && slot->is_wanted)
-		unwant(fs, slot);
-}
-
-void flowset_evict(struct flowset *fs, const struct flow_match *match)
-{
-	struct flow_slot *slot = find(fs, match);
-
-	if (slot)
 		unwant(fs, slot);
 }
 
@@ -326,8 +306,8 @@ void flowset_release(struct flowset *fs, const struct ip *peer)
 	struct list *node = fs->inherited.next, *next;
 
 	for (; node != &fs->inherited; node = next) {
-		struct flow_slot *slot =
-			CONTAINER_OF(node, struct flow_slot, of_kind);
+		struct flow_slot *slot = CONTAINER_OF(node, struct flow_slot,
+						      of_kind);
 		const struct ip *end = tunnel_end(slot);
 
 		next = node->next;
@@ -337,14 +317,15 @@ void flowset_release(struct flowset *fs, const struct ip *peer)
 }
 
 void flowset_release_all(struct flowset *fs,
-			 bool (*is_kept)(const void *ctx, const struct ip *peer),
+			 bool (*is_kept)(const void *ctx,
+					 const struct ip *peer),
 			 const void *ctx)
 {
 	struct list *node = fs->inherited.next, *next;
 
 	for (; node != &fs->inherited; node = next) {
-		struct flow_slot *slot =
-			CONTAINER_OF(node, struct flow_slot, of_kind);
+		struct flow_slot *slot = CONTAINER_OF(node, struct flow_slot,
+						      of_kind);
 		const struct ip *end = tunnel_end(slot);
 
 		next = node->next;
@@ -355,9 +336,9 @@ void flowset_release_all(struct flowset *fs,
 
 static struct flow_slot *first(const struct list *queue)
 {
-	return list_is_empty(queue) ?
-		       NULL :
-		       CONTAINER_OF(queue->next, struct flow_slot, owed);
+	return list_is_empty(queue)
+		       ? NULL
+		       : CONTAINER_OF(queue->next, struct flow_slot, owed);
 }
 
 static bool poll_delete(struct flowset *fs, const struct list *queue,
@@ -381,8 +362,6 @@ bool flowset_poll(struct flowset *fs, enum flowset_op *ret_op,
 
 	*ret_op = FLOWSET_DELETE;
 	*ret_actions = NULL;
-	if (poll_delete(fs, &fs->urgent, ret_match))
-		return true;
 	slot = first(&fs->puts);
 	if (slot) {
 		*ret_op = FLOWSET_PUT;

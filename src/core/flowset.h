@@ -20,9 +20,8 @@
  * packet and go when no packet has used them for their age: the kernel is
  * asked for the last use when it is reached.
  *
- * Order of what is owed: deletes of flows of group frames, since a new one may
- * overlap an old one there; then puts, then the other deletes: first the new,
- * then the old.
+ * Order of what is owed: puts, then deletes: first the new, then the old. The
+ * flows that the pipeline makes never overlap, whatever the order.
  */
 
 #include "flow.h"
@@ -62,7 +61,7 @@ struct flowset {
 	struct table table;
 	struct timerq *timers; /* borrowed */
 	int timer_kind;
-	struct list urgent, puts, deletes, queries;
+	struct list puts, deletes, queries;
 	struct list lazy, inherited;
 	uint32_t n_lazy, n_inherited;
 	uint32_t n_sure; /* that the kernel has */
@@ -92,14 +91,8 @@ bool flowset_want_lazy(struct flowset *fs, usec_t now,
 		       const struct flow_actions *actions, port_no_t asked_by,
 		       usec_t age_us, bool is_extended);
 
-/* Other actions for a lazy one, age and port as they are. */
-void flowset_update_lazy(struct flowset *fs, struct flow_slot *slot,
-			 const struct flow_actions *actions);
-
 /* Lazy or steady; one that is only inherited stays. Not there is fine. */
 void flowset_unwant(struct flowset *fs, const struct flow_match *match);
-/* The same for whatever it is. */
-void flowset_evict(struct flowset *fs, const struct flow_match *match);
 
 const struct flow_slot *flowset_find(const struct flowset *fs,
 				     const struct flow_match *match);
@@ -109,7 +102,8 @@ const struct flow_slot *flowset_find(const struct flowset *fs,
 void flowset_release(struct flowset *fs, const struct ip *peer);
 /* All but those of peers that @is_kept says. */
 void flowset_release_all(struct flowset *fs,
-			 bool (*is_kept)(const void *ctx, const struct ip *peer),
+			 bool (*is_kept)(const void *ctx,
+					 const struct ip *peer),
 			 const void *ctx);
 
 /* What is owed next; actions (of a put) are borrowed until the next call. */

@@ -17,6 +17,7 @@
 
 #define ARP_REQUEST 1
 #define ARP_REPLY 2
+#define IP_PROTO_UDP 17
 #define IP_PROTO_ICMP6 58
 #define ND_SOLICITATION 135
 #define ND_ADVERTISEMENT 136

@@ -202,17 +202,18 @@ static void to_group(struct engine *e, usec_t now, const struct event *ev,
 			goes_on(e, ev);
 		return;
 	}
-	if (!pipeline_group_match(f, recirc_id, ev->upcall.in_port, &m)) {
-		pipeline_flood(&e->pipeline, vni,
-			       is_local ? ev->upcall.in_port : PORT_NO_NONE,
-			       is_local, &e->actions);
+	if (!pipeline_group_match(f, recirc_id, &m)) {
+		flow_actions_clear(&e->actions);
+		flow_recirc(&e->actions, RECIRC_FLOOD(vni));
 		goes_on(e, ev);
 		return;
 	}
-	if (!pipeline_lazy(&e->pipeline, &m, &e->actions))
-		return;
+	pipeline_group(&e->pipeline, &m, &e->actions);
+	/* One that goes nowhere is asked again: the directory may change. */
 	if (!flowset_want_lazy(&e->flows, now, &m, &e->actions,
-			       ev->upcall.in_port, GROUP_AGE_US, true))
+			       ev->upcall.in_port,
+			       e->actions.n ? GROUP_AGE_US : DROP_AGE_US,
+			       e->actions.n > 0))
 		engine_limit(e, "lazy flows");
 	goes_on(e, ev);
 }
@@ -286,21 +287,24 @@ void miss_refused(struct engine *e, usec_t now, const struct flow_match *m)
 		source_gone(e, now, m);
 }
 
-static void adopt(struct engine *e, usec_t now, const struct flow_match *m)
+/*
+ * A flow to the network's flood was lazy, or is wanted anyhow. One to a peer is
+ * F, of an address that the peer has yet to tell us of.
+ */
+static void adopt(struct engine *e, usec_t now, const struct flow_match *m,
+		  bool is_flood)
 {
 	if (is_learnt_source(e, m)) {
 		learn(e, now, ports_find(&e->ports, m->in_port), &m->eth_src);
 		return;
 	}
-	if (!(m->fields & FLOW_ETH_GROUP) || !m->recirc_id)
+	if (!(m->fields & FLOW_ETH_GROUP) || !is_flood)
 		return;
 	if (!ports_has_network(&e->ports, RECIRC_VNI(m->recirc_id)))
 		return;
-	if (pipeline_lazy(&e->pipeline, m, &e->actions))
-		flowset_want_lazy(&e->flows, now, m, &e->actions,
-				  (m->fields & FLOW_IN_PORT) ? m->in_port
-							     : PORT_NO_VXLAN,
-				  GROUP_AGE_US, true);
+	pipeline_group(&e->pipeline, m, &e->actions);
+	flowset_want_lazy(&e->flows, now, m, &e->actions, PORT_NO_VXLAN,
+			  GROUP_AGE_US, true);
 }
 
 void miss_adopt(struct engine *e, usec_t now)
@@ -311,9 +315,13 @@ void miss_adopt(struct engine *e, usec_t now)
 		struct flow_slot *slot = CONTAINER_OF(node, struct flow_slot,
 						      of_kind);
 		struct flow_match m = slot->match;
+		const struct flow_actions *a = &slot->actions;
 
 		next = node->next;
-		adopt(e, now, &m);
+		adopt(e, now, &m,
+		      a->n == 1 && a->list[0].type == FLOW_RECIRC &&
+			      RECIRC_STAGE(a->list[0].recirc_id) ==
+				      STAGE_FLOOD);
 	}
 	engine_refresh(e, now);
 }

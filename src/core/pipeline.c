@@ -39,8 +39,8 @@ struct flow_match pipeline_source_match(port_no_t port_no,
 
 static struct flow_match arrival_match(const struct ip *peer, vni_t vni)
 {
-	struct flow_match m =
-		match_of(0, FLOW_IN_PORT | FLOW_TUN_SRC | FLOW_TUN_ID);
+	struct flow_match m = match_of(0, FLOW_IN_PORT | FLOW_TUN_SRC |
+						  FLOW_TUN_ID);
 
 	m.in_port = PORT_NO_VXLAN;
 	m.tun_src = *peer;
@@ -60,8 +60,8 @@ static struct flow_match probe_match(const struct ip *peer,
 
 static struct flow_match request_match(uint32_t recirc_id, const struct ip *ip)
 {
-	struct flow_match m =
-		match_of(recirc_id, FLOW_ETH_GROUP | FLOW_ETH_TYPE);
+	struct flow_match m = match_of(recirc_id,
+				       FLOW_ETH_GROUP | FLOW_ETH_TYPE);
 
 	if (ip_is_v4(ip)) {
 		m.fields |= FLOW_ARP_OP | FLOW_ARP_TIP;
@@ -128,25 +128,6 @@ void pipeline_mac(struct pipeline *pl, vni_t vni, const struct mac *mac)
 		flowset_unwant(pl->flows, &remote);
 }
 
-/* Flows for one in_port each would overlap the steady one for all. */
-static void evict_requests(struct pipeline *pl, const struct list *list,
-			   uint32_t recirc_id, const struct ip *ip)
-{
-	struct list *node = list->next, *next;
-
-	for (; node != list; node = next) {
-		const struct flow_slot *slot =
-			CONTAINER_OF(node, struct flow_slot, of_kind);
-		struct flow_match m = slot->match;
-
-		next = node->next;
-		if (m.recirc_id == recirc_id && (m.fields & FLOW_IN_PORT) &&
-		    (m.fields & (FLOW_ARP_TIP | FLOW_ND_TARGET)) &&
-		    ip_equal(&m.ip, ip))
-			flowset_evict(pl->flows, &m);
-	}
-}
-
 void pipeline_ip(struct pipeline *pl, vni_t vni, const struct ip *ip)
 {
 	const struct claim *c = directory_find_ip(pl->directory, vni, ip);
@@ -154,9 +135,6 @@ void pipeline_ip(struct pipeline *pl, vni_t vni, const struct ip *ip)
 	const struct flow_match remote = request_match(RECIRC_REMOTE(vni), ip);
 
 	if (c && pipeline_to_owner(pl, c, &pl->scratch)) {
-		evict_requests(pl, &pl->flows->lazy, RECIRC_LOCAL(vni), ip);
-		evict_requests(pl, &pl->flows->inherited, RECIRC_LOCAL(vni),
-			       ip);
 		flowset_want(pl->flows, &local, &pl->scratch);
 	} else {
 		flowset_unwant(pl->flows, &local);
@@ -174,7 +152,8 @@ static bool has_tunnel_to(const struct flow_slot *slot, const struct ip *peer)
 	for (i = 0; slot && i < slot->actions.n; i++) {
 		const struct flow_action *a = &slot->actions.list[i];
 
-		if (a->type == FLOW_SET_TUNNEL && ip_equal(&a->tunnel.dst, peer))
+		if (a->type == FLOW_SET_TUNNEL &&
+		    ip_equal(&a->tunnel.dst, peer))
 			return true;
 	}
 	return false;
@@ -233,8 +212,8 @@ static bool peers_of_network(struct pipeline *pl, vni_t vni)
 	size_t i, chunk;
 
 	for (chunk = 0; chunk < MAX_PEERS / FLOW_PEERS_PER_CHUNK; chunk++) {
-		const struct flow_match m =
-			match_of(RECIRC_PEERS(vni, chunk), 0);
+		const struct flow_match m = match_of(RECIRC_PEERS(vni, chunk),
+						     0);
 		const size_t first = chunk * FLOW_PEERS_PER_CHUNK;
 		const size_t end = first + FLOW_PEERS_PER_CHUNK;
 
@@ -260,7 +239,7 @@ static bool has_peers(struct pipeline *pl, vni_t vni)
 }
 
 void pipeline_flood(struct pipeline *pl, vni_t vni, port_no_t except,
-		    bool to_peers, struct flow_actions *ret)
+		    struct flow_actions *ret)
 {
 	flow_actions_clear(ret);
 	EACH_PORT(pl->ports, node) {
@@ -269,8 +248,6 @@ void pipeline_flood(struct pipeline *pl, vni_t vni, port_no_t except,
 		if (port->vni == vni && port->port_no != except)
 			flow_output(ret, port->port_no);
 	}
-	if (to_peers && has_peers(pl, vni))
-		flow_recirc(ret, RECIRC_PEERS(vni, 0));
 }
 
 void pipeline_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
@@ -310,38 +287,98 @@ static void arrival(struct pipeline *pl, const struct peer *p, vni_t vni)
 	flowset_want(pl->flows, &m, &pl->scratch);
 }
 
-static void update_lazy(struct pipeline *pl, vni_t vni)
+static struct flow_match flood_match(vni_t vni, port_no_t in_port)
 {
-	struct list *node = pl->flows->lazy.next, *next;
+	struct flow_match m = match_of(RECIRC_FLOOD(vni), FLOW_IN_PORT);
 
-	for (; node != &pl->flows->lazy; node = next) {
-		struct flow_slot *slot =
-			CONTAINER_OF(node, struct flow_slot, of_kind);
-		struct flow_match m = slot->match;
+	m.in_port = in_port;
+	return m;
+}
 
-		next = node->next;
-		if (RECIRC_STAGE(m.recirc_id) == STAGE_FIRST ||
-		    RECIRC_VNI(m.recirc_id) != vni)
-			continue;
-		if (pipeline_lazy(pl, &m, &pl->scratch))
-			flowset_update_lazy(pl->flows, slot, &pl->scratch);
-		else
-			flowset_unwant(pl->flows, &m);
+/* Never back to where it came from; from a peer to no other peer. */
+static void flood_from(struct pipeline *pl, vni_t vni, port_no_t in_port)
+{
+	const struct flow_match m = flood_match(vni, in_port);
+
+	pipeline_flood(pl, vni, in_port, &pl->scratch);
+	if (in_port != PORT_NO_VXLAN && has_peers(pl, vni))
+		flow_recirc(&pl->scratch, RECIRC_PEERS(vni, 0));
+	flowset_want(pl->flows, &m, &pl->scratch);
+}
+
+/*
+ * Classes that every network has use for; they need no packet to ask. Others,
+ * and requests for addresses that nobody has declared, are made when asked for.
+ */
+static const struct flow_match common_classes[] = {
+	{ .fields = FLOW_ETH_TYPE, .eth_type = ETH_TYPE_IPV4 },
+	{ .fields = FLOW_ETH_TYPE | FLOW_ARP_OP,
+	  .eth_type = ETH_TYPE_ARP,
+	  .arp_op = ARP_REPLY },
+	{ .fields = FLOW_ETH_TYPE | FLOW_IP_PROTO,
+	  .eth_type = ETH_TYPE_IPV6,
+	  .ip_proto = IP_PROTO_UDP },
+};
+
+/* Of ICMPv6: router solicitation and advertisement, neighbour advertisement
+ * (RFC 4861), listener report (RFC 3810). */
+static const uint8_t common_icmp6_types[] = { 133, 134, 136, 143 };
+
+static void common_class(struct pipeline *pl, struct flow_match m,
+			 uint32_t recirc_id, bool is_wanted)
+{
+	m.recirc_id = recirc_id;
+	m.fields |= FLOW_ETH_GROUP;
+	if (is_wanted)
+		flowset_want(pl->flows, &m, &pl->scratch);
+	else
+		flowset_unwant(pl->flows, &m);
+}
+
+static void classes(struct pipeline *pl, vni_t vni, uint32_t recirc_id,
+		    bool is_wanted)
+{
+	struct flow_match icmp6 = common_classes[2];
+	size_t i;
+
+	flow_actions_clear(&pl->scratch);
+	flow_recirc(&pl->scratch, RECIRC_FLOOD(vni));
+	for (i = 0; i < sizeof(common_classes) / sizeof(common_classes[0]); i++)
+		common_class(pl, common_classes[i], recirc_id, is_wanted);
+	icmp6.fields |= FLOW_ICMP6_TYPE;
+	icmp6.ip_proto = IP_PROTO_ICMP6;
+	for (i = 0; i < sizeof(common_icmp6_types); i++) {
+		icmp6.icmp6_type = common_icmp6_types[i];
+		common_class(pl, icmp6, recirc_id, is_wanted);
 	}
 }
 
 void pipeline_network(struct pipeline *pl, vni_t vni)
 {
+	const bool is_here = ports_has_network(pl->ports, vni);
+	const struct flow_match from_peers = flood_match(vni, PORT_NO_VXLAN);
+
 	peers_of_network(pl, vni);
 	EACH_PEER(pl->peers, node)
 		arrival(pl, PEER_OF(node), vni);
-	update_lazy(pl, vni);
+	EACH_PORT(pl->ports, port_node) {
+		const struct port *port = &PORT_OF(port_node)->port;
+
+		if (port->vni == vni)
+			flood_from(pl, vni, port->port_no);
+	}
+	if (is_here)
+		flood_from(pl, vni, PORT_NO_VXLAN);
+	else
+		flowset_unwant(pl->flows, &from_peers);
+	classes(pl, vni, RECIRC_LOCAL(vni), is_here);
+	classes(pl, vni, RECIRC_REMOTE(vni), is_here);
 }
 
 void pipeline_port(struct pipeline *pl, const struct port *port)
 {
-	const struct flow_match m =
-		pipeline_source_match(port->port_no, &port->mac);
+	const struct flow_match m = pipeline_source_match(port->port_no,
+							  &port->mac);
 
 	flow_actions_clear(&pl->scratch);
 	flow_recirc(&pl->scratch, RECIRC_LOCAL(port->vni));
@@ -351,11 +388,13 @@ void pipeline_port(struct pipeline *pl, const struct port *port)
 
 void pipeline_port_gone(struct pipeline *pl, const struct port *port)
 {
-	const struct flow_match source =
-		pipeline_source_match(port->port_no, &port->mac);
+	const struct flow_match source = pipeline_source_match(port->port_no,
+							       &port->mac);
+	const struct flow_match flood = flood_match(port->vni, port->port_no);
 	struct list *node = pl->flows->lazy.next, *next;
 
 	flowset_unwant(pl->flows, &source);
+	flowset_unwant(pl->flows, &flood);
 	for (; node != &pl->flows->lazy; node = next) {
 		const struct flow_slot *slot =
 			CONTAINER_OF(node, struct flow_slot, of_kind);
@@ -509,16 +548,13 @@ static bool ip6_match(const struct frame *f, struct flow_match *m)
 }
 
 bool pipeline_group_match(const struct frame *f, uint32_t recirc_id,
-			  port_no_t in_port, struct flow_match *ret)
+			  struct flow_match *ret)
 {
-	struct flow_match m = match_of(recirc_id, FLOW_ETH_GROUP | FLOW_ETH_TYPE);
+	struct flow_match m = match_of(recirc_id,
+				       FLOW_ETH_GROUP | FLOW_ETH_TYPE);
 
 	/* Below 0x600 it is a length (IEEE 802.3). */
 	m.eth_type = f->eth_type < 0x600 ? FLOW_ETH_TYPE_LLC : f->eth_type;
-	if (RECIRC_STAGE(recirc_id) == STAGE_LOCAL) {
-		m.fields |= FLOW_IN_PORT;
-		m.in_port = in_port;
-	}
 	if (f->eth_type == ETH_TYPE_ARP)
 		arp_match(f, &m);
 	if (f->eth_type == ETH_TYPE_IPV6 && !ip6_match(f, &m))
@@ -527,40 +563,14 @@ bool pipeline_group_match(const struct frame *f, uint32_t recirc_id,
 	return true;
 }
 
-static bool lazy_group(struct pipeline *pl, const struct flow_match *match,
-		       struct flow_actions *ret)
+void pipeline_group(struct pipeline *pl, const struct flow_match *match,
+		    struct flow_actions *ret)
 {
 	const vni_t vni = RECIRC_VNI(match->recirc_id);
-	const bool is_local = RECIRC_STAGE(match->recirc_id) == STAGE_LOCAL;
-	const bool is_request =
-		(match->fields & (FLOW_ARP_TIP | FLOW_ND_TARGET)) != 0;
+	const bool is_request = (match->fields &
+				 (FLOW_ARP_TIP | FLOW_ND_TARGET)) != 0;
 
-	if (is_local && !ports_find(pl->ports, match->in_port))
-		return false;
-	if (is_request && directory_find_ip(pl->directory, vni, &match->ip)) {
-		/* Its owner is elsewhere, and so the others are not asked. */
-		flow_actions_clear(ret);
-		return !is_local;
-	}
-	pipeline_flood(pl, vni, is_local ? match->in_port : PORT_NO_NONE,
-		       is_local, ret);
-	return true;
-}
-
-bool pipeline_lazy(struct pipeline *pl, const struct flow_match *match,
-		   struct flow_actions *ret)
-{
-	const uint32_t stage = RECIRC_STAGE(match->recirc_id);
-
-	if (stage == STAGE_LOCAL || stage == STAGE_REMOTE) {
-		if (match->fields & FLOW_ETH_GROUP)
-			return lazy_group(pl, match, ret);
-		flow_actions_clear(ret);
-		return !directory_find_mac(pl->directory,
-					   RECIRC_VNI(match->recirc_id),
-					   &match->eth_dst) ||
-		       stage == STAGE_REMOTE;
-	}
 	flow_actions_clear(ret);
-	return stage == STAGE_FIRST;
+	if (!is_request || !directory_find_ip(pl->directory, vni, &match->ip))
+		flow_recirc(ret, RECIRC_FLOOD(vni));
 }

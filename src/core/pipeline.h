@@ -30,7 +30,7 @@ struct pipeline {
 void pipeline_mac(struct pipeline *pl, vni_t vni, const struct mac *mac);
 /* F: where requests for @ip go. */
 void pipeline_ip(struct pipeline *pl, vni_t vni, const struct ip *ip);
-/* Copies to peers, D of all peers, and the lazy flows of a network. */
+/* G, where copies of group frames go, and D of all peers. */
 void pipeline_network(struct pipeline *pl, vni_t vni);
 /* A of a port; D of its network. */
 void pipeline_port(struct pipeline *pl, const struct port *port);
@@ -47,25 +47,26 @@ bool pipeline_to_owner(struct pipeline *pl, const struct claim *c,
 		       struct flow_actions *ret);
 
 /*
- * The match of the class that a group frame belongs to; all classes are
- * disjoint. False: a frame that gets no flow (IPv6 cut short or odd).
+ * The match of the class that a group frame belongs to in stage @recirc_id;
+ * all classes are disjoint. False: a frame that gets no flow (IPv6 in
+ * fragments, or cut short).
  */
 bool pipeline_group_match(const struct frame *f, uint32_t recirc_id,
-			  port_no_t in_port, struct flow_match *ret);
+			  struct flow_match *ret);
 
 /* Address that a request (ARP or ND) asks for. */
 bool pipeline_asked_ip(const struct frame *f, struct ip *ret);
 
 /*
- * Actions of a lazy flow as of now. False: nothing lazy has this match (any
- * more), or a steady flow serves it.
+ * Actions for a class of group frames: to the network's flood, or nowhere when
+ * it asks for an address that is known to be elsewhere.
  */
-bool pipeline_lazy(struct pipeline *pl, const struct flow_match *match,
-		   struct flow_actions *ret);
+void pipeline_group(struct pipeline *pl, const struct flow_match *match,
+		    struct flow_actions *ret);
 
-/* All ports of @vni but @except, and the peers when @to_peers. */
+/* All ports of @vni but @except. */
 void pipeline_flood(struct pipeline *pl, vni_t vni, port_no_t except,
-		    bool to_peers, struct flow_actions *ret);
+		    struct flow_actions *ret);
 /* Only trusted ports, here and (@to_peers) elsewhere. */
 void pipeline_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
 			    bool to_peers, struct flow_actions *ret);

@@ -21,7 +21,7 @@ const char *flow_text_stage(const struct flow_match *m)
 			return "A";
 		return (m->fields & FLOW_ETH_DST) ? "H" : "D";
 	}
-	if (stage >= STAGE_PEERS)
+	if (stage >= STAGE_FLOOD)
 		return "G";
 	if (m->fields & FLOW_ETH_DST)
 		return stage == STAGE_LOCAL ? "B/C" : "E";
@@ -58,6 +58,8 @@ static void add_recirc(struct text *t, uint32_t id)
 		add(t, "local(%u)", RECIRC_VNI(id));
 	else if (stage == STAGE_REMOTE)
 		add(t, "remote(%u)", RECIRC_VNI(id));
+	else if (stage == STAGE_FLOOD)
+		add(t, "flood(%u)", RECIRC_VNI(id));
 	else
 		add(t, "peers(%u,%u)", RECIRC_VNI(id), stage - STAGE_PEERS);
 }

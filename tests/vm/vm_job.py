@@ -28,6 +28,10 @@ class Failure(Exception):
     """The runner's own failure: one sentence, and what to do about it."""
 
 
+class NotStarted(Failure):
+    """The guest did not come as far as the command."""
+
+
 class TimedOut(Exception):
     """The command did not end in its time."""
 
@@ -105,8 +109,8 @@ class Command:
             if now - begin > (limit_s if started else boot_s):
                 if started:
                     raise TimedOut()
-                raise Failure("the guest did not start the command within "
-                              "%d s" % boot_s)
+                raise NotStarted("the guest did not start the command "
+                                 "within %d s" % boot_s)
             if not moved:
                 time.sleep(POLL_S)
 
@@ -138,7 +142,7 @@ class Job:
     def prepare(self, guest, modules, argv, env, rw):
         """Write everything that guest-init wants to know."""
         for tool, package in TOOLS.items():
-            if shutil.which(tool, path="/usr/sbin:/sbin:/usr/bin:/bin") is None:
+            if not shutil.which(tool, path="/usr/sbin:/sbin:/usr/bin:/bin"):
                 raise Failure("%s is missing; do: apt-get install %s"
                               % (tool, package))
         shutil.copy(os.path.join(HERE, "guest-init"), self.path("init"))
@@ -174,9 +178,7 @@ class Job:
                                else "did not start", self.console_tail()))
         try:
             return self.command.follow(check, boot_s, limit_s)
-        except Failure as e:
-            if self.console_tail() in str(e):
-                raise
+        except NotStarted as e:
             raise Failure("%s; the end of its console:\n%s"
                           % (e, self.console_tail())) from e
 
@@ -194,6 +196,12 @@ class Job:
                         self.panic_since = now
             return False
         return now - self.panic_since > PANIC_S
+
+
+def default_memory():
+    """Of a guest, in bytes."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(2 << 30, machine // 2)
 
 
 def named(name):

@@ -7,11 +7,10 @@ import subprocess
 import time
 
 import vm_kernel
-from vm_job import Failure, get
+from vm_job import Failure, default_memory, get
 
 BOOT_S = 300
 SOCKET_S = 20
-DEFAULT_MEM = 2 << 30
 QEMU = "qemu-system-x86_64"
 INSTALL = "apt-get install qemu-system-x86 qemu-system-common"
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
@@ -54,7 +53,7 @@ def _accel(icount):
 
 
 def _machine(job, opts, files):
-    mem = (opts.mem or DEFAULT_MEM) >> 20
+    mem = (opts.mem or default_memory()) >> 20
     args = ["-nodefaults", "-no-user-config", "-no-reboot",
             "-display", "none", "-machine", "q35,memory-backend=mem",
             "-cpu", "max", "-m", "%dM" % mem,

@@ -7,10 +7,9 @@ import shutil
 import subprocess
 import tempfile
 
-from vm_job import Failure, HERE
+from vm_job import Failure, HERE, default_memory
 
 BOOT_S = 120
-DEFAULT_MEM = 2 << 30
 INSTALL = "apt-get install user-mode-linux"
 
 
@@ -23,7 +22,7 @@ def start(job, keeper, opts, command, env, rw):
                           ":/usr/bin:/usr/local/bin")
     if binary is None:
         raise Failure("linux.uml (User-mode Linux) is missing; do: " + INSTALL)
-    mem = opts.mem or min(DEFAULT_MEM, _host_memory() // 2)
+    mem = opts.mem or default_memory()
     mem_dir = _memory_dir(mem)
     guest_env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": job.dir,
                  "TMPDIR": mem_dir}
@@ -50,10 +49,6 @@ def _modules(binary):
         raise Failure("%s has no modules in %s; do: %s"
                       % (binary, path, INSTALL))
     return path
-
-
-def _host_memory():
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _memory_dir(mem):

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_H
+#define WORKER_H
+
+/*
+ * What the thread owns: TAPs, sockets, what it remembers of each peer, and the
+ * table that it forwards by. Only the thread touches a struct worker once it
+ * runs; what it shares with its owner is struct shared.
+ */
+
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "fib.h"
+#include "ring.h"
+#include "sys/tap.h"
+
+struct tx;
+struct rx;
+
+/* Sequence numbers that are told apart: the newest and so many before. */
+#define WINDOW_BITS 2048U
+
+struct window {
+	uint64_t top;
+	uint64_t words[WINDOW_BITS / 64];
+};
+
+/* What outlives a table; by slot. */
+struct peer_state {
+	peer_id_t id;
+	uint64_t rx_token;
+	uint64_t tx_seq;
+	struct window window;
+	uint64_t control_top; /* newest of requests and replies */
+	struct endpoint moved_to;
+	usec_t moved_at; /* when the owner was told */
+	/* Frames for it in this drain: see tx.c. */
+	uint16_t first, last;
+};
+
+struct worker_tap {
+	int fd; /* -1: a free place */
+	vni_t vni;
+	uint16_t network; /* in the table; FIB_NONE: it does not say */
+	bool has_uso;
+};
+
+/* Data and control sockets; a kernel without the latter has data alone. */
+enum { SOCKET_V4, SOCKET_V6, N_FAMILIES };
+
+enum command_kind { COMMAND_ADD_TAP, COMMAND_REMOVE_TAP };
+
+/* From the owner, who waits for `done`: for what is rare. */
+struct command {
+	enum command_kind kind;
+	vni_t vni;
+	int fd;
+	int result; /* 0 or -errno */
+};
+
+struct shared {
+	int wake_fd; /* eventfd: a table, a command or the end */
+	_Atomic(struct sleeve_table *) inbox;
+	_Atomic(struct command *) command;
+	sem_t done;
+	_Atomic bool is_ending;
+	_Atomic uint64_t counters[SLEEVE_N_COUNTERS];
+	_Atomic uint64_t control_seq; /* both sides send control datagrams */
+	_Atomic uint32_t max_segments;
+	struct ring ring;
+};
+
+/* So many events that strangers can cause, a second. */
+#define EVENTS_PER_SECOND 200U
+
+struct worker {
+	struct shared *shared;
+	int epoll_fd;
+	int data[N_FAMILIES], control[N_FAMILIES]; /* -1: none; borrowed */
+	struct sleeve_table *table; /* never NULL */
+	struct worker_tap taps[MAX_NETWORKS];
+	uint32_t n_taps; /* places in use, at most the highest */
+	struct fib_map tap_of_vni;
+	struct peer_state *peers; /* MAX_PEERS */
+	uint64_t n[SLEEVE_N_COUNTERS];
+	usec_t now; /* of this turn */
+	usec_t events_since;
+	uint32_t n_events;
+	bool are_taps_paused;
+	struct tx *tx;
+	struct rx *rx;
+};
+
+/* NULL: out of memory. @data, @control: of each family, or -1. */
+struct worker *worker_new(struct shared *shared, const int data[N_FAMILIES],
+			  const int control[N_FAMILIES], bool has_segment);
+void worker_free(struct worker *w); /* closes TAPs; NULL is fine */
+
+/* The thread's body: struct worker *. */
+void *worker_run(void *worker);
+
+/* FIB_NONE: no TAP of this network. */
+uint16_t worker_find_tap(const struct worker *w, vni_t vni);
+
+static inline struct peer_state *worker_state(struct worker *w,
+					      const struct fib_peer *peer)
+{
+	return &w->peers[peer->slot];
+}
+
+/* Counts when there is no room. With @is_cheap also when there are many. */
+void worker_tell(struct worker *w, const struct sleeve_event *event,
+		 bool is_cheap);
+
+/* Errors that came back on @fd go up as hints. */
+void worker_read_errors(struct worker *w, int fd);
+
+/* The socket for control datagrams to @peer's family. */
+int worker_control_fd(const struct worker *w, bool is_v6);
+
+/* False: seen before or too old; else remembered. */
+bool window_accept(struct window *w, uint64_t seq);
+
+/* tx.c: from TAPs to sockets */
+
+struct tx *tx_new(bool has_segment);
+void tx_free(struct tx *tx);
+/* Reads @tap until it is empty or the turn's share is used up. */
+void tx_read(struct worker *w, uint32_t tap);
+/* Packs and sends what was read. */
+void tx_flush(struct worker *w);
+/* Something read could not be sent yet: read no TAP, change no table. */
+bool tx_is_waiting(const struct tx *tx);
+void tx_resume(struct worker *w);
+/* The socket that it waits for. */
+int tx_waits_for(const struct tx *tx);
+
+/* rx.c: from sockets to TAPs */
+
+struct rx *rx_new(void);
+void rx_free(struct rx *rx);
+void rx_read(struct worker *w, int fd);
+
+#endif
