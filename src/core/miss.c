@@ -223,15 +223,17 @@ void miss_upcall(struct engine *e, usec_t now, const struct event *ev)
 	const uint32_t recirc_id = ev->upcall.recirc_id;
 	struct frame f;
 
-	e->counters.n_upcalls++;
 	if (!e->is_started ||
 	    !frame_parse(ev->upcall.frame, ev->upcall.size, &f))
 		return;
+	if (recirc_id == 0 && ev->upcall.in_port == PORT_NO_VXLAN &&
+	    ev->upcall.tun_id == VNI_PROBE) {
+		member_probe(e, now, ev);
+		return;
+	}
+	e->counters.n_upcalls++;
 	if (recirc_id == 0 && ev->upcall.in_port == PORT_NO_VXLAN) {
-		if (ev->upcall.tun_id == VNI_PROBE)
-			member_probe(e, now, ev);
-		else
-			from_tunnel(e, now, ev, &f);
+		from_tunnel(e, now, ev, &f);
 		return;
 	}
 	if (recirc_id == 0) {
