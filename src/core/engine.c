@@ -5,6 +5,7 @@
 
 #include "alloc.h"
 #include "engine_state.h"
+#include "health.h"
 #include "member.h"
 #include "miss.h"
 
@@ -438,7 +439,7 @@ bool engine_poll(struct engine *e, usec_t now, struct action *ret)
 		engine_refresh(e, now);
 	} while (timerq_deadline(&e->timers) <= now);
 	return poll_note(e, ret) || poll_dial(e, ret) || poll_flow(e, ret) ||
-	       poll_packet(e, ret) || member_poll_probe(e, now, ret) ||
+	       poll_packet(e, ret) || health_poll(e, now, ret) ||
 	       poll_neighbour(e, now, ret) || member_poll_message(e, ret) ||
 	       poll_books(e, ret);
 }

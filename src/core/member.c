@@ -4,25 +4,10 @@
 #include <assert.h>
 
 #include "alloc.h"
-#include "wire.h"
+#include "health.h"
 
 /* What comes within it may have been dialled before each knew of the other. */
 #define SESSION_SETTLED_US (5 * USEC_PER_SEC)
-
-static void arm(struct engine *e, struct peer *p)
-{
-	usec_t at = p->forget_at;
-	int i;
-
-	for (i = 0; i < N_PATHS; i++) {
-		if (path_deadline(&p->paths[i]) < at)
-			at = path_deadline(&p->paths[i]);
-	}
-	/* What is due already must not come as a timer again and again. */
-	if (!list_is_empty(&p->by_due))
-		at = USEC_NEVER;
-	timerq_set(&e->timers, &p->timer, at);
-}
 
 bool member_is_removed(const struct engine *e, peer_id_t id)
 {
@@ -58,48 +43,6 @@ static void forget(struct engine *e, usec_t now, struct peer *p,
 	e->peers_changed = true;
 }
 
-void member_path_changed(struct engine *e, usec_t now, struct peer *p)
-{
-	const bool is_down = p->paths[PATH_FASTDP].state == PATH_DOWN;
-	const bool is_chosen = peer_choose(p, now);
-
-	/*
-	 * Its requests reach us though our own are not answered: it is told
-	 * over the session, since the kernel's echo finds no way back.
-	 */
-	if (is_chosen || p->is_h_copied != is_down) {
-		p->is_h_copied = is_down;
-		pipeline_peer(&e->pipeline, p);
-	}
-}
-
-static void note_path(struct engine *e, const struct peer *p, bool is_up)
-{
-	struct note *n = engine_note(e, is_up ? NOTE_PATH_UP : NOTE_PATH_DOWN);
-
-	n->peer_id = p->hello.id;
-	n->path = PATH_FASTDP;
-	n->reason = p->paths[PATH_FASTDP].reason;
-}
-
-static void start_paths(struct engine *e, usec_t now, struct peer *p)
-{
-	struct path *path = &p->paths[PATH_FASTDP];
-	uint64_t cookie = targets_random(&e->targets, UINT64_MAX);
-
-	path_stop(&p->paths[PATH_SLEEVE], now, REASON_STARTING);
-	if (!e->config.has_fastdp || !p->hello.can_fastdp) {
-		path_stop(path, now,
-			  e->config.has_fastdp ? REASON_NO_FASTDP_THERE
-					       : REASON_NO_FASTDP_HERE);
-	} else {
-		path_start(path, now, cookie, 0);
-	}
-	list_append(&e->peers.by_due, &p->by_due);
-	member_path_changed(e, now, p);
-	arm(e, p);
-}
-
 static void set_place(struct engine *e, usec_t now, struct peer *p,
 		      const struct event *ev)
 {
@@ -118,7 +61,7 @@ static void set_place(struct engine *e, usec_t now, struct peer *p,
 	p->hello = *hello;
 	p->local = ev->session.local;
 	p->remote = ev->session.remote;
-	start_paths(e, now, p);
+	health_start(e, now, p);
 	if (!is_moved || !e->is_started)
 		return;
 	pipeline_peer(&e->pipeline, p);
@@ -163,7 +106,7 @@ void member_remembered(struct engine *e, usec_t now, const struct event *ev)
 		return;
 	p->forget_at = now + e->config.hold_us;
 	set_place(e, now, p, ev);
-	arm(e, p);
+	health_arm(e, p);
 	dial_again(e, now, p);
 }
 
@@ -178,7 +121,7 @@ static void drop_session(struct engine *e, usec_t now, struct peer *p,
 	p->forget_at = now + e->config.hold_us;
 	list_remove(&p->by_hint);
 	feed_close(&e->announce, &p->feed);
-	arm(e, p);
+	health_arm(e, p);
 }
 
 static bool is_dialled_by_lower(const struct engine *e, bool by_us,
@@ -234,8 +177,7 @@ static enum reason compare(struct engine *e, usec_t now, const struct peer *p,
 	return REASON_NONE;
 }
 
-static enum reason refusal(struct engine *e, usec_t now,
-			   const struct event *ev)
+static enum reason refusal(struct engine *e, usec_t now, const struct event *ev)
 {
 	const struct hello *hello = ev->session.hello;
 	struct peer *p = peers_find(&e->peers, hello->id);
@@ -429,23 +371,6 @@ static void take_hints(struct engine *e, usec_t now, const struct message *m)
 	}
 }
 
-static void path_answered(struct engine *e, usec_t now, struct peer *p,
-			  enum path_kind kind, uint64_t seq)
-{
-	bool is_up;
-
-	if (!path_acked(&p->paths[kind], now, seq, &is_up)) {
-		e->counters.n_bad_probes++;
-		return;
-	}
-	e->counters.n_probes_acked++;
-	if (is_up) {
-		member_path_changed(e, now, p);
-		note_path(e, p, true);
-	}
-	arm(e, p);
-}
-
 void member_message(struct engine *e, usec_t now, const struct event *ev)
 {
 	struct peer *p = peers_find_session(&e->peers, ev->message.session);
@@ -463,7 +388,7 @@ void member_message(struct engine *e, usec_t now, const struct event *ev)
 		break;
 	case MESSAGE_HEARD:
 		if (m->heard.path < N_PATHS)
-			path_answered(e, now, p, m->heard.path, m->heard.seq);
+			health_answered(e, now, p, m->heard.path, m->heard.seq);
 		break;
 	case MESSAGE_LEAVE:
 		engine_close(e, p->session, REASON_LEFT);
@@ -486,10 +411,7 @@ static bool is_alive(const struct peer *p)
 
 void member_timer(struct engine *e, usec_t now, struct peer *p)
 {
-	if (path_expired(&p->paths[PATH_FASTDP], now)) {
-		member_path_changed(e, now, p);
-		note_path(e, p, false);
-	}
+	health_expire(e, now, p);
 	if (now >= p->forget_at) {
 		if (!is_alive(p)) {
 			forget(e, now, p, REASON_NO_ANSWER);
@@ -498,88 +420,7 @@ void member_timer(struct engine *e, usec_t now, struct peer *p)
 		p->forget_at = now + e->config.hold_us;
 	}
 	list_append(&e->peers.by_due, &p->by_due);
-	arm(e, p);
-}
-
-static void heard(struct engine *e, const struct probe *probe,
-		  const struct event *ev)
-{
-	struct peer *p = peers_find(&e->peers, probe->from);
-
-	if (!p || !p->session || probe->to != e->config.id ||
-	    !ip_equal(&p->remote.ip, &ev->upcall.tun_src)) {
-		e->counters.n_bad_probes++;
-		return;
-	}
-	p->owes_heard = true;
-	p->heard_seq = probe->seq;
-	e->owes_messages = true;
-}
-
-void member_probe(struct engine *e, usec_t now, const struct event *ev)
-{
-	struct probe probe;
-	struct peer *p;
-
-	if (!wire_get_probe(ev->upcall.frame, ev->upcall.size, &probe)) {
-		e->counters.n_bad_probes++;
-		return;
-	}
-	if (!probe.is_reply) {
-		heard(e, &probe, ev);
-		return;
-	}
-	p = peers_find(&e->peers, probe.to);
-	if (!p || probe.from != e->config.id ||
-	    probe.cookie != p->paths[PATH_FASTDP].cookie ||
-	    !ip_equal(&p->remote.ip, &ev->upcall.tun_src)) {
-		e->counters.n_bad_probes++;
-		return;
-	}
-	path_answered(e, now, p, PATH_FASTDP, probe.seq);
-}
-
-static bool put_probe(struct engine *e, struct peer *p, uint64_t seq,
-		      struct action *ret)
-{
-	const struct probe probe = { .from = e->config.id,
-				     .to = p->hello.id,
-				     .cookie = p->paths[PATH_FASTDP].cookie,
-				     .seq = seq };
-	struct flow_tunnel tunnel;
-
-	if (!pipeline_tunnel(p, VNI_PROBE, &tunnel))
-		return false;
-	wire_put_probe(&probe, e->frame, PROBE_MIN_SIZE);
-	flow_actions_clear(&e->actions);
-	flow_set_tunnel(&e->actions, &tunnel);
-	flow_output(&e->actions, PORT_NO_VXLAN);
-	ret->type = ACTION_EXECUTE;
-	ret->execute.frame = e->frame;
-	ret->execute.size = PROBE_MIN_SIZE;
-	ret->execute.in_port = PORT_NO_NONE;
-	ret->execute.actions = &e->actions;
-	ret->execute.peer_id = p->hello.id;
-	e->counters.n_probes_sent++;
-	return true;
-}
-
-bool member_poll_probe(struct engine *e, usec_t now, struct action *ret)
-{
-	struct list *due = &e->peers.by_due;
-
-	while (!list_is_empty(due)) {
-		struct peer *p = CONTAINER_OF(due->next, struct peer, by_due);
-		uint64_t seq;
-		bool is_owed;
-
-		list_remove(&p->by_due);
-		is_owed = path_poll(&p->paths[PATH_FASTDP], now, &seq);
-		arm(e, p);
-		if (is_owed && put_probe(e, p, seq, ret))
-			return true;
-	}
-	return false;
+	health_arm(e, p);
 }
 
 static bool owed_message(struct engine *e, struct peer *p, struct message *m)

@@ -4,7 +4,7 @@
 
 /*
  * Who takes part: sessions become peers, peers tell each other of entries and
- * of peers, heartbeats tell which path works, and who is gone is forgotten.
+ * of peers, and who is gone is forgotten.
  */
 
 #include "engine_state.h"
@@ -18,11 +18,6 @@ void member_allowed(struct engine *e, peer_id_t id);
 bool member_is_removed(const struct engine *e, peer_id_t id);
 void member_timer(struct engine *e, usec_t now, struct peer *p);
 void member_leave_all(struct engine *e);
-/* A path's state may have changed. */
-void member_path_changed(struct engine *e, usec_t now, struct peer *p);
-/* A packet of VNI_PROBE. */
-void member_probe(struct engine *e, usec_t now, const struct event *ev);
-bool member_poll_probe(struct engine *e, usec_t now, struct action *ret);
 bool member_poll_message(struct engine *e, struct action *ret);
 
 #endif

@@ -2,7 +2,7 @@
 #include "miss.h"
 
 #include "alloc.h"
-#include "member.h"
+#include "health.h"
 
 #define GROUP_AGE_US (60 * USEC_PER_SEC)
 #define DROP_AGE_US (10 * USEC_PER_SEC)
@@ -228,7 +228,7 @@ void miss_upcall(struct engine *e, usec_t now, const struct event *ev)
 		return;
 	if (recirc_id == 0 && ev->upcall.in_port == PORT_NO_VXLAN &&
 	    ev->upcall.tun_id == VNI_PROBE) {
-		member_probe(e, now, ev);
+		health_probe(e, now, ev);
 		return;
 	}
 	e->counters.n_upcalls++;

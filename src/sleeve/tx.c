@@ -28,8 +28,8 @@
 #define DRAIN_NODES 2048U
 #define NO_NODE UINT16_MAX
 
-/* While it fills a batch of which a part must go: for so long at most. */
-#define WAIT_FRAME_SIZE (SLEEVE_HEADER_SIZE + SLEEVE_FRAME_SIZE)
+/* In a datagram before a single frame. */
+#define LEAD_SIZE (SLEEVE_HEADER_SIZE + SLEEVE_FRAME_SIZE)
 
 struct tx_frame {
 	uint8_t *data; /* the wire header is in front */
@@ -163,8 +163,8 @@ static void tell_too_big(struct worker *w, const struct fib_peer *peer,
 	event.endpoint = peer->peer.endpoint;
 	event.vni = f->vni;
 	event.size = size;
-	event.max_size = peer->max_size > WAIT_FRAME_SIZE ?
-				 peer->max_size - WAIT_FRAME_SIZE :
+	event.max_size = peer->max_size > LEAD_SIZE ?
+				 peer->max_size - LEAD_SIZE :
 				 0;
 	event.n_data = (uint16_t)(f->size < SLEEVE_EVENT_DATA ?
 					  f->size :
@@ -215,7 +215,7 @@ static void send_segment(struct worker *w, const struct fib_peer *peer,
 	};
 	uint8_t *p;
 
-	make_room(w, peer, 2, WAIT_FRAME_SIZE + n_header);
+	make_room(w, peer, 2, LEAD_SIZE + n_header);
 	open_datagram(w, peer);
 	p = out_header(o, SLEEVE_FRAME_SIZE + n_header);
 	sleeve_put_frame(&frame, p);
@@ -237,7 +237,7 @@ static void send_super_frame(struct worker *w, const struct fib_peer *peer,
 	}
 	longest = cut_header_size(&c) +
 		  (c.unit < c.n_payload ? c.unit : c.n_payload);
-	if (WAIT_FRAME_SIZE + longest > peer->max_size) {
+	if (LEAD_SIZE + longest > peer->max_size) {
 		tell_too_big(w, peer, f, longest);
 		return;
 	}

@@ -43,7 +43,6 @@ struct worker_tap {
 	int fd; /* -1: a free place */
 	vni_t vni;
 	uint16_t network; /* in the table; FIB_NONE: it does not say */
-	bool has_uso;
 };
 
 /* Data and control sockets; a kernel without the latter has data alone. */
@@ -71,6 +70,8 @@ struct shared {
 	struct ring ring;
 };
 
+#define TAP_PLACES 512U /* a power of two, twice MAX_NETWORKS */
+
 /* So many events that strangers can cause, a second. */
 #define EVENTS_PER_SECOND 200U
 
@@ -80,8 +81,8 @@ struct worker {
 	int data[N_FAMILIES], control[N_FAMILIES]; /* -1: none; borrowed */
 	struct sleeve_table *table; /* never NULL */
 	struct worker_tap taps[MAX_NETWORKS];
-	uint32_t n_taps; /* places in use, at most the highest */
-	struct fib_map tap_of_vni;
+	uint32_t n_taps; /* the highest place that was ever in use, and one */
+	uint16_t tap_of_vni[TAP_PLACES]; /* open addressing; FIB_NONE: empty */
 	struct peer_state *peers; /* MAX_PEERS */
 	uint64_t n[SLEEVE_N_COUNTERS];
 	usec_t now; /* of this turn */
@@ -100,8 +101,32 @@ void worker_free(struct worker *w); /* closes TAPs; NULL is fine */
 /* The thread's body: struct worker *. */
 void *worker_run(void *worker);
 
+/* taps.c: which TAP is whose */
+
+void taps_init(struct worker *w);
+void taps_close(struct worker *w);
+/* 0 or -errno; on 0 the descriptor is the worker's. */
+int taps_add(struct worker *w, vni_t vni, int fd) WARN_UNUSED;
+int taps_remove(struct worker *w, vni_t vni) WARN_UNUSED;
 /* FIB_NONE: no TAP of this network. */
-uint16_t worker_find_tap(const struct worker *w, vni_t vni);
+uint16_t taps_find(const struct worker *w, vni_t vni);
+/* After another table: which of its networks is each TAP's? */
+void taps_renumber(struct worker *w);
+/* No more events of @tap: its device has gone. */
+void taps_lost(struct worker *w, uint32_t tap);
+void taps_pause(struct worker *w, bool is_paused);
+
+/* 0 or -errno. */
+int worker_watch(struct worker *w, int op, int fd, uint32_t events,
+		 uint64_t source) WARN_UNUSED;
+
+/* What an epoll event is about: the kind above, an index below. */
+enum source { SOURCE_WAKE, SOURCE_CONTROL, SOURCE_DATA, SOURCE_TAP };
+
+static inline uint64_t source_of(enum source kind, uint32_t index)
+{
+	return (uint64_t)kind << 32 | index;
+}
 
 static inline struct peer_state *worker_state(struct worker *w,
 					      const struct fib_peer *peer)

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sleeve.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "sys/addr.h"
+#include "sys/clock.h"
+#include "sys/error.h"
+#include "sys/udp.h"
+#include "worker.h"
+
+#define DATA_BUFFER (4 << 20) /* of a socket, in bytes; the kernel doubles it */
+#define CONTROL_BUFFER (1 << 20)
+#define STACK_SIZE (256 << 10)
+#define TYPE_OFFSET 1U /* of the type in a datagram */
+
+struct sleeve {
+	struct sleeve_config config;
+	uint16_t port;
+	int data[N_FAMILIES], control[N_FAMILIES];
+	struct udp_abilities udp;
+	struct tap_offloads tap;
+	peer_id_t slots[MAX_PEERS];
+	struct shared shared;
+	struct worker *worker;
+	pthread_t thread;
+	bool has_thread, has_sem;
+};
+
+static const char *const counter_names[SLEEVE_N_COUNTERS] = {
+	[SLEEVE_TX_FRAMES] = "tx-frames",
+	[SLEEVE_TX_BYTES] = "tx-bytes",
+	[SLEEVE_TX_SEGMENTS] = "tx-segments",
+	[SLEEVE_TX_DATAGRAMS] = "tx-datagrams",
+	[SLEEVE_TX_CALLS] = "tx-calls",
+	[SLEEVE_RX_DATAGRAMS] = "rx-datagrams",
+	[SLEEVE_RX_SEGMENTS] = "rx-segments",
+	[SLEEVE_RX_FRAMES] = "rx-frames",
+	[SLEEVE_RX_BYTES] = "rx-bytes",
+	[SLEEVE_RX_CALLS] = "rx-calls",
+	[SLEEVE_REQUESTS] = "requests",
+	[SLEEVE_REPLIES] = "replies",
+	[SLEEVE_DROP_UNKNOWN_MAC] = "drop-unknown-mac",
+	[SLEEVE_DROP_NO_PATH] = "drop-no-path",
+	[SLEEVE_DROP_TOO_BIG] = "drop-too-big",
+	[SLEEVE_DROP_BAD_FRAME] = "drop-bad-frame",
+	[SLEEVE_DROP_FULL] = "drop-full",
+	[SLEEVE_DROP_REFUSED] = "drop-refused",
+	[SLEEVE_DROP_MALFORMED] = "drop-malformed",
+	[SLEEVE_DROP_VERSION] = "drop-version",
+	[SLEEVE_DROP_TOKEN] = "drop-token",
+	[SLEEVE_DROP_REPLAY] = "drop-replay",
+	[SLEEVE_DROP_VNI] = "drop-vni",
+	[SLEEVE_DROP_SPOOFED] = "drop-spoofed",
+	[SLEEVE_DROP_TAP] = "drop-tap",
+	[SLEEVE_DROP_KERNEL] = "drop-kernel",
+	[SLEEVE_DROP_EVENTS] = "drop-events",
+};
+
+const char *sleeve_counter_name(enum sleeve_counter c)
+{
+	return c < SLEEVE_N_COUNTERS ? counter_names[c] : "unknown";
+}
+
+/* Sockets */
+
+static int open_family(struct sleeve *s, int family, const struct ip *local)
+{
+	const struct endpoint ep = { .ip = *local, .port = s->port };
+	struct endpoint bound;
+	int r = udp_open(&ep, DATA_BUFFER, &s->data[family], &s->udp);
+
+	if (r == 0)
+		r = udp_endpoint(s->data[family], &bound);
+	if (r < 0)
+		return r;
+	s->port = bound.port;
+	/* Without one, heartbeats share the fate of data: worse, not wrong. */
+	if (udp_open_beside(s->data[family], TYPE_OFFSET, SLEEVE_DATA,
+			    CONTROL_BUFFER, &s->control[family]) < 0)
+		s->control[family] = -1;
+	return 0;
+}
+
+static int open_sockets(struct sleeve *s)
+{
+	static const uint8_t any_v4[4];
+	const struct ip *local = &s->config.local;
+	const struct ip v4 = ip_from_v4(any_v4), v6 = { { 0 } };
+	int r;
+
+	if (!addr_ip_is_any(local))
+		return open_family(s, ip_is_v4(local) ? SOCKET_V4 : SOCKET_V6,
+				   local);
+	r = open_family(s, SOCKET_V4, &v4);
+	if (r < 0)
+		return r;
+	r = open_family(s, SOCKET_V6, &v6);
+	/* A kernel without IPv6, or with none on any link. */
+	return r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL ? 0 : r;
+}
+
+static void close_sockets(struct sleeve *s)
+{
+	int i;
+
+	for (i = 0; i < N_FAMILIES; i++) {
+		if (s->data[i] >= 0)
+			close(s->data[i]);
+		if (s->control[i] >= 0)
+			close(s->control[i]);
+	}
+}
+
+/* Making and ending */
+
+static int init_shared(struct sleeve *s)
+{
+	struct shared *h = &s->shared;
+	int r;
+
+	h->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (h->wake_fd < 0)
+		return -errno;
+	if (sem_init(&h->done, 0, 0))
+		return -errno;
+	s->has_sem = true;
+	/* As of data: higher than in any life before. */
+	atomic_store(&h->control_seq, clock_realtime_us() * 1000);
+	r = ring_init(&h->ring);
+	return r;
+}
+
+/* Signals are for the threads that know what to do about them. */
+static int start_thread(struct sleeve *s)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	r = pthread_attr_init(&attr);
+	if (r)
+		return -r;
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_attr_setstacksize(&attr, STACK_SIZE);
+	if (r == 0)
+		r = pthread_create(&s->thread, &attr, worker_run, s->worker);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	if (r)
+		return -r;
+	s->has_thread = true;
+	pthread_setname_np(s->thread, "sleeve");
+	return 0;
+}
+
+static struct sleeve *new_empty(const struct sleeve_config *config)
+{
+	struct sleeve *s = calloc(1, sizeof(*s));
+	int i;
+
+	if (!s)
+		return NULL;
+	s->config = *config;
+	s->port = config->port;
+	s->shared.wake_fd = s->shared.ring.fd = -1;
+	for (i = 0; i < N_FAMILIES; i++)
+		s->data[i] = s->control[i] = -1;
+	return s;
+}
+
+static int failed(struct sleeve *s, int r, const char *what, struct error *e)
+{
+	error_set(e, error_code_of(-r), "%s: %s", what, strerror(-r));
+	sleeve_free(s);
+	return r;
+}
+
+int sleeve_new(const struct sleeve_config *config, struct sleeve **ret,
+	       struct error *e)
+{
+	struct sleeve *s = new_empty(config);
+	int r;
+
+	if (!s)
+		return failed(NULL, -ENOMEM, "sleeve", e);
+	r = open_sockets(s);
+	if (r < 0) {
+		r = failed(s, r, "cannot bind sleeve's UDP port", e);
+		error_hint(e, "another daemon may have port %u: see "
+			      "--sleeve-port and --local-address",
+			   config->port);
+		return r;
+	}
+	r = init_shared(s);
+	if (r < 0)
+		return failed(s, r, "sleeve", e);
+	s->worker = worker_new(&s->shared, s->data, s->control,
+			       s->udp.has_segment);
+	if (!s->worker)
+		return failed(s, -ENOMEM, "sleeve", e);
+	r = start_thread(s);
+	if (r < 0)
+		return failed(s, r, "cannot start sleeve's thread", e);
+	*ret = s;
+	return 0;
+}
+
+static void wake(struct sleeve *s)
+{
+	const uint64_t one = 1;
+
+	/* It fails only when the counter is full, which wakes as well. */
+	if (write(s->shared.wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void sleeve_free(struct sleeve *s)
+{
+	if (!s)
+		return;
+	if (s->has_thread) {
+		atomic_store(&s->shared.is_ending, true);
+		wake(s);
+		pthread_join(s->thread, NULL);
+	}
+	worker_free(s->worker);
+	sleeve_table_free(atomic_load(&s->shared.inbox));
+	close_sockets(s);
+	ring_close(&s->shared.ring);
+	if (s->has_sem)
+		sem_destroy(&s->shared.done);
+	if (s->shared.wake_fd >= 0)
+		close(s->shared.wake_fd);
+	free(s);
+}
+
+uint16_t sleeve_port(const struct sleeve *s)
+{
+	return s->port;
+}
+
+/* Networks */
+
+/* Waits for the end of a turn or two of the thread. */
+static int command(struct sleeve *s, struct command *c)
+{
+	atomic_store_explicit(&s->shared.command, c, memory_order_release);
+	wake(s);
+	while (sem_wait(&s->shared.done) && errno == EINTR)
+		continue;
+	return c->result;
+}
+
+int sleeve_add_network(struct sleeve *s, vni_t vni, const char *ifname,
+		       uint32_t mtu)
+{
+	struct command c = { .kind = COMMAND_ADD_TAP, .vni = vni };
+	struct tap_offloads offloads;
+	int r;
+
+	if (vni == VNI_NONE || vni > VNI_MAX)
+		return -EINVAL;
+	r = tap_open(ifname, mtu, &c.fd, &offloads);
+	if (r < 0)
+		return r == -EBUSY ? -EEXIST : r;
+	r = command(s, &c);
+	if (r < 0)
+		close(c.fd);
+	else
+		s->tap = offloads;
+	return r;
+}
+
+bool sleeve_remove_network(struct sleeve *s, vni_t vni)
+{
+	struct command c = { .kind = COMMAND_REMOVE_TAP, .vni = vni };
+
+	return command(s, &c) == 0;
+}
+
+/* The table */
+
+/*
+ * A peer keeps its slot from table to table, so that what the thread knows of
+ * it stays its own.
+ */
+static void give_slots(struct sleeve *s, struct sleeve_table *t)
+{
+	uint32_t i, slot = 0;
+
+	for (i = 0; i < MAX_PEERS; i++) {
+		uint16_t at = FIB_NONE;
+
+		if (s->slots[i] != PEER_ID_NONE)
+			at = fib_find_id(t, s->slots[i]);
+		if (at == FIB_NONE)
+			s->slots[i] = PEER_ID_NONE;
+		else
+			t->peers[at].slot = (uint16_t)i;
+	}
+	for (i = 0; i < t->n_peers; i++) {
+		if (t->peers[i].slot != FIB_NONE)
+			continue;
+		while (s->slots[slot] != PEER_ID_NONE)
+			slot++;
+		s->slots[slot] = t->peers[i].peer.id;
+		t->peers[i].slot = (uint16_t)slot;
+	}
+}
+
+void sleeve_publish(struct sleeve *s, struct sleeve_table *t)
+{
+	give_slots(s, t);
+	/* One that the thread has not taken yet is still ours. */
+	sleeve_table_free(atomic_exchange_explicit(&s->shared.inbox, t,
+						   memory_order_acq_rel));
+	wake(s);
+}
+
+/* Heartbeats */
+
+int sleeve_send_beat(struct sleeve *s, const struct sleeve_peer *peer,
+		     const struct sleeve_beat *beat, uint32_t size)
+{
+	const struct sleeve_header h = {
+		.type = SLEEVE_REQUEST,
+		.token = peer->tx_token,
+		.seq = atomic_fetch_add_explicit(&s->shared.control_seq, 1,
+						 memory_order_relaxed),
+	};
+	const int family = ip_is_v4(&peer->endpoint.ip) ? SOCKET_V4 :
+							  SOCKET_V6;
+	const int fd = s->control[family] >= 0 ? s->control[family] :
+						 s->data[family];
+	static uint8_t p[SLEEVE_MAX_DATAGRAM];
+	struct sockaddr_storage to;
+	const socklen_t to_size = addr_to_sockaddr(&peer->endpoint, &to);
+	int tries;
+
+	if (size > fib_payload_of_mtu(&peer->endpoint.ip, peer->link_mtu))
+		return -EMSGSIZE;
+	if (size > sizeof(p) || !sleeve_put_beat(&h, beat, p, size))
+		return -EINVAL;
+	if (fd < 0)
+		return -EAFNOSUPPORT;
+	/* The first may fail with what is about an earlier datagram. */
+	for (tries = 0; tries < 2; tries++) {
+		if (sendto(fd, p, size, MSG_DONTWAIT, (struct sockaddr *)&to,
+			   to_size) >= 0)
+			return 0;
+	}
+	return -errno;
+}
+
+/* What is seen */
+
+int sleeve_fd(const struct sleeve *s)
+{
+	return s->shared.ring.fd;
+}
+
+bool sleeve_next_event(struct sleeve *s, struct sleeve_event *ret)
+{
+	return ring_pop(&s->shared.ring, ret);
+}
+
+void sleeve_counters(const struct sleeve *s, uint64_t ret[SLEEVE_N_COUNTERS])
+{
+	uint64_t n_dropped = 0;
+	int i;
+
+	for (i = 0; i < SLEEVE_N_COUNTERS; i++)
+		ret[i] = atomic_load_explicit(&s->shared.counters[i],
+					      memory_order_relaxed);
+	for (i = 0; i < N_FAMILIES; i++) {
+		if (s->data[i] >= 0)
+			n_dropped += udp_n_dropped(s->data[i]);
+		if (s->control[i] >= 0)
+			n_dropped += udp_n_dropped(s->control[i]);
+	}
+	ret[SLEEVE_DROP_KERNEL] = n_dropped;
+}
+
+void sleeve_abilities(const struct sleeve *s, struct sleeve_abilities *ret)
+{
+	*ret = (struct sleeve_abilities){
+		.has_tso = s->tap.has_tso,
+		.has_ecn = s->tap.has_ecn,
+		.has_uso = s->tap.has_uso,
+		.has_udp_segment = s->udp.has_segment,
+		.has_udp_gro = s->udp.has_gro,
+		.has_control_socket = s->control[SOCKET_V4] >= 0 ||
+				      s->control[SOCKET_V6] >= 0,
+		.max_segments = atomic_load_explicit(&s->shared.max_segments,
+						     memory_order_relaxed),
+	};
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "sys/clock.h"
+#include "sys/udp.h"
+
+#define TURN_EVENTS 64
+#define WAIT_FOR_SOCKET_MS 5
+#define NO_NODE UINT16_MAX
+#define MAX_ERRORS 64 /* read at a time */
+
+int worker_watch(struct worker *w, int op, int fd, uint32_t events,
+		 uint64_t source)
+{
+	struct epoll_event e = { .events = events, .data.u64 = source };
+
+	return epoll_ctl(w->epoll_fd, op, fd, &e) ? -errno : 0;
+}
+
+static uint32_t words_between(uint64_t from, uint64_t to)
+{
+	const uint64_t n = to / 64 - from / 64;
+
+	return n < WINDOW_BITS / 64 ? (uint32_t)n : WINDOW_BITS / 64;
+}
+
+bool window_accept(struct window *w, uint64_t seq)
+{
+	const uint32_t n_words = WINDOW_BITS / 64;
+	uint64_t *word = &w->words[seq / 64 % n_words];
+	const uint64_t bit = UINT64_C(1) << (seq % 64);
+	uint32_t i;
+
+	if (seq > w->top) {
+		const uint32_t n = words_between(w->top, seq);
+
+		for (i = 0; i < n; i++)
+			w->words[(seq / 64 - i) % n_words] = 0;
+		w->top = seq;
+	} else if (w->top / 64 - seq / 64 >= n_words || *word & bit) {
+		return false;
+	}
+	*word |= bit;
+	return true;
+}
+
+static bool watch_all(struct worker *w)
+{
+	int i, r = worker_watch(w, EPOLL_CTL_ADD, w->shared->wake_fd, EPOLLIN,
+				source_of(SOURCE_WAKE, 0));
+
+	for (i = 0; i < N_FAMILIES && r == 0; i++) {
+		if (w->data[i] >= 0)
+			r = worker_watch(w, EPOLL_CTL_ADD, w->data[i], EPOLLIN,
+					 source_of(SOURCE_DATA, (uint32_t)i));
+		if (r == 0 && w->control[i] >= 0)
+			r = worker_watch(w, EPOLL_CTL_ADD, w->control[i],
+					 EPOLLIN,
+					 source_of(SOURCE_CONTROL,
+						   (uint32_t)i));
+	}
+	return r == 0;
+}
+
+struct worker *worker_new(struct shared *shared, const int data[N_FAMILIES],
+			  const int control[N_FAMILIES], bool has_segment)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	uint32_t i;
+
+	if (!w)
+		return NULL;
+	w->shared = shared;
+	for (i = 0; i < N_FAMILIES; i++) {
+		w->data[i] = data[i];
+		w->control[i] = control[i];
+	}
+	taps_init(w);
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	w->table = sleeve_table_new(0);
+	w->peers = calloc(MAX_PEERS, sizeof(*w->peers));
+	for (i = 0; w->peers && i < MAX_PEERS; i++)
+		w->peers[i].first = w->peers[i].last = NO_NODE;
+	w->tx = tx_new(has_segment);
+	w->rx = rx_new();
+	if (w->epoll_fd < 0 || !w->table || !w->peers || !w->tx || !w->rx ||
+	    !watch_all(w)) {
+		worker_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	taps_close(w);
+	if (w->epoll_fd >= 0)
+		close(w->epoll_fd);
+	sleeve_table_free(w->table);
+	tx_free(w->tx);
+	rx_free(w->rx);
+	free(w->peers);
+	free(w);
+}
+
+int worker_control_fd(const struct worker *w, bool is_v6)
+{
+	const int i = is_v6 ? SOCKET_V6 : SOCKET_V4;
+
+	return w->control[i] >= 0 ? w->control[i] : w->data[i];
+}
+
+/* Events */
+
+void worker_tell(struct worker *w, const struct sleeve_event *event,
+		 bool is_cheap)
+{
+	if (is_cheap) {
+		if (w->now - w->events_since >= USEC_PER_SEC) {
+			w->events_since = w->now;
+			w->n_events = 0;
+		}
+		if (w->n_events == EVENTS_PER_SECOND) {
+			w->n[SLEEVE_DROP_EVENTS]++;
+			return;
+		}
+		w->n_events++;
+	}
+	if (!ring_push(&w->shared->ring, event))
+		w->n[SLEEVE_DROP_EVENTS]++;
+}
+
+void worker_read_errors(struct worker *w, int fd)
+{
+	struct sleeve_event event;
+	struct udp_error e;
+	int i;
+
+	for (i = 0; i < MAX_ERRORS && udp_next_error(fd, &e) > 0; i++) {
+		if (e.error == 0)
+			continue;
+		memset(&event, 0, offsetof(struct sleeve_event, data));
+		event.type = e.error == EMSGSIZE ?
+				     SLEEVE_EVENT_HINT_TOO_BIG :
+				     SLEEVE_EVENT_HINT_UNREACHABLE;
+		event.endpoint = e.to;
+		event.error = e.error;
+		event.mtu = e.mtu;
+		worker_tell(w, &event, true);
+	}
+}
+
+/* What the owner wants */
+
+/* What is remembered of a slot is another peer's, or of another life. */
+static void renew(struct peer_state *state, const struct sleeve_peer *peer)
+{
+	memset(state, 0, sizeof(*state));
+	state->first = state->last = NO_NODE;
+	state->id = peer->id;
+	state->rx_token = peer->rx_token;
+	/* Higher than in any life before, so that nobody takes it for old. */
+	state->tx_seq = clock_realtime_us() * 1000;
+}
+
+static void adopt_table(struct worker *w)
+{
+	struct sleeve_table *t;
+	uint32_t i;
+
+	if (!atomic_load_explicit(&w->shared->inbox, memory_order_relaxed))
+		return;
+	t = atomic_exchange_explicit(&w->shared->inbox, NULL,
+				     memory_order_acquire);
+	if (!t)
+		return;
+	for (i = 0; i < t->n_peers; i++) {
+		const struct fib_peer *peer = &t->peers[i];
+		struct peer_state *state = worker_state(w, peer);
+
+		if (state->id != peer->peer.id ||
+		    state->rx_token != peer->peer.rx_token)
+			renew(state, &peer->peer);
+		state->moved_at = 0; /* the owner has thought about it */
+	}
+	/* Between two drains nothing points into the old one. */
+	sleeve_table_free(w->table);
+	w->table = t;
+	taps_renumber(w);
+}
+
+static void obey_command(struct worker *w)
+{
+	struct command *c = atomic_load_explicit(&w->shared->command,
+						 memory_order_acquire);
+
+	if (!c)
+		return;
+	atomic_store_explicit(&w->shared->command, NULL, memory_order_relaxed);
+	c->result = c->kind == COMMAND_ADD_TAP ? taps_add(w, c->vni, c->fd) :
+						 taps_remove(w, c->vni);
+	sem_post(&w->shared->done);
+}
+
+static void clear_wake(struct worker *w)
+{
+	uint64_t count;
+
+	if (read(w->shared->wake_fd, &count, sizeof(count)) < 0)
+		return;
+}
+
+/* A turn */
+
+static void publish_counters(struct worker *w)
+{
+	int i;
+
+	for (i = 0; i < SLEEVE_N_COUNTERS; i++)
+		atomic_store_explicit(&w->shared->counters[i], w->n[i],
+				      memory_order_relaxed);
+}
+
+static void serve_socket(struct worker *w, int fd, uint32_t events)
+{
+	if (events & EPOLLERR)
+		worker_read_errors(w, fd);
+	if (events & EPOLLIN)
+		rx_read(w, fd);
+}
+
+/* Control before data, and what comes in before what goes out. */
+static void serve(struct worker *w, const struct epoll_event *events, int n,
+		  enum source kind)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		const uint32_t index = (uint32_t)events[i].data.u64;
+
+		if (events[i].data.u64 >> 32 != kind)
+			continue;
+		switch (kind) {
+		case SOURCE_WAKE:
+			clear_wake(w);
+			break;
+		case SOURCE_CONTROL:
+			serve_socket(w, w->control[index], events[i].events);
+			break;
+		case SOURCE_DATA:
+			serve_socket(w, w->data[index], events[i].events);
+			break;
+		case SOURCE_TAP:
+			if (events[i].events & EPOLLERR)
+				taps_lost(w, index);
+			else
+				tx_read(w, index);
+			break;
+		}
+	}
+}
+
+/* Waiting for a full socket: watch it, and leave frames in the TAPs. */
+static void pause_or_go_on(struct worker *w)
+{
+	const bool is_waiting = tx_is_waiting(w->tx);
+	const int fd = tx_waits_for(w->tx);
+	const int i = fd == w->data[SOCKET_V6] ? SOCKET_V6 : SOCKET_V4;
+
+	if (is_waiting == w->are_taps_paused)
+		return;
+	w->are_taps_paused = is_waiting;
+	taps_pause(w, is_waiting);
+	if (worker_watch(w, EPOLL_CTL_MOD, fd,
+			 is_waiting ? EPOLLIN | EPOLLOUT : EPOLLIN,
+			 source_of(SOURCE_DATA, (uint32_t)i)) < 0)
+		return; /* then the time-out of epoll_wait() serves */
+}
+
+static void turn(struct worker *w)
+{
+	struct epoll_event events[TURN_EVENTS];
+	const int n = epoll_wait(w->epoll_fd, events, TURN_EVENTS,
+				 w->are_taps_paused ? WAIT_FOR_SOCKET_MS : -1);
+	enum source kind;
+
+	w->now = clock_monotonic_us();
+	if (!tx_is_waiting(w->tx)) {
+		adopt_table(w);
+		obey_command(w);
+	}
+	for (kind = SOURCE_WAKE; kind <= SOURCE_DATA; kind++)
+		serve(w, events, n, kind);
+	tx_resume(w);
+	serve(w, events, n, SOURCE_TAP);
+	tx_flush(w);
+	pause_or_go_on(w);
+	ring_flush(&w->shared->ring);
+	publish_counters(w);
+}
+
+void *worker_run(void *worker)
+{
+	struct worker *w = worker;
+
+	while (!atomic_load_explicit(&w->shared->is_ending,
+				     memory_order_relaxed))
+		turn(w);
+	return NULL;
+}

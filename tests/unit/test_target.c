@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Addresses to dial and their back-off; ports; announcements of moves. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/neighbour.h"
+#include "core/port.h"
+#include "core/target.h"
+
+#define PEER 77U
+
+static struct timerq timers;
+static struct targets ts;
+static usec_t now;
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&timers, 0, sizeof(timers));
+	now = USEC_PER_SEC;
+	targets_init(&ts, &timers, 1, 4);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	targets_free(&ts);
+	timerq_free(&timers);
+	return 0;
+}
+
+static void pass(usec_t us)
+{
+	struct timer *t;
+
+	now += us;
+	while ((t = timerq_expire(&timers, now)))
+		target_timer(&ts, CONTAINER_OF(t, struct target, timer));
+}
+
+static struct endpoint endpoint_of(uint8_t n)
+{
+	const uint8_t v4[4] = { 192, 0, 2, n };
+	const struct endpoint e = { .ip = ip_from_v4(v4), .port = 6783 };
+
+	return e;
+}
+
+static void test_backoff(void **state)
+{
+	struct target *t = targets_add(&ts, now, "host1", 6783, true);
+	usec_t pause = 250 * USEC_PER_MS;
+	int i;
+
+	(void)state;
+	pass(0);
+	assert_ptr_equal(targets_poll(&ts), t);
+	assert_null(targets_poll(&ts));
+	for (i = 0; i < 12; i++) {
+		assert_int_equal(target_failed(&ts, now, t, REASON_REFUSED),
+				 i == 0);
+		pass(pause * 3 / 4 - 1);
+		assert_null(targets_poll(&ts));
+		pass(pause / 2 + 1);
+		assert_ptr_equal(targets_poll(&ts), t);
+		pause = pause * 2 > 30 * USEC_PER_SEC ? 30 * USEC_PER_SEC :
+							pause * 2;
+	}
+	assert_true(target_failed(&ts, now, t, REASON_UNREACHABLE));
+	/* Asked for again: at once, and from the beginning. */
+	assert_ptr_equal(targets_add(&ts, now, "host1", 6783, false), t);
+	assert_true(t->is_configured);
+	pass(0);
+	assert_ptr_equal(targets_poll(&ts), t);
+	target_failed(&ts, now, t, REASON_REFUSED);
+	pass(320 * USEC_PER_MS);
+	assert_ptr_equal(targets_poll(&ts), t);
+}
+
+static void test_hopeless(void **state)
+{
+	struct target *t = targets_add(&ts, now, "host1", 6783, true);
+
+	(void)state;
+	pass(0);
+	targets_poll(&ts);
+	target_failed(&ts, now, t, REASON_OURSELVES);
+	pass(59 * USEC_PER_SEC);
+	assert_null(targets_poll(&ts));
+	pass(1 * USEC_PER_SEC);
+	assert_ptr_equal(targets_poll(&ts), t);
+}
+
+static void test_connected(void **state)
+{
+	struct target *a = targets_add(&ts, now, "host1", 6783, true);
+	struct target *b = targets_add(&ts, now, "192.0.2.1", 6783, true);
+
+	(void)state;
+	pass(0);
+	assert_ptr_equal(targets_poll(&ts), a);
+	assert_ptr_equal(targets_poll(&ts), b);
+	a->peer_id = b->peer_id = PEER;
+	targets_connected(&ts, PEER);
+	assert_false(target_failed(&ts, now, b, REASON_TIMED_OUT));
+	pass(1000 * USEC_PER_SEC);
+	assert_null(targets_poll(&ts));
+	targets_disconnected(&ts, now, PEER);
+	pass(0);
+	assert_null(targets_poll(&ts)); /* not all at the same moment */
+	pass(100 * USEC_PER_MS);
+	assert_non_null(targets_poll(&ts));
+	assert_non_null(targets_poll(&ts));
+}
+
+static void test_discovered(void **state)
+{
+	const struct endpoint one = endpoint_of(1), two = endpoint_of(2);
+	struct target *t, *c;
+	int i;
+
+	(void)state;
+	t = targets_discover(&ts, now, PEER, &one);
+	assert_string_equal(t->host, "192.0.2.1");
+	assert_ptr_equal(targets_discover(&ts, now, PEER, &one), t);
+	assert_int_equal(ts.n, 1);
+	/* A configured one that answered as this peer serves. */
+	c = targets_add(&ts, now, "host1", 6783, true);
+	c->peer_id = 78;
+	assert_ptr_equal(targets_discover(&ts, now, 78, &two), c);
+	/* Forgotten when nobody answers. */
+	for (i = 0; i < 13 && ts.n == 2; i++) {
+		pass(60 * USEC_PER_SEC);
+		while (targets_poll(&ts))
+			;
+		target_failed(&ts, now, t, REASON_TIMED_OUT);
+	}
+	assert_int_equal(i, 13);
+	assert_int_equal(ts.n, 1);
+	t = targets_discover(&ts, now, PEER, &one);
+	c->peer_id = PEER;
+	targets_forget(&ts, PEER);
+	assert_int_equal(ts.n, 1); /* the configured one stays */
+	/* Told first, configured later: it is not forgotten. */
+	t = targets_discover(&ts, now, 79, &two);
+	assert_ptr_equal(targets_add(&ts, now, "192.0.2.2", 6783, true), t);
+	targets_forget(&ts, 79);
+	assert_int_equal(ts.n, 2);
+}
+
+static void test_target_limits(void **state)
+{
+	char longest[MAX_HOST + 1];
+	uint32_t i;
+
+	(void)state;
+	memset(longest, 'a', sizeof(longest));
+	longest[MAX_HOST] = '\0';
+	assert_null(targets_add(&ts, now, longest, 6783, true));
+	longest[MAX_HOST - 1] = '\0';
+	assert_non_null(targets_add(&ts, now, longest, 6783, true));
+	assert_null(targets_add(&ts, now, "", 6783, true));
+	assert_null(targets_add(&ts, now, "a", 0, true));
+	for (i = 1; i < MAX_TARGETS; i++)
+		assert_non_null(
+			targets_add(&ts, now, "a", (uint16_t)i, true));
+	assert_null(targets_add(&ts, now, "a", (uint16_t)i, true));
+	assert_non_null(targets_add(&ts, now, "a", 1, true));
+}
+
+static void test_ip_text(void **state)
+{
+	struct ip ip = endpoint_of(255).ip;
+	char text[MAX_HOST];
+
+	(void)state;
+	ip_text(&ip, text);
+	assert_string_equal(text, "192.0.2.255");
+	memset(&ip, 0, sizeof(ip));
+	ip.b[0] = 0x20;
+	ip.b[1] = 0x01;
+	ip.b[2] = 0x0d;
+	ip.b[3] = 0xb8;
+	ip.b[15] = 1;
+	ip_text(&ip, text);
+	assert_string_equal(text, "2001:db8:0:0:0:0:0:1");
+}
+
+static void test_ports(void **state)
+{
+	static const port_no_t order[] = { 20, 16, 0, 18 };
+	static const port_no_t sorted[] = { 0, 16, 18, 20 };
+	struct port port = { .vni = 9 };
+	struct local_port *p;
+	struct ports ps;
+	size_t i = 0;
+
+	(void)state;
+	ports_init(&ps);
+	for (i = 0; i < 4; i++) {
+		port.port_no = order[i];
+		assert_non_null(ports_put(&ps, &port));
+	}
+	port.is_trusted = true;
+	port.vni = 10;
+	p = ports_put(&ps, &port); /* in place */
+	assert_int_equal(ps.n, 4);
+	assert_true(ports_has_trusted(&ps, 10) && ports_has_network(&ps, 9));
+	assert_false(ports_has_trusted(&ps, 9) || ports_has_network(&ps, 8));
+	i = 0;
+	EACH_PORT(&ps, node)
+		assert_int_equal(PORT_OF(node)->port.port_no, sorted[i++]);
+	ports_remove(&ps, p);
+	assert_null(ports_find(&ps, 18));
+	for (i = ps.n; i < MAX_PORTS; i++) {
+		port.port_no = (port_no_t)(100 + i);
+		assert_non_null(ports_put(&ps, &port));
+	}
+	port.port_no = 99;
+	assert_null(ports_put(&ps, &port));
+	ports_free(&ps);
+}
+
+static struct neighbours ns;
+
+static void pass_neighbours(usec_t us)
+{
+	struct timer *t;
+
+	now += us;
+	while ((t = timerq_expire(&timers, now)))
+		neighbour_timer(&ns, CONTAINER_OF(t, struct neighbour, timer));
+}
+
+static void test_neighbours(void **state)
+{
+	const struct ip ip = endpoint_of(1).ip;
+	const struct mac a = { { 2, 0, 0, 0, 0, 1 } };
+	const struct mac b = { { 2, 0, 0, 0, 0, 2 } };
+	struct mac mac;
+	struct ip asked;
+	uint32_t n = 0, i;
+	vni_t vni;
+
+	(void)state;
+	neighbours_init(&ns, &timers, 2);
+	assert_false(neighbours_poll(&ns, now, &vni, &asked, &mac));
+	neighbours_moved(&ns, now, 9, &ip, &a);
+	pass_neighbours(0);
+	assert_true(neighbours_poll(&ns, now, &vni, &asked, &mac));
+	assert_true(vni == 9 && ip_equal(&asked, &ip) && mac_equal(&mac, &a));
+	assert_false(neighbours_poll(&ns, now, &vni, &asked, &mac));
+	/* The newest word counts, from the beginning. */
+	neighbours_moved(&ns, now, 9, &ip, &b);
+	for (i = 0; i < 100; i++) {
+		pass_neighbours(100 * USEC_PER_MS);
+		while (neighbours_poll(&ns, now, &vni, &asked, &mac)) {
+			assert_true(mac_equal(&mac, &b));
+			n++;
+		}
+	}
+	assert_in_range(n, 3, 5);
+	assert_int_equal(ns.n, 0);
+	for (i = 0; i <= MAX_NEIGHBOURS; i++)
+		neighbours_moved(&ns, now, 10 + i, &ip, &a);
+	assert_int_equal(ns.n, MAX_NEIGHBOURS);
+	pass_neighbours(0);
+	assert_true(neighbours_poll(&ns, now, &vni, &asked, &mac));
+	assert_int_equal(vni, 11); /* the oldest has gone */
+	neighbours_free(&ns);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		TEST(test_backoff),
+		TEST(test_hopeless),
+		TEST(test_connected),
+		TEST(test_discovered),
+		TEST(test_target_limits),
+		TEST(test_ip_text),
+		TEST(test_ports),
+		TEST(test_neighbours),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
