@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "health.h"
 
+#include "alloc.h"
 #include "wire.h"
 
 void health_arm(struct engine *e, struct peer *p)
