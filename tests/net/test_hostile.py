@@ -9,6 +9,7 @@ import random
 import select
 import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -273,21 +274,68 @@ def test_more_entries_than_a_peer_may_have(world, stranger):
                lambda: host.metrics()["entries"] <= 2, 60, 0.2)
 
 
+class Crowd:
+    """Sessions of as many identities, kept alive by one thread."""
+
+    def __init__(self, namespace, host, main):
+        self._namespace, self._host, self._main = namespace, host, main
+        self._poll = select.poll()
+        self._socks, self._have = {}, {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._answer, daemon=True)
+        self._thread.start()
+
+    def add(self, ident):
+        s = raw_connection(self._namespace, self._host)
+        s.sendall(framed(self._main.hello(id=ident, name="%016x" % ident,
+                                          instance=ident)))
+        # A source may have eight handshakes open, not hundreds.
+        self._have[s.fileno()] = s.recv(1 << 16)
+        assert self._have[s.fileno()], "closed instead of a hello"
+        self._socks[s.fileno()] = s
+        self._poll.register(s, select.POLLIN)
+
+    def _answer(self):
+        while not self._stop.is_set():
+            for fd, _ in self._poll.poll(50):
+                try:
+                    more = self._socks[fd].recv(1 << 16)
+                except OSError:
+                    more = b""
+                if more:
+                    self._have[fd] = self._pongs(fd, self._have[fd] + more)
+                else:
+                    self._poll.unregister(fd)
+
+    def _pongs(self, fd, have):
+        while len(have) >= 4:
+            size, = struct.unpack_from("!I", have)
+            if len(have) < 4 + size:
+                break
+            got = pb().Envelope.FromString(have[4:4 + size])
+            have = have[4 + size:]
+            if got.WhichOneof("body") == "ping":
+                pong = pb().Envelope()
+                pong.pong.seq = got.ping.seq
+                self._socks[fd].sendall(framed(pong))
+        return have
+
+    def close(self):
+        self._stop.set()
+        self._thread.join(5)
+        for s in self._socks.values():
+            s.close()
+
+
 @pytest.mark.limit(240)
 def test_two_hundred_sessions_at_once(world):
     host = world.hosts[0]
-    socks = []
     namespace, address = world.stranger()
     main = ScriptedPeer(namespace, address)
+    crowd = Crowd(namespace, host, main)
     try:
         for k in range(200):
-            s = raw_connection(namespace, host)
-            ident = 0x7000000000000000 + k + 1
-            h = main.hello(id=ident, name="%016x" % ident, instance=ident)
-            s.sendall(framed(h))
-            # A source may have eight handshakes open, not two hundred.
-            assert s.recv(4)
-            socks.append(s)
+            crowd.add(0x7000000000000000 + k + 1)
         wait_until(lambda: "%d sessions" % host.metrics()["sessions"],
                    lambda: host.metrics()["sessions"] >= 201, 20, 0.1)
         # They are peers with the same underlay address, so most of them are
@@ -295,8 +343,7 @@ def test_two_hundred_sessions_at_once(world):
         assert host.status()["peers"]
         time.sleep(1)
     finally:
-        for s in socks:
-            s.close()
+        crowd.close()
         main.close()
     wait_until(lambda: "%d sessions" % host.metrics()["sessions"],
                lambda: host.metrics()["sessions"] == 1, 10, 0.1)

@@ -241,9 +241,13 @@ static void pair_drain(struct pair *p, unsigned int at)
 	struct action a;
 
 	while (engine_poll(p->e[at], now, &a)) {
-		if (a.type != ACTION_CLOSE)
+		const uint32_t i = a.close.session - 1;
+
+		if (a.type != ACTION_CLOSE || p->s[i].is_closed[at])
 			continue;
-		p->s[a.close.session - 1].is_closed[at] = true;
+		p->s[i].is_closed[at] = true;
+		p->s[i].is_down[at] = true;
+		session_down(p->e[at], i + 1);
 	}
 }
 
@@ -252,7 +256,7 @@ static bool pair_step(struct pair *p, uint32_t i, unsigned int at, bool is_done)
 {
 	const bool is_up_due = !p->s[i].is_told[at];
 	const bool is_down_due = p->s[i].is_told[at] && !p->s[i].is_down[at] &&
-				 (p->s[i].is_closed[0] || p->s[i].is_closed[1]);
+				 p->s[i].is_closed[!at];
 
 	if (!is_up_due && !is_down_due)
 		return false;
