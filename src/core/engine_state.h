@@ -49,6 +49,7 @@ struct engine {
 	struct ports ports;
 	struct targets targets;
 	struct announce announce;
+	struct taps taps;
 	struct neighbours neighbours;
 	struct pipeline pipeline;
 	struct engine_counters counters;
@@ -72,7 +73,8 @@ struct engine {
 	} revisions[MAX_PORTS];
 	uint32_t n_revisions;
 	bool owes_messages; /* some session may be owed one */
-	bool targets_changed, peers_changed;
+	bool targets_changed, peers_changed, networks_changed;
+	bool sleeve_changed; /* its forwarding table is out of date */
 
 	peer_id_t removed[MAX_REMOVED];
 	uint32_t n_removed;

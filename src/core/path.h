@@ -33,8 +33,8 @@ struct path {
 	usec_t next_probe_at; /* USEC_NEVER: not started */
 	usec_t alive_at;      /* sending time of the newest probe answered */
 	uint64_t cookie;
-	uint64_t seq;	  /* of the next probe */
-	uint64_t acked;	  /* newest sequence number answered */
+	uint64_t seq;	/* of the next probe */
+	uint64_t acked; /* newest sequence number answered */
 	bool has_ack;
 	usec_t sent_at[PATH_WINDOW];
 	uint64_t answered; /* bit map of the window */

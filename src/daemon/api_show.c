@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "carrier.h"
 #include "config.h"
 #include "flow_text.h"
 #include "notes.h"
@@ -373,6 +374,7 @@ json_t *api_metrics(struct daemon *d, const json_t *request, struct error *e)
 	put(m, "upcall_overruns", dc.n_overruns);
 	put(m, "upcalls_malformed", dc.n_malformed);
 	put(m, "upcall_pauses", dc.n_paused);
+	carrier_metrics(d->carrier, m);
 	if (ovs_dp_read(datapath_ovs(d->datapath), &dp) == 0) {
 		put(m, "datapath_hit", dp.n_hit);
 		put(m, "datapath_missed", dp.n_missed);
