@@ -113,6 +113,23 @@ static void parse_ip6(struct reader *r, struct frame *f)
 		parse_icmp6(r, f);
 }
 
+/*
+ * A length where the type would be: LLC, of no type, unless a SNAP header says
+ * which (IEEE 802.2); then the rest is as in any other frame.
+ */
+static uint16_t llc_type(struct reader *r)
+{
+	struct reader snap = *r;
+	const uint64_t head = read_number(&snap, 6);
+	const uint16_t type = read_u16(&snap);
+
+	if (!snap.is_ok || head != UINT64_C(0xaaaa03000000) ||
+	    type < ETH_TYPE_MIN)
+		return 0;
+	*r = snap;
+	return type;
+}
+
 bool frame_parse(const uint8_t *p, size_t size, struct frame *ret)
 {
 	struct reader r = reader_of(p, size);
@@ -126,6 +143,8 @@ bool frame_parse(const uint8_t *p, size_t size, struct frame *ret)
 		return false;
 	memcpy(f.dst.b, dst, 6);
 	memcpy(f.src.b, src, 6);
+	if (f.eth_type < ETH_TYPE_MIN)
+		f.eth_type = llc_type(&r);
 	if (f.eth_type == ETH_TYPE_ARP)
 		parse_arp(&r, &f);
 	else if (f.eth_type == ETH_TYPE_IPV6)

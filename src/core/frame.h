@@ -10,6 +10,7 @@
 #include "core.h"
 
 #define ETH_HEADER_SIZE 14U
+#define ETH_TYPE_MIN 0x0600 /* below it is a length */
 #define ETH_TYPE_IPV4 0x0800
 #define ETH_TYPE_ARP 0x0806
 #define ETH_TYPE_IPV6 0x86dd
@@ -24,7 +25,7 @@
 
 struct frame {
 	struct mac dst, src;
-	uint16_t eth_type;
+	uint16_t eth_type; /* 0: it has none (LLC) */
 	bool has_arp; /* a whole IPv4-over-Ethernet ARP packet */
 	uint16_t arp_op;
 	struct ip arp_tip;

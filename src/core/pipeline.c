@@ -621,8 +621,7 @@ bool pipeline_group_match(const struct frame *f, uint32_t recirc_id,
 	struct flow_match m = match_of(recirc_id,
 				       FLOW_ETH_GROUP | FLOW_ETH_TYPE);
 
-	/* Below 0x600 it is a length (IEEE 802.3). */
-	m.eth_type = f->eth_type < 0x600 ? FLOW_ETH_TYPE_LLC : f->eth_type;
+	m.eth_type = f->eth_type ? f->eth_type : FLOW_ETH_TYPE_LLC;
 	if (f->eth_type == ETH_TYPE_ARP)
 		arp_match(f, &m);
 	if (f->eth_type == ETH_TYPE_IPV6 && !ip6_match(f, &m))

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -66,6 +67,22 @@ int files_write(const char *path, const json_t *json, struct error *e)
 		return -1;
 	}
 	return 0;
+}
+
+int files_lock(const char *path, struct error *e)
+{
+	const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return fail(path, "open", e);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	if (errno == EWOULDBLOCK)
+		error_set(e, "in-use", "another process holds %s", path);
+	else
+		fail(path, "lock", e);
+	close(fd);
+	return -1;
 }
 
 json_t *files_read(const char *path, struct error *e)

@@ -18,6 +18,12 @@ int files_make_directory(const char *path, struct error *e);
 /* Through a temporary file beside it, renamed. 0 or -1 with @e. */
 int files_write(const char *path, const json_t *json, struct error *e);
 
+/*
+ * Takes the lock file @path for the life of the returned descriptor (and of
+ * this process at most). -1 with @e, code "in-use": another process has it.
+ */
+int files_lock(const char *path, struct error *e);
+
 /* NULL: not there (no error), or not readable as JSON (@e is set). */
 json_t *files_read(const char *path, struct error *e);
 

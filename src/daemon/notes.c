@@ -115,9 +115,32 @@ static void log_address(struct daemon *d, const struct note *n)
 	}
 }
 
+static void log_clone(struct daemon *d, const struct note *n)
+{
+	char endpoint[ADDR_ENDPOINT_SIZE], ip[ADDR_IP_SIZE];
+	char first[NOTES_PEER_SIZE + ADDR_IP_SIZE + 8];
+	const char *name = d->name;
+	struct peer_view p;
+
+	if (n->peer_id == d->id) {
+		snprintf(first, sizeof(first), "this host");
+	} else {
+		/* Forgotten meanwhile: then there is no clash any more. */
+		if (!engine_find_peer(d->engine, n->peer_id, &p))
+			return;
+		snprintf(first, sizeof(first), "%s at %s", p.nickname,
+			 addr_print_ip(&p.remote.ip, ip));
+		name = p.name;
+	}
+	log_error("%s and the host at %s have the same identity '%s': on one "
+		  "of the two stop fastdpd, remove the file identity of its "
+		  "state directory and start it again",
+		  first, addr_print_endpoint(&n->endpoint, endpoint), name);
+}
+
 static void log_dial(struct daemon *d, const struct note *n)
 {
-	char target[MAX_HOST + 8], endpoint[ADDR_ENDPOINT_SIZE];
+	char target[MAX_HOST + 8];
 
 	switch (n->type) {
 	case NOTE_DIAL_FAILED:
@@ -125,16 +148,12 @@ static void log_dial(struct daemon *d, const struct note *n)
 			 target_text(d, n->target, target),
 			 reason_text(n->reason));
 		break;
-	case NOTE_OURSELVES:
-		log_warn("%s is this daemon itself: take it out of the peers",
-			 target_text(d, n->target, target));
+	case NOTE_CLONED:
+		log_clone(d, n);
 		break;
 	default:
-		log_error("another host, at %s, has the identity '%s' too: on "
-			  "one of the two stop fastdpd, remove the file "
-			  "identity of its state directory and start it again",
-			  addr_print_endpoint(&n->endpoint, endpoint),
-			  n->peer_id == d->id ? d->name : "of a peer");
+		log_warn("%s is this daemon itself: take it out of the peers",
+			 target_text(d, n->target, target));
 		break;
 	}
 }

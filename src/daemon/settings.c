@@ -469,8 +469,9 @@ static int check(const struct settings *s, struct error *e)
 				 s->vxlan_port);
 	if (!s->is_insecure) {
 		error_set(e, "insecure",
-			  "without keys nothing on the network is "
-			  "authenticated or encrypted");
+			  "without keys (--key-file, not in this version) "
+			  "nothing on the network is authenticated or "
+			  "encrypted");
 		return error_hint(e, "if every host on the underlay is yours, "
 				     "say so with --insecure (or insecure = "
 				     "yes)");

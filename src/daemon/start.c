@@ -77,6 +77,23 @@ static int make_directories(const struct daemon *d, struct error *e)
 	return files_make_directory(directory, e);
 }
 
+/* Two daemons of one identity would undo each other's work. */
+static int lock_state(struct daemon *d, struct error *e)
+{
+	char path[sizeof(d->settings.state_dir) + 8];
+
+	snprintf(path, sizeof(path), "%s/lock", d->settings.state_dir);
+	d->lock_fd = files_lock(path, e);
+	if (d->lock_fd >= 0)
+		return 0;
+	if (strcmp(e->code, "in-use") == 0)
+		error_set(e, "in-use",
+			  "another fastdpd is using the state directory %s",
+			  d->settings.state_dir);
+	return error_hint(e, "stop it, or give this one its own --state-dir "
+			     "and --run-dir");
+}
+
 static int control_failed(const struct daemon *d, int error, struct error *e)
 {
 	const struct settings *s = &d->settings;
@@ -175,7 +192,8 @@ int start_daemon(struct daemon *d, struct error *e)
 	int error;
 
 	d->started_at = clock_monotonic_us();
-	if (check_privilege(e) || make_directories(d, e) ||
+	d->lock_fd = -1;
+	if (check_privilege(e) || make_directories(d, e) || lock_state(d, e) ||
 	    books_identity(d, e))
 		return -1;
 	raise_limits();
@@ -226,4 +244,6 @@ void start_undo(struct daemon *d)
 	loop_timer_free(d->timer);
 	loop_free(d->loop);
 	rtnl_close(d->rtnl);
+	if (d->lock_fd >= 0)
+		close(d->lock_fd);
 }

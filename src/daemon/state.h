@@ -38,6 +38,7 @@ struct daemon {
 	usec_t started_at;
 	int exit_code;
 	bool is_stopping;
+	int lock_fd; /* of the state directory; -1: not taken */
 	struct loop *loop;
 	struct loop_timer *timer;
 	struct engine *engine;

@@ -45,7 +45,7 @@ static bool is_v4_sum_right(const uint8_t *frame, const struct inner *in)
 static bool is_suitable(const uint8_t *frame, const struct inner *in,
 			const struct sleeve_frame *f)
 {
-	const uint8_t flags = frame[in->l4 + INNER_TCP_FLAGS];
+	uint8_t flags;
 
 	if (!(f->flags & SLEEVE_PARTIAL) || f->csum_start != in->l4 ||
 	    f->csum_offset != csum_offset_of(in) || payload_of(in, f) == 0)
@@ -54,6 +54,7 @@ static bool is_suitable(const uint8_t *frame, const struct inner *in,
 		return false;
 	if (!in->is_tcp)
 		return (f->flags & SLEEVE_CUT_UDP) != 0;
+	flags = frame[in->l4 + INNER_TCP_FLAGS];
 	return !(f->flags & SLEEVE_CUT_UDP) &&
 	       !(flags & (INNER_TCP_SYN | INNER_TCP_RST | INNER_TCP_URG));
 }

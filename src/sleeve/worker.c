@@ -294,13 +294,13 @@ static void turn(struct worker *w)
 	enum source kind;
 
 	w->now = clock_monotonic_us();
+	for (kind = SOURCE_WAKE; kind <= SOURCE_DATA; kind++)
+		serve(w, events, n, kind);
+	tx_resume(w);
 	if (!tx_is_waiting(w->tx)) {
 		adopt_table(w);
 		obey_command(w);
 	}
-	for (kind = SOURCE_WAKE; kind <= SOURCE_DATA; kind++)
-		serve(w, events, n, kind);
-	tx_resume(w);
 	serve(w, events, n, SOURCE_TAP);
 	tx_flush(w);
 	pause_or_go_on(w);

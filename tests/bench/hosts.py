@@ -44,11 +44,11 @@ def sh(*argv):
 
 
 def wait_until(what, predicate, timeout, every=0.02):
-    """Ask until the answer is true."""
+    """Ask until the answer is true. @what() says what it was to be."""
     end = time.monotonic() + timeout
     while not predicate():
         if time.monotonic() > end:
-            raise Failure("not within %g s: %s" % (timeout, what))
+            raise Failure("not within %g s: %s" % (timeout, what()))
         time.sleep(every)
 
 
@@ -193,7 +193,8 @@ class FastdpPair(Pair):
         return json.loads(got)
 
     def wait_ready(self, side, timeout=60):
-        wait_until("fastdpd of host%d answers:\n%s" % (side, self.log(side)),
+        wait_until(lambda: "fastdpd of host%d answers:\n%s" % (
+            side, self.log(side)),
                    lambda: self.ask(side, "status"), timeout, 0.005)
 
     def stop(self, side):
@@ -215,8 +216,8 @@ class FastdpPair(Pair):
 
     def wait_joined(self, timeout=60):
         for side in SIDES:
-            wait_until("host%d reaches the other host" % side,
-                       lambda s=side: self._sees_other(s), timeout)
+            wait_until(lambda s=side: "host%d reaches the other:\n%s" % (
+                s, self.log(s)), lambda s=side: self._sees_other(s), timeout)
 
     def join(self):
         self.start(1)

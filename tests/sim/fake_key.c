@@ -78,6 +78,8 @@ static uint16_t llc_type(const uint8_t *p, size_t size)
 
 bool fake_key_of(const uint8_t *frame, size_t size, struct fake_key *ret)
 {
+	size_t at = 14;
+
 	memset(ret, 0, sizeof(*ret));
 	if (size < 14)
 		return false;
@@ -85,12 +87,14 @@ bool fake_key_of(const uint8_t *frame, size_t size, struct fake_key *ret)
 	memcpy(ret->src.b, frame + 6, 6);
 	ret->eth_type = (uint16_t)u16(frame + 12);
 	ret->is_tagged = ret->eth_type == 0x8100 || ret->eth_type == 0x88a8;
-	if (ret->eth_type < 0x600)
+	if (ret->eth_type < 0x600) {
 		ret->eth_type = llc_type(frame + 14, size - 14);
+		at = ret->eth_type == FLOW_ETH_TYPE_LLC ? 14 : 22;
+	}
 	if (ret->eth_type == 0x0806)
-		arp_key(frame + 14, size - 14, ret);
+		arp_key(frame + at, size - at, ret);
 	else if (ret->eth_type == 0x86dd)
-		ip6_key(frame + 14, size - 14, ret);
+		ip6_key(frame + at, size - at, ret);
 	return true;
 }
 
