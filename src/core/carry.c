@@ -61,7 +61,7 @@ static void again_on_sleeve(struct engine *e)
 
 void carry_tap(struct engine *e, const struct event *ev)
 {
-	struct tap *t = taps_find(&e->taps, ev->tap.vni);
+	struct tap_port *t = tap_ports_find(&e->taps, ev->tap.vni);
 	port_no_t old;
 
 	if (!t || t->port_no == ev->tap.port_no)
@@ -80,7 +80,8 @@ static bool poll_new_network(struct engine *e, struct action *ret)
 	EACH_PORT(&e->ports, node) {
 		const vni_t vni = PORT_OF(node)->port.vni;
 
-		if (taps_find(&e->taps, vni) || !taps_add(&e->taps, vni))
+		if (tap_ports_find(&e->taps, vni) ||
+		    !tap_ports_add(&e->taps, vni))
 			continue;
 		ret->type = ACTION_NETWORK;
 		ret->network.vni = vni;
@@ -95,12 +96,12 @@ static bool poll_old_network(struct engine *e, struct action *ret)
 	uint32_t i;
 
 	for (i = 0; i < e->taps.n; i++) {
-		struct tap *t = &e->taps.list[i];
-		const struct tap gone = *t;
+		struct tap_port *t = &e->taps.list[i];
+		const struct tap_port gone = *t;
 
 		if (ports_has_network(&e->ports, gone.vni))
 			continue;
-		taps_remove(&e->taps, t);
+		tap_ports_remove(&e->taps, t);
 		if (gone.port_no != PORT_NO_NONE)
 			pipeline_tap_gone(&e->pipeline, gone.vni, gone.port_no);
 		ret->type = ACTION_NETWORK;

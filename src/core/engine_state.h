@@ -49,7 +49,7 @@ struct engine {
 	struct ports ports;
 	struct targets targets;
 	struct announce announce;
-	struct taps taps;
+	struct tap_ports taps;
 	struct neighbours neighbours;
 	struct pipeline pipeline;
 	struct engine_counters counters;

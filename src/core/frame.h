@@ -26,7 +26,7 @@
 struct frame {
 	struct mac dst, src;
 	uint16_t eth_type; /* 0: it has none (LLC) */
-	bool has_arp; /* a whole IPv4-over-Ethernet ARP packet */
+	bool has_arp;	   /* a whole IPv4-over-Ethernet ARP packet */
 	uint16_t arp_op;
 	struct ip arp_tip;
 	bool has_ip6; /* ip_proto is the kernel's idea: after extensions */

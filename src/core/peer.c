@@ -155,6 +155,8 @@ static bool best(const struct peer *p, usec_t now, enum path_kind *ret)
 
 	if (is_up(p, PATH_FASTDP) && !is_waiting)
 		*ret = PATH_FASTDP;
+	else if (p->paths[PATH_FASTDP].state == PATH_PROBING)
+		return false; /* known in a moment: no move and back */
 	else if (is_up(p, PATH_SLEEVE))
 		*ret = PATH_SLEEVE;
 	else

@@ -101,7 +101,7 @@ static bool is_carried_by(const struct peer *p, enum path_kind kind)
 static bool to_tap(const struct pipeline *pl, vni_t vni,
 		   struct flow_actions *ret)
 {
-	const port_no_t tap = taps_port(pl->taps, vni);
+	const port_no_t tap = tap_ports_get(pl->taps, vni);
 
 	return tap != PORT_NO_NONE && flow_output(ret, tap);
 }
@@ -336,7 +336,7 @@ static void flood_from(struct pipeline *pl, vni_t vni, port_no_t in_port)
 	const struct flow_match m = flood_match(vni, in_port);
 
 	pipeline_flood(pl, vni, in_port, &pl->scratch);
-	if (in_port != PORT_NO_VXLAN && !taps_is_port(pl->taps, in_port) &&
+	if (in_port != PORT_NO_VXLAN && !tap_ports_have(pl->taps, in_port) &&
 	    has_peers(pl, vni))
 		flow_recirc(&pl->scratch, RECIRC_PEERS(vni, 0));
 	flowset_want(pl->flows, &m, &pl->scratch);
@@ -400,7 +400,7 @@ static struct flow_match tap_match(port_no_t port_no)
 /* D': what sleeve's thread hands in has proved where it comes from. */
 static void arrival_by_sleeve(struct pipeline *pl, vni_t vni)
 {
-	const port_no_t tap = taps_port(pl->taps, vni);
+	const port_no_t tap = tap_ports_get(pl->taps, vni);
 	const struct flow_match m = tap_match(tap);
 
 	if (tap == PORT_NO_NONE)

@@ -16,14 +16,14 @@
 #include "frame.h"
 #include "peer.h"
 #include "port.h"
-#include "tap.h"
+#include "tap_port.h"
 
 struct pipeline {
 	struct flowset *flows;
 	const struct directory *directory;
 	struct peers *peers;
 	struct ports *ports;
-	const struct taps *taps;
+	const struct tap_ports *taps;
 	peer_id_t self;
 	struct flow_actions scratch;
 };

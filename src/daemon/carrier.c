@@ -19,7 +19,7 @@
 #define UDP_OVERHEAD_V4 28U
 #define UDP_OVERHEAD_V6 48U
 
-struct tap_port {
+struct network_tap {
 	vni_t vni; /* VNI_NONE: free */
 	char ifname[MAX_IFNAME];
 };
@@ -28,7 +28,7 @@ struct carrier {
 	struct daemon *daemon;
 	struct sleeve *sleeve;
 	struct loop_io *io;
-	struct tap_port taps[MAX_NETWORKS];
+	struct network_tap taps[MAX_NETWORKS];
 	struct log_limit limit;
 };
 
@@ -43,7 +43,7 @@ static void tap_event(struct carrier *c, vni_t vni, port_no_t port_no)
 	daemon_event(c->daemon, &ev);
 }
 
-static struct tap_port *find_tap(struct carrier *c, vni_t vni)
+static struct network_tap *find_tap(struct carrier *c, vni_t vni)
 {
 	size_t i;
 
@@ -54,12 +54,12 @@ static struct tap_port *find_tap(struct carrier *c, vni_t vni)
 	return NULL;
 }
 
-static port_no_t port_of(const struct carrier *c, const struct tap_port *t)
+static port_no_t port_of(const struct carrier *c, const struct network_tap *t)
 {
 	return PORT_NO_TAP + (port_no_t)(t - c->taps);
 }
 
-static int add_tap(struct carrier *c, struct tap_port *t, vni_t vni,
+static int add_tap(struct carrier *c, struct network_tap *t, vni_t vni,
 		   struct error *e)
 {
 	struct daemon *d = c->daemon;
@@ -84,7 +84,7 @@ static int add_tap(struct carrier *c, struct tap_port *t, vni_t vni,
 
 void carrier_network(struct carrier *c, vni_t vni, bool is_wanted)
 {
-	struct tap_port *t = find_tap(c, is_wanted ? VNI_NONE : vni);
+	struct network_tap *t = find_tap(c, is_wanted ? VNI_NONE : vni);
 	struct error e = { .code = "" };
 
 	if (!t)
@@ -109,9 +109,9 @@ static void fill_peer(const struct carrier *c, const struct sleeve_place *place,
 		      struct sleeve_peer *ret)
 {
 	const uint32_t mtu = c->daemon->underlay.mtu;
-	const uint32_t overhead = ip_is_v4(&place->endpoint.ip) ?
-					  UDP_OVERHEAD_V4 :
-					  UDP_OVERHEAD_V6;
+	const uint32_t overhead = ip_is_v4(&place->endpoint.ip)
+					  ? UDP_OVERHEAD_V4
+					  : UDP_OVERHEAD_V6;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->id = place->peer_id;

@@ -54,6 +54,21 @@ bool cut_init(struct cut *c, const uint8_t *frame, size_t size,
 	return true;
 }
 
+bool cut_limit(struct cut *c, uint32_t max_size)
+{
+	const uint32_t n_header = c->in.payload;
+	const uint32_t longest = c->unit < c->n_payload ? c->unit :
+							  c->n_payload;
+
+	if (n_header + longest <= max_size)
+		return true;
+	if (!c->in.is_tcp || max_size <= n_header)
+		return false;
+	c->unit = max_size - n_header;
+	c->n = (c->n_payload + c->unit - 1) / c->unit;
+	return true;
+}
+
 static void set_ip(const struct cut *c, uint32_t i, uint32_t n_payload,
 		   uint8_t *ip)
 {

@@ -26,6 +26,13 @@ struct cut {
 bool cut_init(struct cut *c, const uint8_t *frame, size_t size,
 	      const struct tap_header *h);
 
+/*
+ * Frames of at most @max_size bytes: TCP is a stream, and may be cut anew
+ * anywhere, which spares its sender a "too big" and a round trip. False: UDP
+ * is longer (its boundaries are the sender's), or not a byte would fit.
+ */
+bool cut_limit(struct cut *c, uint32_t max_size);
+
 /* Size of every header: cut_header() writes so much. */
 static inline uint32_t cut_header_size(const struct cut *c)
 {

@@ -180,10 +180,6 @@ static void pack(struct worker *w, const struct fib_peer *peer,
 	struct out *o = &w->tx->out;
 	const uint32_t size = SLEEVE_FRAME_SIZE + f->size;
 
-	if (SLEEVE_HEADER_SIZE + size > peer->max_size) {
-		tell_too_big(w, peer, f, f->size);
-		return;
-	}
 	if (out_open_size(o) + size > peer->max_size ||
 	    out_open_pieces(o) + 2 > OUT_MESSAGE_PIECES)
 		close_datagram(o);
@@ -225,26 +221,66 @@ static void send_segment(struct worker *w, const struct fib_peer *peer,
 	w->n[SLEEVE_TX_SEGMENTS]++;
 }
 
+static uint32_t max_frame(const struct fib_peer *peer)
+{
+	return peer->max_size > LEAD_SIZE ? peer->max_size - LEAD_SIZE : 0;
+}
+
+static void send_cut(struct worker *w, const struct fib_peer *peer,
+		     const struct tx_frame *f, const struct cut *c)
+{
+	uint32_t i;
+
+	/* What is open was read before. */
+	close_datagram(&w->tx->out);
+	for (i = 0; i < c->n; i++)
+		send_segment(w, peer, f, c, i);
+}
+
 static void send_super_frame(struct worker *w, const struct fib_peer *peer,
 			     const struct tx_frame *f)
 {
 	struct cut c;
-	uint32_t i, longest;
 
 	if (!cut_init(&c, f->data, f->size, &f->h)) {
 		w->n[SLEEVE_DROP_BAD_FRAME]++;
 		return;
 	}
-	longest = cut_header_size(&c) +
-		  (c.unit < c.n_payload ? c.unit : c.n_payload);
-	if (LEAD_SIZE + longest > peer->max_size) {
-		tell_too_big(w, peer, f, longest);
+	if (!cut_limit(&c, max_frame(peer))) {
+		tell_too_big(w, peer, f, cut_header_size(&c) + c.unit);
 		return;
 	}
-	/* What is open was read before. */
-	close_datagram(&w->tx->out);
-	for (i = 0; i < c.n; i++)
-		send_segment(w, peer, f, &c, i);
+	send_cut(w, peer, f, &c);
+}
+
+/* Too long for one datagram, but TCP: sent as if it were a super-frame. */
+static bool send_shorter(struct worker *w, const struct fib_peer *peer,
+			 const struct tx_frame *f)
+{
+	struct tap_header h = f->h;
+	struct inner in;
+	struct cut c;
+
+	if (!inner_parse(f->data, f->size, &in) || !in.is_tcp)
+		return false;
+	h.gso_type = in.is_v6 ? TAP_GSO_TCP6 : TAP_GSO_TCP4;
+	h.gso_size = UINT16_MAX;
+	if (!cut_init(&c, f->data, f->size, &h) ||
+	    !cut_limit(&c, max_frame(peer)))
+		return false;
+	send_cut(w, peer, f, &c);
+	return true;
+}
+
+static void send_frame(struct worker *w, const struct fib_peer *peer,
+		       const struct tx_frame *f)
+{
+	if (f->h.gso_type != TAP_GSO_NONE)
+		send_super_frame(w, peer, f);
+	else if (f->size <= max_frame(peer))
+		pack(w, peer, f);
+	else if (!send_shorter(w, peer, f))
+		tell_too_big(w, peer, f, f->size);
 }
 
 static void send_to(struct worker *w, const struct fib_peer *peer)
@@ -268,10 +304,7 @@ static void send_to(struct worker *w, const struct fib_peer *peer)
 	for (; at != NO_NODE; at = tx->nodes[at].next) {
 		const struct tx_frame *f = &tx->frames[tx->nodes[at].frame];
 
-		if (f->h.gso_type == TAP_GSO_NONE)
-			pack(w, peer, f);
-		else
-			send_super_frame(w, peer, f);
+		send_frame(w, peer, f);
 	}
 	close_datagram(o);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tap.h"
+#include "tap_port.h"
 
-struct tap *taps_find(struct taps *ts, vni_t vni)
+struct tap_port *tap_ports_find(struct tap_ports *ts, vni_t vni)
 {
 	uint32_t i;
 
@@ -12,7 +12,7 @@ struct tap *taps_find(struct taps *ts, vni_t vni)
 	return NULL;
 }
 
-bool taps_add(struct taps *ts, vni_t vni)
+bool tap_ports_add(struct tap_ports *ts, vni_t vni)
 {
 	if (ts->n == MAX_NETWORKS)
 		return false;
@@ -21,12 +21,12 @@ bool taps_add(struct taps *ts, vni_t vni)
 	return true;
 }
 
-void taps_remove(struct taps *ts, struct tap *t)
+void tap_ports_remove(struct tap_ports *ts, struct tap_port *t)
 {
 	*t = ts->list[--ts->n];
 }
 
-port_no_t taps_port(const struct taps *ts, vni_t vni)
+port_no_t tap_ports_get(const struct tap_ports *ts, vni_t vni)
 {
 	uint32_t i;
 
@@ -37,7 +37,7 @@ port_no_t taps_port(const struct taps *ts, vni_t vni)
 	return PORT_NO_NONE;
 }
 
-bool taps_is_port(const struct taps *ts, port_no_t port_no)
+bool tap_ports_have(const struct tap_ports *ts, port_no_t port_no)
 {
 	uint32_t i;
 

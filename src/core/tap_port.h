@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef TAP_H
-#define TAP_H
+#ifndef TAP_PORT_H
+#define TAP_PORT_H
 
 /*
  * Which networks have a TAP of sleeve, and as which port of the datapath. Asked
@@ -9,24 +9,24 @@
 
 #include "core.h"
 
-struct tap {
+struct tap_port {
 	vni_t vni;
 	port_no_t port_no; /* PORT_NO_NONE: asked for, not there yet */
 };
 
-struct taps {
-	struct tap list[MAX_NETWORKS];
+struct tap_ports {
+	struct tap_port list[MAX_NETWORKS];
 	uint32_t n;
 };
 
 /* NULL: neither there nor asked for. */
-struct tap *taps_find(struct taps *ts, vni_t vni);
+struct tap_port *tap_ports_find(struct tap_ports *ts, vni_t vni);
 /* False: at the limit. */
-bool taps_add(struct taps *ts, vni_t vni);
-void taps_remove(struct taps *ts, struct tap *t);
+bool tap_ports_add(struct tap_ports *ts, vni_t vni);
+void tap_ports_remove(struct tap_ports *ts, struct tap_port *t);
 
 /* PORT_NO_NONE: it has none. */
-port_no_t taps_port(const struct taps *ts, vni_t vni);
-bool taps_is_port(const struct taps *ts, port_no_t port_no);
+port_no_t tap_ports_get(const struct tap_ports *ts, vni_t vni);
+bool tap_ports_have(const struct tap_ports *ts, port_no_t port_no);
 
 #endif
