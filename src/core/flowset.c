@@ -60,12 +60,23 @@ static struct flow_slot *make(struct flowset *fs,
 	return slot;
 }
 
+/* Two containers' ports that share a place share their limit. */
+static uint16_t *n_asked(struct flowset *fs, port_no_t asked_by)
+{
+	if (asked_by >= PORT_NO_FIRST)
+		asked_by = PORT_NO_FIRST +
+			   asked_by % (FLOWSET_PLACES - PORT_NO_FIRST);
+	return &fs->n_asked[asked_by];
+}
+
 static void forget_kind(struct flowset *fs, struct flow_slot *slot)
 {
-	if (slot->is_lazy)
+	if (slot->is_lazy) {
 		fs->n_lazy--;
-	else if (!list_is_empty(&slot->of_kind))
+		--*n_asked(fs, slot->asked_by);
+	} else if (!list_is_empty(&slot->of_kind)) {
 		fs->n_inherited--;
+	}
 	slot->is_lazy = false;
 	slot->asked_by = PORT_NO_NONE;
 	list_remove(&slot->of_kind);
@@ -222,19 +233,14 @@ void flowset_want(struct flowset *fs, const struct flow_match *match,
 	flowset_check(fs, slot);
 }
 
-static bool is_at_limit(const struct flowset *fs, port_no_t asked_by)
+/* What peers send is of many ports. */
+static bool is_at_limit(struct flowset *fs, port_no_t asked_by)
 {
-	const struct list *node;
-	uint32_t n = 0;
+	const uint32_t limit = asked_by == PORT_NO_VXLAN ?
+				       MAX_LAZY_FLOWS / 2 :
+				       MAX_LAZY_FLOWS_PER_PORT;
 
-	if (fs->n_lazy >= MAX_LAZY_FLOWS)
-		return true;
-	for (node = fs->lazy.next; node != &fs->lazy; node = node->next) {
-		if (CONTAINER_OF(node, struct flow_slot, of_kind)->asked_by ==
-		    asked_by)
-			n++;
-	}
-	return n >= MAX_LAZY_FLOWS_PER_PORT;
+	return fs->n_lazy >= MAX_LAZY_FLOWS || *n_asked(fs, asked_by) >= limit;
 }
 
 bool flowset_want_lazy(struct flowset *fs, usec_t now,
@@ -257,6 +263,7 @@ bool flowset_want_lazy(struct flowset *fs, usec_t now,
 	slot->age_us = age_us;
 	list_append(&fs->lazy, &slot->of_kind);
 	fs->n_lazy++;
+	++*n_asked(fs, asked_by);
 	timerq_set(fs->timers, &slot->timer, now + age_us);
 	flowset_check(fs, slot);
 	return true;

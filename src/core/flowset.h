@@ -56,6 +56,8 @@ struct flow_slot {
 	struct flow_actions actions, before;
 };
 
+#define FLOWSET_PLACES 1024U
+
 struct flowset {
 	uint64_t seed;
 	struct table table;
@@ -64,6 +66,7 @@ struct flowset {
 	struct list puts, deletes, queries;
 	struct list lazy, inherited;
 	uint32_t n_lazy, n_inherited;
+	uint16_t n_asked[FLOWSET_PLACES]; /* lazy ones, by who asked */
 	uint32_t n_sure; /* that the kernel has */
 	uint64_t n_puts, n_deletes, n_refused, n_adopted;
 };

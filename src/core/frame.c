@@ -8,12 +8,12 @@
 #define ARP_SIZE 28U
 #define IP6_HEADER_SIZE 40U
 #define ND_SIZE 32U /* header, target, link-layer address option */
-#define MAX_EXTENSIONS 8
 
 #define IP6_HOP_BY_HOP 0
 #define IP6_ROUTING 43
 #define IP6_FRAGMENT 44
 #define IP6_AUTHENTICATION 51
+#define IP6_NO_NEXT_HEADER 59
 #define IP6_DESTINATION 60
 
 static const struct mac broadcast = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
@@ -44,9 +44,8 @@ static uint8_t skip_extensions(struct reader *r, uint8_t next)
 {
 	uint8_t header, size;
 	uint16_t offset;
-	int i;
 
-	for (i = 0; i < MAX_EXTENSIONS && r->is_ok; i++) {
+	while (r->is_ok) {
 		header = next;
 		switch (header) {
 		case IP6_HOP_BY_HOP:
@@ -73,23 +72,20 @@ static uint8_t skip_extensions(struct reader *r, uint8_t next)
 			return next;
 		}
 	}
-	r->is_ok = false;
 	return next;
 }
 
 static void parse_icmp6(struct reader *r, struct frame *f)
 {
+	const uint8_t type = read_u8(r), code = read_u8(r);
 	const uint8_t *target;
-	uint8_t code;
 
-	f->icmp6_type = read_u8(r);
-	code = read_u8(r);
-	read_u16(r);
-	f->has_icmp6 = r->is_ok;
-	if (code || (f->icmp6_type != ND_SOLICITATION &&
-		     f->icmp6_type != ND_ADVERTISEMENT))
+	read_bytes(r, 6);
+	if (!r->is_ok)
 		return;
-	read_bytes(r, 4);
+	f->icmp6_type = type;
+	if (code || (type != ND_SOLICITATION && type != ND_ADVERTISEMENT))
+		return;
 	target = read_bytes(r, 16);
 	if (!target)
 		return;
@@ -104,12 +100,11 @@ static void parse_ip6(struct reader *r, struct frame *f)
 	read_bytes(r, 6);
 	next = read_u8(r);
 	read_bytes(r, 1 + 16 + 16);
-	next = skip_extensions(r, next);
 	if (!r->is_ok)
 		return;
-	f->has_ip6 = true;
-	f->ip_proto = next;
-	if (next == IP_PROTO_ICMP6)
+	next = skip_extensions(r, next);
+	f->ip_proto = r->is_ok ? next : IP6_NO_NEXT_HEADER;
+	if (f->ip_proto == IP_PROTO_ICMP6)
 		parse_icmp6(r, f);
 }
 

@@ -29,10 +29,9 @@ struct frame {
 	bool has_arp;	   /* a whole IPv4-over-Ethernet ARP packet */
 	uint16_t arp_op;
 	struct ip arp_tip;
-	bool has_ip6; /* ip_proto is the kernel's idea: after extensions */
+	/* As in the kernel's key: behind extensions; 0 and NONE: cut short. */
 	uint8_t ip_proto;
-	bool has_icmp6;
-	uint8_t icmp6_type;
+	uint8_t icmp6_type; /* 0: none, or cut short */
 	bool has_nd; /* solicitation or advertisement with its target */
 	struct ip nd_target;
 };

@@ -10,6 +10,13 @@
 /* An unknown destination is looked for behind trusted ports this often. */
 #define SEARCH_AGE_US (1 * USEC_PER_SEC)
 
+/*
+ * Packets a second that go on although no flow could be made for them. Each is
+ * a miss at every peer too, where those of all ports meet.
+ */
+#define SLOW_OF_PORT 100
+#define SLOW_OF_PEERS 1000
+
 static void drop_lazily(struct engine *e, usec_t now,
 			const struct flow_match *match, port_no_t asked_by,
 			usec_t age_us, bool is_extended)
@@ -20,11 +27,23 @@ static void drop_lazily(struct engine *e, usec_t now,
 		engine_limit(e, "lazy flows");
 }
 
-static bool goes_on(struct engine *e, const struct event *ev)
+static void goes_on(struct engine *e, const struct event *ev)
 {
 	engine_packet(e, ev->upcall.frame, ev->upcall.size, ev->upcall.in_port,
 		      &e->actions);
-	return true;
+}
+
+/* The next one like it comes up too. */
+static void goes_on_slowly(struct engine *e, usec_t now,
+			   const struct event *ev)
+{
+	struct local_port *p = ports_find(&e->ports, ev->upcall.in_port);
+
+	if (p ? rate_allows(&p->slow, now, SLOW_OF_PORT) :
+		rate_allows(&e->slow, now, SLOW_OF_PEERS))
+		goes_on(e, ev);
+	else
+		e->counters.n_upcalls_dropped++;
 }
 
 static bool is_tagged(const struct frame *f)
@@ -144,6 +163,21 @@ static void from_port(struct engine *e, usec_t now, const struct event *ev,
 	goes_on(e, ev);
 }
 
+/* Among the trusted ports, by the actions that are laid out. */
+static void search(struct engine *e, usec_t now, const struct event *ev,
+		   const struct flow_match *m)
+{
+	static const struct flow_actions nothing;
+
+	if (flowset_want_lazy(&e->flows, now, m, &nothing, ev->upcall.in_port,
+			      SEARCH_AGE_US, false)) {
+		goes_on(e, ev);
+		return;
+	}
+	engine_limit(e, "lazy flows");
+	goes_on_slowly(e, now, ev);
+}
+
 static void unknown_unicast(struct engine *e, usec_t now,
 			    const struct event *ev, const struct frame *f)
 {
@@ -160,9 +194,7 @@ static void unknown_unicast(struct engine *e, usec_t now,
 	m.recirc_id = ev->upcall.recirc_id;
 	m.eth_dst = f->dst;
 	if (e->actions.n) {
-		goes_on(e, ev);
-		drop_lazily(e, now, &m, ev->upcall.in_port, SEARCH_AGE_US,
-			    false);
+		search(e, now, ev, &m);
 		return;
 	}
 	drop_lazily(e, now, &m, ev->upcall.in_port, DROP_AGE_US, true);
@@ -202,19 +234,17 @@ static void to_group(struct engine *e, usec_t now, const struct event *ev,
 			goes_on(e, ev);
 		return;
 	}
-	if (!pipeline_group_match(f, recirc_id, &m)) {
-		flow_actions_clear(&e->actions);
-		flow_recirc(&e->actions, RECIRC_FLOOD(vni));
-		goes_on(e, ev);
-		return;
-	}
+	m = pipeline_group_match(f, recirc_id);
 	pipeline_group(&e->pipeline, &m, &e->actions);
 	/* One that goes nowhere is asked again: the directory may change. */
 	if (!flowset_want_lazy(&e->flows, now, &m, &e->actions,
 			       ev->upcall.in_port,
 			       e->actions.n ? GROUP_AGE_US : DROP_AGE_US,
-			       e->actions.n > 0))
+			       e->actions.n > 0)) {
 		engine_limit(e, "lazy flows");
+		goes_on_slowly(e, now, ev);
+		return;
+	}
 	goes_on(e, ev);
 }
 

@@ -596,27 +596,23 @@ static void arp_match(const struct frame *f, struct flow_match *m)
 	}
 }
 
-static bool ip6_match(const struct frame *f, struct flow_match *m)
+static void ip6_match(const struct frame *f, struct flow_match *m)
 {
-	if (!f->has_ip6)
-		return false;
 	m->fields |= FLOW_IP_PROTO;
 	m->ip_proto = f->ip_proto;
 	if (f->ip_proto != IP_PROTO_ICMP6)
-		return true;
-	if (!f->has_icmp6)
-		return false;
+		return;
 	m->fields |= FLOW_ICMP6_TYPE;
 	m->icmp6_type = f->icmp6_type;
 	if (f->icmp6_type != ND_SOLICITATION)
-		return true;
+		return;
+	/* The kernel has a zero where there is no target. */
 	m->fields |= FLOW_ND_TARGET;
 	m->ip = f->nd_target;
-	return f->has_nd;
 }
 
-bool pipeline_group_match(const struct frame *f, uint32_t recirc_id,
-			  struct flow_match *ret)
+struct flow_match pipeline_group_match(const struct frame *f,
+				       uint32_t recirc_id)
 {
 	struct flow_match m = match_of(recirc_id,
 				       FLOW_ETH_GROUP | FLOW_ETH_TYPE);
@@ -624,10 +620,9 @@ bool pipeline_group_match(const struct frame *f, uint32_t recirc_id,
 	m.eth_type = f->eth_type ? f->eth_type : FLOW_ETH_TYPE_LLC;
 	if (f->eth_type == ETH_TYPE_ARP)
 		arp_match(f, &m);
-	if (f->eth_type == ETH_TYPE_IPV6 && !ip6_match(f, &m))
-		return false;
-	*ret = m;
-	return true;
+	if (f->eth_type == ETH_TYPE_IPV6)
+		ip6_match(f, &m);
+	return m;
 }
 
 void pipeline_group(struct pipeline *pl, const struct flow_match *match,

@@ -49,12 +49,11 @@ bool pipeline_to_owner(struct pipeline *pl, const struct claim *c,
 		       struct flow_actions *ret);
 
 /*
- * The match of the class that a group frame belongs to in stage @recirc_id;
- * all classes are disjoint. False: a frame that gets no flow (IPv6 in
- * fragments, or cut short).
+ * The match of the class that an untagged group frame belongs to in stage
+ * @recirc_id; all classes are disjoint, and the kernel finds it for the frame.
  */
-bool pipeline_group_match(const struct frame *f, uint32_t recirc_id,
-			  struct flow_match *ret);
+struct flow_match pipeline_group_match(const struct frame *f,
+				       uint32_t recirc_id);
 
 /* Address that a request (ARP or ND) asks for. */
 bool pipeline_asked_ip(const struct frame *f, struct ip *ret);

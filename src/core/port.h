@@ -9,11 +9,13 @@
 
 #include "event.h"
 #include "list.h"
+#include "rate.h"
 
 struct local_port {
 	struct list all;
 	struct port port;
 	uint32_t n_learnt; /* MACs behind a trusted port */
+	struct rate slow;  /* packets that get no flow */
 };
 
 struct ports {

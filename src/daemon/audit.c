@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -10,39 +11,55 @@
 #include "turn.h"
 
 #define PAUSE_US (5 * USEC_PER_SEC)
+#define PEAK_MIN 8192U
 
 struct audit {
 	struct daemon *daemon;
 	struct loop_timer *timer;
 	struct log_limit limit;
+	uint32_t peak; /* of entries and flows, since memory was given back */
 };
 
-static void count(struct audit *a)
+static void check_flows(struct audit *a, const struct engine_counters *c)
 {
 	const struct event lost = { .type = EVENT_FLOWS_LOST };
 	struct daemon *d = a->daemon;
-	struct engine_counters c;
 	struct ovs_datapath there;
 
 	/* That the datapath has gone is told by its ports. */
 	if (ovs_dp_read(datapath_ovs(d->datapath), &there))
 		return;
-	engine_counters(d->engine, &c);
-	if (there.n_flows >= c.n_flows_there)
+	if (there.n_flows >= c->n_flows_there)
 		return;
 	if (log_allows(&a->limit))
 		log_warn("somebody deleted flows of the datapath %s (%llu of "
 			 "%u are left): putting them again",
 			 datapath_name(d->datapath),
-			 (unsigned long long)there.n_flows, c.n_flows_there);
+			 (unsigned long long)there.n_flows, c->n_flows_there);
 	daemon_event(d, &lost);
+}
+
+/* The allocator keeps what is freed between blocks that are in use. */
+static void give_back(struct audit *a, const struct engine_counters *c)
+{
+	const uint32_t n = c->n_flows + c->n_entries;
+
+	if (n > a->peak)
+		a->peak = n;
+	if (a->peak < PEAK_MIN || n > a->peak / 2)
+		return;
+	malloc_trim(0);
+	a->peak = n;
 }
 
 static void on_timer(void *ctx)
 {
 	struct audit *a = ctx;
+	struct engine_counters c;
 
-	count(a);
+	engine_counters(a->daemon->engine, &c);
+	check_flows(a, &c);
+	give_back(a, &c);
 	loop_timer_set(a->timer, clock_monotonic_us() + PAUSE_US);
 	daemon_turn(a->daemon);
 }

@@ -3,9 +3,12 @@
 #define AUDIT_H
 
 /*
+ * What is looked at every few seconds.
+ *
  * Does the kernel still have the flows that were put there? It tells nobody of
- * a flush ("ovs-dpctl del-flows"), so that they are counted every few seconds;
- * if some are missing the engine puts all that should be.
+ * a flush ("ovs-dpctl del-flows"), so that they are counted; if some are
+ * missing the engine puts all that should be. And the memory of a peak in the
+ * number of entries and flows is given back.
  */
 
 struct audit;

@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "sys/addr.h"
+#include "sys/cleanup.h"
 #include "sys/rtnl.h"
 
 struct key {
@@ -319,9 +320,11 @@ static void set_defaults(struct settings *s)
 
 struct file_context {
 	struct settings *s;
+	struct settings *overruled; /* what options win over: only checked */
 	struct error *e;
 	bool has_failed;
-	bool seen[N_KEYS]; /* given as an option: that wins */
+	bool seen[N_KEYS];    /* given as an option: that wins */
+	bool in_file[N_KEYS]; /* met in the file */
 };
 
 static int set_network(struct file_context *c, const char *network,
@@ -364,7 +367,12 @@ static int set_daemon(struct file_context *c, const char *key,
 	for (i = 0; i < N_KEYS; i++) {
 		if (strcmp(keys[i].name, key) != 0 || keys[i].set == set_config)
 			continue;
-		return c->seen[i] ? 0 : keys[i].set(c->s, value, c->e);
+		if (c->in_file[i] && keys[i].set != set_peer)
+			return error_set(c->e, "invalid", "%s is given twice",
+					 key);
+		c->in_file[i] = true;
+		return keys[i].set(c->seen[i] ? c->overruled : c->s, value,
+				   c->e);
 	}
 	error_set(c->e, "invalid", "[daemon] has an unknown key '%.50s'", key);
 	return error_hint(c->e, "the keys are the options of fastdpd --help");
@@ -393,15 +401,34 @@ static int on_line(void *ctx, const char *section, const char *key,
 	return !c->has_failed;
 }
 
+/* As fgets(); but a zero byte, which would hide the rest of its line, makes
+ * the line one that is refused. */
+static char *read_line(char *ret, int size, void *stream)
+{
+	FILE *f = stream;
+	int c, n = 0;
+
+	while (n < size - 1 && (c = getc(f)) != EOF) {
+		ret[n++] = c ? (char)c : '\1';
+		if (c == '\n')
+			break;
+	}
+	ret[n] = '\0';
+	return n ? ret : NULL;
+}
+
 static int read_file(struct file_context *c)
 {
+	CLEAN_FILE FILE *f = NULL;
 	struct settings *s = c->s;
-	int line;
+	int line = 0;
 
-	if (access(s->config, F_OK) && !s->is_config_given)
+	f = fopen(s->config, "re");
+	if (!f && errno == ENOENT && !s->is_config_given)
 		return 0;
-	line = ini_parse(s->config, on_line, c);
-	if (line == -1) {
+	if (f)
+		line = ini_parse_stream(read_line, f, on_line, c);
+	if (!f || ferror(f)) {
 		error_set(c->e, error_code_of(errno), "cannot read %s: %s",
 			  s->config, strerror(errno));
 		return error_hint(c->e, "check the path and its permissions");
@@ -482,11 +509,13 @@ static int check(const struct settings *s, struct error *e)
 enum settings_result settings_read(int argc, char *argv[], struct settings *ret,
 				   struct error *e)
 {
-	struct file_context c = { .s = ret, .e = e };
+	struct settings overruled;
+	struct file_context c = { .s = ret, .overruled = &overruled, .e = e };
 	enum settings_result result;
 	size_t i;
 
 	set_defaults(ret);
+	set_defaults(&overruled);
 	if (read_options(argc, argv, &c, &result))
 		return result;
 	if (read_file(&c) || check(ret, e))

@@ -23,7 +23,7 @@
 struct sleeve {
 	struct sleeve_config config;
 	uint16_t port;
-	int data[N_FAMILIES], control[N_FAMILIES];
+	struct sockets sockets[N_FAMILIES];
 	struct udp_abilities udp;
 	struct tap_offloads tap;
 	peer_id_t slots[MAX_PEERS];
@@ -70,21 +70,44 @@ const char *sleeve_counter_name(enum sleeve_counter c)
 
 /* Sockets */
 
+static void close_sockets(struct sockets *k)
+{
+	if (k->data >= 0)
+		close(k->data);
+	if (k->control >= 0 && k->control != k->data)
+		close(k->control);
+	if (k->send >= 0 && k->send != k->data)
+		close(k->send);
+}
+
+/* Without them heartbeats share the fate of data: worse, not wrong. */
+static void open_beside(struct sockets *k)
+{
+	k->control = k->send = -1;
+	if (udp_open_beside(k->data, CONTROL_BUFFER, &k->control) == 0 &&
+	    udp_open_beside(k->data, DATA_BUFFER, &k->send) == 0 &&
+	    udp_divide(k->data, TYPE_OFFSET, SLEEVE_DATA) == 0)
+		return;
+	if (k->control >= 0)
+		close(k->control);
+	if (k->send >= 0)
+		close(k->send);
+	k->control = k->send = k->data;
+}
+
 static int open_family(struct sleeve *s, int family, const struct ip *local)
 {
 	const struct endpoint ep = { .ip = *local, .port = s->port };
+	struct sockets *k = &s->sockets[family];
 	struct endpoint bound;
-	int r = udp_open(&ep, DATA_BUFFER, &s->data[family], &s->udp);
+	int r = udp_open(&ep, DATA_BUFFER, &k->data, &s->udp);
 
 	if (r == 0)
-		r = udp_endpoint(s->data[family], &bound);
+		r = udp_endpoint(k->data, &bound);
 	if (r < 0)
 		return r;
 	s->port = bound.port;
-	/* Without one, heartbeats share the fate of data: worse, not wrong. */
-	if (udp_open_beside(s->data[family], TYPE_OFFSET, SLEEVE_DATA,
-			    CONTROL_BUFFER, &s->control[family]) < 0)
-		s->control[family] = -1;
+	open_beside(k);
 	return 0;
 }
 
@@ -104,18 +127,6 @@ static int open_sockets(struct sleeve *s)
 	r = open_family(s, SOCKET_V6, &v6);
 	/* A kernel without IPv6, or with none on any link. */
 	return r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL ? 0 : r;
-}
-
-static void close_sockets(struct sleeve *s)
-{
-	int i;
-
-	for (i = 0; i < N_FAMILIES; i++) {
-		if (s->data[i] >= 0)
-			close(s->data[i]);
-		if (s->control[i] >= 0)
-			close(s->control[i]);
-	}
 }
 
 /* Making and ending */
@@ -172,7 +183,7 @@ static struct sleeve *new_empty(const struct sleeve_config *config)
 	s->port = config->port;
 	s->shared.wake_fd = s->shared.ring.fd = -1;
 	for (i = 0; i < N_FAMILIES; i++)
-		s->data[i] = s->control[i] = -1;
+		s->sockets[i] = NO_SOCKETS;
 	return s;
 }
 
@@ -202,8 +213,7 @@ int sleeve_new(const struct sleeve_config *config, struct sleeve **ret,
 	r = init_shared(s);
 	if (r < 0)
 		return failed(s, r, "sleeve", e);
-	s->worker = worker_new(&s->shared, s->data, s->control,
-			       s->udp.has_segment);
+	s->worker = worker_new(&s->shared, s->sockets, s->udp.has_segment);
 	if (!s->worker)
 		return failed(s, -ENOMEM, "sleeve", e);
 	r = start_thread(s);
@@ -224,6 +234,8 @@ static void wake(struct sleeve *s)
 
 void sleeve_free(struct sleeve *s)
 {
+	int i;
+
 	if (!s)
 		return;
 	if (s->has_thread) {
@@ -233,7 +245,8 @@ void sleeve_free(struct sleeve *s)
 	}
 	worker_free(s->worker);
 	sleeve_table_free(atomic_load(&s->shared.inbox));
-	close_sockets(s);
+	for (i = 0; i < N_FAMILIES; i++)
+		close_sockets(&s->sockets[i]);
 	ring_close(&s->shared.ring);
 	if (s->has_sem)
 		sem_destroy(&s->shared.done);
@@ -338,8 +351,7 @@ int sleeve_send_beat(struct sleeve *s, const struct sleeve_peer *peer,
 	};
 	const int family = ip_is_v4(&peer->endpoint.ip) ? SOCKET_V4 :
 							  SOCKET_V6;
-	const int fd = s->control[family] >= 0 ? s->control[family] :
-						 s->data[family];
+	const int fd = s->sockets[family].control;
 	static uint8_t p[SLEEVE_MAX_DATAGRAM];
 	struct sockaddr_storage to;
 	const socklen_t to_size = addr_to_sockaddr(&peer->endpoint, &to);
@@ -381,12 +393,25 @@ void sleeve_counters(const struct sleeve *s, uint64_t ret[SLEEVE_N_COUNTERS])
 		ret[i] = atomic_load_explicit(&s->shared.counters[i],
 					      memory_order_relaxed);
 	for (i = 0; i < N_FAMILIES; i++) {
-		if (s->data[i] >= 0)
-			n_dropped += udp_n_dropped(s->data[i]);
-		if (s->control[i] >= 0)
-			n_dropped += udp_n_dropped(s->control[i]);
+		const struct sockets *k = &s->sockets[i];
+
+		if (k->data >= 0)
+			n_dropped += udp_n_dropped(k->data);
+		if (k->control != k->data)
+			n_dropped += udp_n_dropped(k->control);
 	}
 	ret[SLEEVE_DROP_KERNEL] = n_dropped;
+}
+
+static bool has_control_socket(const struct sleeve *s)
+{
+	int i;
+
+	for (i = 0; i < N_FAMILIES; i++) {
+		if (s->sockets[i].control != s->sockets[i].data)
+			return true;
+	}
+	return false;
 }
 
 void sleeve_abilities(const struct sleeve *s, struct sleeve_abilities *ret)
@@ -397,8 +422,7 @@ void sleeve_abilities(const struct sleeve *s, struct sleeve_abilities *ret)
 		.has_uso = s->tap.has_uso,
 		.has_udp_segment = s->udp.has_segment,
 		.has_udp_gro = s->udp.has_gro,
-		.has_control_socket = s->control[SOCKET_V4] >= 0 ||
-				      s->control[SOCKET_V6] >= 0,
+		.has_control_socket = has_control_socket(s),
 		.max_segments = atomic_load_explicit(&s->shared.max_segments,
 						     memory_order_relaxed),
 	};

@@ -288,7 +288,7 @@ static void send_to(struct worker *w, const struct fib_peer *peer)
 	struct tx *tx = w->tx;
 	struct out *o = &tx->out;
 	struct peer_state *state = worker_state(w, peer);
-	const int fd = w->data[peer->is_v6 ? SOCKET_V6 : SOCKET_V4];
+	const int fd = w->sockets[peer->is_v6 ? SOCKET_V6 : SOCKET_V4].send;
 	uint16_t at = state->first;
 
 	state->first = state->last = NO_NODE;

@@ -53,24 +53,26 @@ bool window_accept(struct window *w, uint64_t seq)
 
 static bool watch_all(struct worker *w)
 {
-	int i, r = worker_watch(w, EPOLL_CTL_ADD, w->shared->wake_fd, EPOLLIN,
-				source_of(SOURCE_WAKE, 0));
+	uint32_t i;
+	int r = worker_watch(w, EPOLL_CTL_ADD, w->shared->wake_fd, EPOLLIN,
+			     source_of(SOURCE_WAKE, 0));
 
 	for (i = 0; i < N_FAMILIES && r == 0; i++) {
-		if (w->data[i] >= 0)
-			r = worker_watch(w, EPOLL_CTL_ADD, w->data[i], EPOLLIN,
-					 source_of(SOURCE_DATA, (uint32_t)i));
-		if (r == 0 && w->control[i] >= 0)
-			r = worker_watch(w, EPOLL_CTL_ADD, w->control[i],
-					 EPOLLIN,
-					 source_of(SOURCE_CONTROL,
-						   (uint32_t)i));
+		const struct sockets *k = &w->sockets[i];
+
+		if (k->data >= 0)
+			r = worker_watch(w, EPOLL_CTL_ADD, k->data, EPOLLIN,
+					 source_of(SOURCE_DATA, i));
+		if (r == 0 && k->control != k->data)
+			r = worker_watch(w, EPOLL_CTL_ADD, k->control, EPOLLIN,
+					 source_of(SOURCE_CONTROL, i));
 	}
 	return r == 0;
 }
 
-struct worker *worker_new(struct shared *shared, const int data[N_FAMILIES],
-			  const int control[N_FAMILIES], bool has_segment)
+struct worker *worker_new(struct shared *shared,
+			  const struct sockets sockets[N_FAMILIES],
+			  bool has_segment)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	uint32_t i;
@@ -78,10 +80,8 @@ struct worker *worker_new(struct shared *shared, const int data[N_FAMILIES],
 	if (!w)
 		return NULL;
 	w->shared = shared;
-	for (i = 0; i < N_FAMILIES; i++) {
-		w->data[i] = data[i];
-		w->control[i] = control[i];
-	}
+	for (i = 0; i < N_FAMILIES; i++)
+		w->sockets[i] = sockets[i];
 	taps_init(w);
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	w->table = sleeve_table_new(0);
@@ -110,13 +110,6 @@ void worker_free(struct worker *w)
 	rx_free(w->rx);
 	free(w->peers);
 	free(w);
-}
-
-int worker_control_fd(const struct worker *w, bool is_v6)
-{
-	const int i = is_v6 ? SOCKET_V6 : SOCKET_V4;
-
-	return w->control[i] >= 0 ? w->control[i] : w->data[i];
 }
 
 /* Events */
@@ -254,11 +247,15 @@ static void serve(struct worker *w, const struct epoll_event *events, int n,
 			clear_wake(w);
 			break;
 		case SOURCE_CONTROL:
-			serve_socket(w, w->control[index], events[i].events);
+			serve_socket(w, w->sockets[index].control,
+				     events[i].events);
 			break;
 		case SOURCE_DATA:
-			serve_socket(w, w->data[index], events[i].events);
+			serve_socket(w, w->sockets[index].data,
+				     events[i].events);
 			break;
+		case SOURCE_SEND:
+			break; /* tx_resume() comes anyway */
 		case SOURCE_TAP:
 			if (events[i].events & EPOLLERR)
 				taps_lost(w, index);
@@ -274,16 +271,15 @@ static void pause_or_go_on(struct worker *w)
 {
 	const bool is_waiting = tx_is_waiting(w->tx);
 	const int fd = tx_waits_for(w->tx);
-	const int i = fd == w->data[SOCKET_V6] ? SOCKET_V6 : SOCKET_V4;
 
 	if (is_waiting == w->are_taps_paused)
 		return;
 	w->are_taps_paused = is_waiting;
 	taps_pause(w, is_waiting);
-	if (worker_watch(w, EPOLL_CTL_MOD, fd,
-			 is_waiting ? EPOLLIN | EPOLLOUT : EPOLLIN,
-			 source_of(SOURCE_DATA, (uint32_t)i)) < 0)
-		return; /* then the time-out of epoll_wait() serves */
+	/* Where it cannot be watched, the time-out of epoll_wait() serves. */
+	if (worker_watch(w, is_waiting ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, fd,
+			 EPOLLOUT, source_of(SOURCE_SEND, 0)) < 0)
+		return;
 }
 
 static void turn(struct worker *w)

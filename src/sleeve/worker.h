@@ -45,8 +45,19 @@ struct worker_tap {
 	uint16_t network; /* in the table; FIB_NONE: it does not say */
 };
 
-/* Data and control sockets; a kernel without the latter has data alone. */
 enum { SOCKET_V4, SOCKET_V6, N_FAMILIES };
+
+/*
+ * All on one port: data and control come in by two, so that a flood of the one
+ * does not drown the other. What is sent goes by a third that nobody polls:
+ * the kernel would wake the poller for each packet that has left. On a kernel
+ * that cannot share a port all three are one. -1: no such family.
+ */
+struct sockets {
+	int data, control, send;
+};
+
+#define NO_SOCKETS ((struct sockets){ -1, -1, -1 })
 
 enum command_kind { COMMAND_ADD_TAP, COMMAND_REMOVE_TAP };
 
@@ -78,7 +89,7 @@ struct shared {
 struct worker {
 	struct shared *shared;
 	int epoll_fd;
-	int data[N_FAMILIES], control[N_FAMILIES]; /* -1: none; borrowed */
+	struct sockets sockets[N_FAMILIES]; /* borrowed */
 	struct sleeve_table *table; /* never NULL */
 	struct worker_tap taps[MAX_NETWORKS];
 	uint32_t n_taps; /* the highest place that was ever in use, and one */
@@ -93,9 +104,10 @@ struct worker {
 	struct rx *rx;
 };
 
-/* NULL: out of memory. @data, @control: of each family, or -1. */
-struct worker *worker_new(struct shared *shared, const int data[N_FAMILIES],
-			  const int control[N_FAMILIES], bool has_segment);
+/* NULL: out of memory. */
+struct worker *worker_new(struct shared *shared,
+			  const struct sockets sockets[N_FAMILIES],
+			  bool has_segment);
 void worker_free(struct worker *w); /* closes TAPs; NULL is fine */
 
 /* The thread's body: struct worker *. */
@@ -121,7 +133,13 @@ int worker_watch(struct worker *w, int op, int fd, uint32_t events,
 		 uint64_t source) WARN_UNUSED;
 
 /* What an epoll event is about: the kind above, an index below. */
-enum source { SOURCE_WAKE, SOURCE_CONTROL, SOURCE_DATA, SOURCE_TAP };
+enum source {
+	SOURCE_WAKE,
+	SOURCE_CONTROL,
+	SOURCE_DATA,
+	SOURCE_SEND, /* the socket is no longer full */
+	SOURCE_TAP,
+};
 
 static inline uint64_t source_of(enum source kind, uint32_t index)
 {
@@ -140,9 +158,6 @@ void worker_tell(struct worker *w, const struct sleeve_event *event,
 
 /* Errors that came back on @fd go up as hints. */
 void worker_read_errors(struct worker *w, int fd);
-
-/* The socket for control datagrams to @peer's family. */
-int worker_control_fd(const struct worker *w, bool is_v6);
 
 /* False: seen before or too old; else remembered. */
 bool window_accept(struct window *w, uint64_t seq);

@@ -105,28 +105,7 @@ int udp_open(const struct endpoint *local, int buffer_size, int *ret_fd,
 	return 0;
 }
 
-/* Index in the group of sockets of a port: @fd was there first. */
-static int choose_by(int fd, uint32_t offset, uint8_t value)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offset),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-		BPF_STMT(BPF_RET | BPF_K, 1),
-	};
-	const struct sock_fprog program = {
-		.len = sizeof(code) / sizeof(code[0]),
-		.filter = code,
-	};
-
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
-			  sizeof(program)) ?
-		       -errno :
-		       0;
-}
-
-int udp_open_beside(int fd, uint32_t offset, uint8_t value, int buffer_size,
-		    int *ret_fd)
+int udp_open_beside(int fd, int buffer_size, int *ret_fd)
 {
 	CLEAN_FD int beside = -1;
 	struct sockaddr_storage sa;
@@ -148,12 +127,30 @@ int udp_open_beside(int fd, uint32_t offset, uint8_t value, int buffer_size,
 		r = set_option(beside, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (r == 0)
 		r = bind_to(beside, &local);
-	if (r == 0)
-		r = choose_by(fd, offset, value);
 	if (r < 0)
 		return r;
 	*ret_fd = STEAL_FD(beside);
 	return 0;
+}
+
+int udp_divide(int fd, uint32_t offset, uint8_t value)
+{
+	/* The result counts the sockets in the order of their opening. */
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offset),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, 1),
+	};
+	const struct sock_fprog program = {
+		.len = sizeof(code) / sizeof(code[0]),
+		.filter = code,
+	};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
+			  sizeof(program)) ?
+		       -errno :
+		       0;
 }
 
 int udp_endpoint(int fd, struct endpoint *ret)

@@ -24,12 +24,18 @@ int udp_open(const struct endpoint *local, int buffer_size, int *ret_fd,
 	     struct udp_abilities *ret) WARN_UNUSED;
 
 /*
- * A second socket beside @fd of udp_open(), on the same address: datagrams go
- * to it unless their byte at @offset is @value. Coalesced datagrams go where
- * the first of them would, so both sockets see both kinds now and then.
+ * Another socket beside @fd of udp_open(), on the same address. Which of them
+ * gets a datagram is the kernel's choice until udp_divide() was called.
  */
-int udp_open_beside(int fd, uint32_t offset, uint8_t value, int buffer_size,
-		    int *ret_fd) WARN_UNUSED;
+int udp_open_beside(int fd, int buffer_size, int *ret_fd) WARN_UNUSED;
+
+/*
+ * Datagrams whose byte at @offset is @value go to @fd, the others to the first
+ * that was opened beside it, none to further ones. Coalesced datagrams go
+ * where the first of them would, so both see both kinds now and then.
+ * -ENOPROTOOPT: the kernel cannot.
+ */
+int udp_divide(int fd, uint32_t offset, uint8_t value) WARN_UNUSED;
 
 int udp_endpoint(int fd, struct endpoint *ret) WARN_UNUSED;
 

@@ -17,15 +17,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MAX_SIZE 512U
 
-/* False: no flow. */
+/* False: no class: unicast, tagged, or not even a frame. */
 static bool flow_of(const uint8_t *frame, size_t size, struct flow_match *ret)
 {
 	struct frame f;
 
-	return frame_parse(frame, size, &f) && mac_is_group(&f.dst) &&
-	       f.eth_type != FLOW_ETH_TYPE_VLAN &&
-	       f.eth_type != FLOW_ETH_TYPE_QINQ &&
-	       pipeline_group_match(&f, RECIRC_LOCAL(100), ret);
+	if (!frame_parse(frame, size, &f) || !mac_is_group(&f.dst) ||
+	    f.eth_type == FLOW_ETH_TYPE_VLAN ||
+	    f.eth_type == FLOW_ETH_TYPE_QINQ)
+		return false;
+	*ret = pipeline_group_match(&f, RECIRC_LOCAL(100));
+	return true;
 }
 
 static bool fits(const uint8_t *frame, size_t size, const struct flow_match *m)

@@ -157,13 +157,15 @@ def bystander(make_cluster):
     victim = cluster.hosts[0]
     pid, fds, rss = victim.pid, victim.n_fds(), victim.rss()
     running = a.start_ping(b.ip4, 0.05)
+    wait_until("the first reply", running.replies)
     yield cluster
     running.stop().assert_perfect(running.who)
     assert victim.is_running() and victim.pid == pid
     wait_until(lambda: "%d descriptors, %d before" % (victim.n_fds(), fds),
                lambda: victim.n_fds() <= fds, 8, 0.1)
     if not is_sanitized(find_program("fastdpd")):
-        assert victim.rss() <= rss + (16 << 20), "%d kB, %d before" % (
-            victim.rss() >> 10, rss >> 10)
+        wait_until(lambda: "%d kB, %d before" % (victim.rss() >> 10,
+                                                 rss >> 10),
+                   lambda: victim.rss() <= rss + (16 << 20), 12, 0.2)
     assert len([p for p in victim.status()["peers"]
                 if p["state"] == "up" and p["nickname"] == "host2"]) == 1

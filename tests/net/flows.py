@@ -9,7 +9,7 @@ import netlink
 from netlink import attributes, u32
 
 GROUP = "01:00:00:00:00:00"  # the group bit alone
-STAGE_PEERS = 0x03000000
+STAGE_FLOOD = 0x03000000  # and above: to all of a network
 
 
 def mac(payload):
@@ -125,15 +125,9 @@ class Flow:
     def is_lazy(self):
         """Made by an upcall, gone with age: a class of group frames, or a
         drop; not what follows from the directory."""
-        if self.recirc >= STAGE_PEERS or not self.actions:
-            return True
-        if self.match.get("eth_dst") != GROUP:
-            return False
-        # Requests for an address that nobody declared: one port's, or for
-        # a link-local address, which no test declares.
-        asked = self.match.get("arp_tip") or self.match.get("nd_target")
-        return not asked or "in_port" in self.match or \
-            asked.startswith("fe80:")
+        return self.recirc >= STAGE_FLOOD or not self.actions or any(
+            name == "recirc" and value >= STAGE_FLOOD
+            for name, value in self.actions)
 
     def outputs(self):
         return [port for name, port in self.actions if name == "output"]

@@ -28,7 +28,7 @@ static void arp_key(const uint8_t *p, size_t size, struct fake_key *key)
 
 static void icmp6_key(const uint8_t *p, size_t size, struct fake_key *key)
 {
-	if (size < 4)
+	if (size < 8)
 		return;
 	key->icmp6_type = p[0];
 	if (p[1] == 0 && (p[0] == 135 || p[0] == 136) && size >= 24)
