@@ -273,6 +273,9 @@ void engine_handle(struct engine *e, usec_t now, const struct event *ev)
 	case EVENT_SLEEVE_MOVED:
 		carry_moved(e, ev);
 		break;
+	case EVENT_TOO_BIG:
+		carry_too_big(e, now, ev);
+		break;
 	case EVENT_SLEEVE_REFUSED:
 		send_refused(e, now, ev->peer_id, PATH_SLEEVE);
 		break;

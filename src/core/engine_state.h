@@ -53,7 +53,7 @@ struct engine {
 	struct neighbours neighbours;
 	struct pipeline pipeline;
 	struct engine_counters counters;
-	struct rate slow; /* packets from peers that get no flow */
+	struct rate slow;  /* packets from peers that get no flow */
 	usec_t settle_at;  /* then what nobody wanted of the last life goes */
 	uint64_t revision; /* the last that we gave */
 

@@ -69,6 +69,7 @@ enum event_type {
 	/* sleeve */
 	EVENT_SLEEVE_REPLY,   /* beat: a heartbeat was answered */
 	EVENT_SLEEVE_MOVED,   /* moved: a peer's datagrams come from there */
+	EVENT_TOO_BIG,	      /* too_big: a container's packet, dropped */
 	EVENT_SLEEVE_REFUSED, /* peer_id: the kernel did not send */
 	EVENT_LEAVING,	      /* we go for good: tell all peers to forget us */
 };
@@ -139,6 +140,12 @@ struct event {
 			peer_id_t peer_id;
 			struct endpoint endpoint;
 		} moved;
+		struct {
+			vni_t vni;
+			uint32_t mtu; /* of IP, that would have fitted */
+			const uint8_t *frame; /* borrowed; its beginning */
+			size_t size;
+		} too_big;
 	};
 };
 

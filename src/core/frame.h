@@ -32,7 +32,7 @@ struct frame {
 	/* As in the kernel's key: behind extensions; 0 and NONE: cut short. */
 	uint8_t ip_proto;
 	uint8_t icmp6_type; /* 0: none, or cut short */
-	bool has_nd; /* solicitation or advertisement with its target */
+	bool has_nd;	    /* solicitation or advertisement with its target */
 	struct ip nd_target;
 };
 

@@ -14,8 +14,9 @@
 struct local_port {
 	struct list all;
 	struct port port;
-	uint32_t n_learnt; /* MACs behind a trusted port */
-	struct rate slow;  /* packets that get no flow */
+	uint32_t n_learnt;   /* MACs behind a trusted port */
+	struct rate slow;    /* packets that get no flow */
+	struct rate answers; /* to packets that are too long */
 };
 
 struct ports {

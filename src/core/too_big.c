@@ -119,8 +119,8 @@ static bool is_error_v6(const uint8_t *frame, size_t size)
 	struct frame f;
 
 	/* Errors are the types below 128 (RFC 4443 section 2.1). */
-	return !frame_parse(frame, size, &f) || !f.has_ip6 ||
-	       (f.has_icmp6 && f.icmp6_type < 128);
+	return !frame_parse(frame, size, &f) ||
+	       (f.ip_proto == IP_PROTO_ICMP6 && f.icmp6_type < 128);
 }
 
 static size_t answer_v6(const uint8_t *frame, size_t size, uint32_t mtu,
@@ -149,8 +149,8 @@ static size_t answer_v6(const uint8_t *frame, size_t size, uint32_t mtu,
 	write_number(&w, mtu < IP6_MIN_MTU ? IP6_MIN_MTU : mtu, 4);
 	write_bytes(&w, ip, quote);
 	assert(w.is_ok);
-	sum = sum16(out + 8, 32, (uint32_t)(ICMP_SIZE + quote) +
-					 IP_PROTO_ICMP6);
+	sum = sum16(out + 8, 32,
+		    (uint32_t)(ICMP_SIZE + quote) + IP_PROTO_ICMP6);
 	put_sum(out + IP6_HEADER_SIZE + 2,
 		sum16(out + IP6_HEADER_SIZE, ICMP_SIZE + quote, sum));
 	return w.size;

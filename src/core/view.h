@@ -75,6 +75,7 @@ struct engine_counters {
 	uint64_t n_probes_sent, n_probes_acked, n_bad_probes;
 	uint64_t n_messages_in, n_messages_out, n_entries_refused;
 	uint64_t n_limit_hits;
+	uint64_t n_too_big_answered, n_too_big_unanswered;
 	uint32_t n_flows, n_lazy_flows, n_entries, n_bindings;
 	uint32_t n_flows_there; /* the kernel took them, as far as known */
 	uint32_t n_peers, n_targets, n_sessions, n_ports;

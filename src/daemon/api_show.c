@@ -344,6 +344,8 @@ static void engine_metrics(const struct daemon *d, json_t *m)
 	put(m, "entries_refused", c.n_entries_refused);
 	put(m, "bindings", c.n_bindings);
 	put(m, "limit_hits", c.n_limit_hits);
+	put(m, "too_big_answered", c.n_too_big_answered);
+	put(m, "too_big_unanswered", c.n_too_big_unanswered);
 	put(m, "peers", c.n_peers);
 	put(m, "targets", c.n_targets);
 	put(m, "sessions", c.n_sessions);

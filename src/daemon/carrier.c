@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/frame.h"
 #include "log.h"
 #include "sleeve/sleeve.h"
 #include "state.h"
@@ -222,10 +223,18 @@ static void take_event(struct carrier *c, const struct sleeve_event *in)
 		ev.type = EVENT_SLEEVE_REFUSED;
 		ev.peer_id = in->peer;
 		break;
+	case SLEEVE_EVENT_TOO_BIG:
+		ev.type = EVENT_TOO_BIG;
+		ev.too_big.vni = in->vni;
+		ev.too_big.mtu = in->max_size > ETH_HEADER_SIZE
+					 ? in->max_size - ETH_HEADER_SIZE
+					 : 0;
+		ev.too_big.frame = in->data;
+		ev.too_big.size = in->n_data;
+		break;
 	case SLEEVE_EVENT_REQUEST:
 	case SLEEVE_EVENT_HINT_TOO_BIG:
 	case SLEEVE_EVENT_HINT_UNREACHABLE:
-	case SLEEVE_EVENT_TOO_BIG:
 		return;
 	}
 	daemon_event(c->daemon, &ev);

@@ -14,10 +14,10 @@
 struct cut {
 	const uint8_t *frame; /* borrowed */
 	struct inner in;
-	uint32_t n;	   /* frames */
-	uint32_t unit;	   /* payload of all but the last */
+	uint32_t n;	    /* frames */
+	uint32_t unit;	    /* payload of all but the last */
 	uint32_t n_payload; /* in all */
-	uint32_t seq;	   /* what changes from frame to frame: */
+	uint32_t seq;	    /* what changes from frame to frame: */
 	uint16_t id;
 	uint16_t ip_sum, l4_sum; /* without what changes */
 };
