@@ -3,11 +3,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "client/socket.h"
-#include "options.h"
 #include "sys/error.h"
 #include "text.h"
 
@@ -108,29 +106,4 @@ void cli_print_json(const json_t *reply)
 	/* ASCII: no terminal takes a name for a command. */
 	json_dumpf(reply, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');
-}
-
-int cli_main(int argc, char **argv)
-{
-	struct cli cli = { .socket_path = getenv("FASTDP_SOCKET") };
-	char **arguments = NULL;
-	enum cli_exit rc = CLI_DONE;
-
-	if (!cli.socket_path || !cli.socket_path[0])
-		cli.socket_path = CLIENT_DEFAULT_SOCKET;
-	switch (options_parse(&cli, argc, argv, &arguments)) {
-	case OPTIONS_BAD:
-		return CLI_USAGE;
-	case OPTIONS_DONE:
-		break;
-	case OPTIONS_RUN:
-		rc = cli.verb->run(&cli, arguments);
-		break;
-	}
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "fastdpctl: cannot write the output\n"
-				"  see whether the disk is full\n");
-		return rc == CLI_DONE ? CLI_FAILED : (int)rc;
-	}
-	return (int)rc;
 }

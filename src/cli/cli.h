@@ -3,8 +3,9 @@
 #define CLI_H
 
 /*
- * The command line: a table of verbs, the options that all share, and how
- * errors are told. Verbs ask the daemon and print; they decide nothing.
+ * What a verb of the command line is, and what all verbs share: the command
+ * as it was given, asking the daemon, and how errors are told. Verbs ask and
+ * print; they decide nothing. Which verbs there are is not known here.
  */
 
 #include <jansson.h>
@@ -31,6 +32,7 @@ struct cli_option {
 };
 
 struct cli {
+	const struct verb *const *verbs; /* all there are; ends with NULL */
 	const char *socket_path;
 	bool is_json;
 	const struct verb *verb;
@@ -50,13 +52,6 @@ struct verb {
 	const struct cli_option *options; /* ends with a NULL name; or NULL */
 	enum cli_exit (*run)(struct cli *cli, char **arguments);
 };
-
-extern const struct verb verb_status, verb_peers, verb_ports, verb_directory,
-	verb_flows, verb_why, verb_peer_add, verb_peer_remove, verb_attach,
-	verb_detach, verb_expose, verb_hide, verb_metrics, verb_log_level,
-	verb_reload, verb_reset;
-
-int cli_main(int argc, char **argv);
 
 /* The last value given, or NULL; of a flag: "" when it was given. */
 const char *cli_option(const struct cli *cli, const char *name);

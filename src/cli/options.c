@@ -12,15 +12,7 @@
 #include "config.h"
 #endif
 
-#define N(list) (sizeof(list) / sizeof((list)[0]))
 #define MAX_WORD 64
-
-static const struct verb *const verbs[] = {
-	&verb_status,  &verb_peers,	&verb_peer_add, &verb_peer_remove,
-	&verb_ports,   &verb_directory, &verb_flows,	&verb_why,
-	&verb_attach,  &verb_detach,	&verb_expose,	&verb_hide,
-	&verb_metrics, &verb_log_level, &verb_reload,	&verb_reset,
-};
 
 enum { OPTION_SOCKET, OPTION_JSON, OPTION_HELP, OPTION_VERSION, N_GLOBAL };
 
@@ -62,18 +54,18 @@ static void print_options(const struct cli_option *list)
 	}
 }
 
-static void print_help(void)
+static void print_help(const struct verb *const *verbs)
 {
 	char left[MAX_WORD];
-	size_t i;
 
 	printf("usage: fastdpctl [OPTION …] VERB [ARGUMENT …]\n\n"
 	       "Asks and tells the fastdp daemon of this host.\n\nverbs:\n");
-	for (i = 0; i < N(verbs); i++) {
-		snprintf(left, sizeof(left), "%s%s%s", verbs[i]->name,
-			 verbs[i]->arguments[0] ? " " : "",
-			 verbs[i]->arguments);
-		printf("  %-27s  %s\n", left, verbs[i]->summary);
+	for (; *verbs; verbs++) {
+		const struct verb *v = *verbs;
+
+		snprintf(left, sizeof(left), "%s%s%s", v->name,
+			 v->arguments[0] ? " " : "", v->arguments);
+		printf("  %-27s  %s\n", left, v->summary);
 	}
 	printf("\noptions, before the verb or after it:\n");
 	print_options(global_options);
@@ -119,19 +111,19 @@ static size_t distance(const char *a, const char *b)
 }
 
 /* NULL: nothing is near enough to be what was meant. */
-static const char *nearest(const char *word)
+static const char *nearest(const struct verb *const *verbs, const char *word)
 {
 	const char *best = NULL;
-	size_t i, d, limit;
+	size_t d, limit;
 
 	if (strlen(word) >= MAX_WORD)
 		return NULL;
 	limit = strlen(word) / 3 + 2; /* exclusive */
-	for (i = 0; i < N(verbs); i++) {
-		d = distance(word, verbs[i]->name);
+	for (; *verbs; verbs++) {
+		d = distance(word, (*verbs)->name);
 		if (d < limit) {
 			limit = d;
-			best = verbs[i]->name;
+			best = (*verbs)->name;
 		}
 	}
 	return best;
@@ -155,28 +147,30 @@ static bool is_verb(const struct verb *v, int argc, char **argv)
 	       argv[0][n] == '\0' && strcmp(argv[1], blank + 1) == 0;
 }
 
-static bool is_first_of_two(const char *word)
+static bool is_first_of_two(const struct verb *const *verbs, const char *word)
 {
-	size_t i, n = strlen(word);
+	size_t n = strlen(word);
 
-	for (i = 0; i < N(verbs); i++) {
-		if (strncmp(verbs[i]->name, word, n) == 0 &&
-		    verbs[i]->name[n] == ' ')
+	for (; *verbs; verbs++) {
+		if (strncmp((*verbs)->name, word, n) == 0 &&
+		    (*verbs)->name[n] == ' ')
 			return true;
 	}
 	return false;
 }
 
-static enum options_result say_unknown_verb(int argc, char **argv)
+static enum options_result say_unknown_verb(const struct cli *cli, int argc,
+					    char **argv)
 {
 	char typed[2 * MAX_WORD];
 	const char *meant;
 
-	if (argc > 1 && is_first_of_two(argv[0]) && argv[1][0] != '-')
+	if (argc > 1 && is_first_of_two(cli->verbs, argv[0]) &&
+	    argv[1][0] != '-')
 		snprintf(typed, sizeof(typed), "%.60s %.60s", argv[0], argv[1]);
 	else
 		snprintf(typed, sizeof(typed), "%.60s", argv[0]);
-	meant = nearest(typed);
+	meant = nearest(cli->verbs, typed);
 	fprintf(stderr, "fastdpctl: there is no verb \"%s\"\n", typed);
 	if (meant)
 		fprintf(stderr, "  did you mean `fastdpctl %s`?\n", meant);
@@ -234,7 +228,7 @@ static bool take_global(struct cli *cli, int which)
 		if (cli->verb)
 			print_verb_help(cli->verb);
 		else
-			print_help();
+			print_help(cli->verbs);
 		return true;
 	}
 }
@@ -282,7 +276,7 @@ static enum options_result take_options(struct cli *cli, int argc, char **argv,
 
 static enum options_result find_verb(struct cli *cli, int argc, char **argv)
 {
-	size_t i;
+	const struct verb *const *v;
 
 	if (argc == 0) {
 		fprintf(stderr, "fastdpctl: what shall it do?\n"
@@ -291,16 +285,16 @@ static enum options_result find_verb(struct cli *cli, int argc, char **argv)
 		return OPTIONS_BAD;
 	}
 	if (strcmp(argv[0], "help") == 0) {
-		print_help();
+		print_help(cli->verbs);
 		return OPTIONS_DONE;
 	}
-	for (i = 0; i < N(verbs); i++) {
-		if (is_verb(verbs[i], argc, argv)) {
-			cli->verb = verbs[i];
+	for (v = cli->verbs; *v; v++) {
+		if (is_verb(*v, argc, argv)) {
+			cli->verb = *v;
 			return OPTIONS_RUN;
 		}
 	}
-	return say_unknown_verb(argc, argv);
+	return say_unknown_verb(cli, argc, argv);
 }
 
 enum options_result options_parse(struct cli *cli, int argc, char **argv,

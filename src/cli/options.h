@@ -3,8 +3,8 @@
 #define OPTIONS_H
 
 /*
- * argv into a verb, its options and its arguments; and the help texts, which
- * come from the same tables.
+ * argv into one of cli->verbs, its options and its arguments; and the help
+ * texts, which come from the same tables.
  */
 
 #include "cli.h"

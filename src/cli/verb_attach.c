@@ -13,6 +13,7 @@
 #include "sys/error.h"
 #include "sys/rtnl.h"
 #include "text.h"
+#include "verbs.h"
 
 /*
  * A pair of interfaces half made is worse than a key press that waits: from

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "verbs.h"
 
 /* Prometheus' names: letters, digits, '_' and ':'. */
 static void print_metric_name(const char *name)

@@ -9,6 +9,7 @@
 #include "peer_table.h"
 #include "sys/addr.h"
 #include "table.h"
+#include "verbs.h"
 
 #define CONTROL_PORT 6783 /* only to see whether an address has the form */
 

@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "table.h"
+#include "verbs.h"
 
 static void print_ports(const json_t *reply)
 {

@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "peer_table.h"
 #include "table.h"
+#include "verbs.h"
 
 static void print_line(const char *label, const char *text)
 {

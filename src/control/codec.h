@@ -12,8 +12,8 @@
  */
 
 #include "core/core.h"
-#include "core/engine.h"
 #include "core/message.h"
+#include "core/reason.h"
 
 #define CODEC_MAX_SIZE 65536U /* of an Envelope */
 #define CODEC_MAX_TEXT 256U   /* of a refusal, with the zero */

@@ -2,42 +2,54 @@
 #include "control.h"
 
 #include "check.h"
-#include "control_private.h"
-#include "sys/tcp.h"
+#include "conn.h"
+#include "dial.h"
+#include "listener.h"
+#include "session.h"
+#include "talk.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 /* One scan of all connections serves what is due within this time. */
 #define SCAN_US (50 * USEC_PER_MS)
 
 static_assert(CONTROL_READ == POLLIN && CONTROL_WRITE == POLLOUT, "poll");
-static_assert(CONTROL_SOFT_SIZE == SESSION_SOFT_SIZE &&
+static_assert(CONTROL_MAX_HANDSHAKES == LISTENER_MAX_HANDSHAKES &&
+		      CONTROL_MAX_HANDSHAKES_PER_IP ==
+			      LISTENER_MAX_HANDSHAKES_PER_IP &&
+		      CONTROL_SOFT_SIZE == SESSION_SOFT_SIZE &&
 		      CONTROL_AGAIN_SIZE == SESSION_AGAIN_SIZE &&
 		      CONTROL_HARD_SIZE == SESSION_HARD_SIZE,
 	      "limits");
 
-static int open_all(struct control *c)
+/*
+ * Who is asked is decided here, by a connection's state; what is below never
+ * calls back up.
+ */
+struct control {
+	struct conns conns;
+	struct talks talks;
+	struct dials dials;
+	struct listener listener;
+	uint64_t n_unsendable;
+	bool is_busy; /* in control_ready() or control_tick() */
+};
+
+static int open_all(struct control *c, const struct control_config *config)
 {
-	struct endpoint local = { 0 };
 	int r;
 
-	c->codec = codec_new();
-	if (!c->codec)
-		return -ENOMEM;
-	r = resolve_new(&c->resolve);
+	r = talks_open(&c->talks, &config->hello);
 	if (r == 0)
-		r = tcp_listen(&c->local, &c->listen_fd);
+		r = listener_open(&c->listener, &c->conns, &c->talks,
+				  &config->local);
 	if (r == 0)
-		r = tcp_endpoints(c->listen_fd, &local, NULL);
-	if (r < 0)
-		return r;
-	c->port = local.port;
-	return 0;
+		r = dials_open(&c->dials, &c->conns, &c->talks,
+			       &config->local.ip);
+	return r;
 }
 
 int control_new(const struct control_config *config,
@@ -52,22 +64,12 @@ int control_new(const struct control_config *config,
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	c->io = *io;
-	c->hello = config->hello;
-	c->local = config->local;
-	c->listen_fd = -1;
-	c->deadline = USEC_NEVER;
-	TAILQ_INIT(&c->conns);
-	TAILQ_INIT(&c->marked);
-	TAILQ_INIT(&c->handshakes);
-	TAILQ_INIT(&c->lingering);
-	r = open_all(c);
+	conns_init(&c->conns, io);
+	r = open_all(c, config);
 	if (r < 0) {
 		control_free(c);
 		return r;
 	}
-	io->watch(io->ctx, c->listen_fd, CONTROL_READ);
-	io->watch(io->ctx, resolve_fd(c->resolve), CONTROL_READ);
 	*ret = c;
 	return 0;
 }
@@ -78,47 +80,32 @@ void control_free(struct control *c)
 
 	if (!c)
 		return;
-	while ((conn = TAILQ_FIRST(&c->conns))) {
+	while ((conn = TAILQ_FIRST(&c->conns.all))) {
 		if (conn->session && conn->fd >= 0)
-			conn_flush(conn, 0);
+			talk_flush(&c->talks, conn, 0);
+		dial_free(&c->dials, conn);
 		conn_free(conn);
 	}
-	if (c->listen_fd >= 0) {
-		/* Opened last: then the resolver is watched too. */
-		c->io.unwatch(c->io.ctx, c->listen_fd);
-		c->io.unwatch(c->io.ctx, resolve_fd(c->resolve));
-		close(c->listen_fd);
-	}
-	resolve_free(c->resolve);
-	codec_free(c->codec);
-	free(c->by_fd);
+	dials_close(&c->dials);
+	listener_close(&c->listener);
+	talks_close(&c->talks);
+	conns_release(&c->conns);
 	free(c);
 }
 
-struct conn *control_find(struct control *c, session_t id)
+static void settle_one(struct control *c, struct conn *conn, usec_t now)
 {
-	struct conn *conn;
-
-	LIST_FOREACH(conn, &c->by_id[id % N_BUCKETS], id_link) {
-		if (conn->id == id)
-			return conn;
+	switch (conn->state) {
+	case CONN_RESOLVING:
+	case CONN_CONNECTING:
+	case CONN_FAILED:
+		dial_settle(&c->dials, conn, now);
+		break;
+	case CONN_TALKING:
+	case CONN_LINGERING:
+		talk_settle(&c->talks, conn, now);
+		break;
 	}
-	return NULL;
-}
-
-/* After four thousand million sessions it wraps: not onto one that lives. */
-session_t control_next_id(struct control *c)
-{
-	do
-		c->last_id++;
-	while (c->last_id == 0 || control_find(c, c->last_id));
-	return c->last_id;
-}
-
-void control_arm(struct control *c, usec_t deadline)
-{
-	if (deadline < c->deadline)
-		c->deadline = deadline;
 }
 
 /*
@@ -127,15 +114,35 @@ void control_arm(struct control *c, usec_t deadline)
  */
 static void settle(struct control *c, usec_t now)
 {
-	struct conn *last = TAILQ_LAST(&c->marked, conn_list), *conn;
+	struct conn_list *marked = &c->conns.marked;
+	struct conn *last = TAILQ_LAST(marked, conn_list), *conn;
 	bool is_last = !last;
 
-	while (!is_last && (conn = TAILQ_FIRST(&c->marked))) {
+	while (!is_last && (conn = TAILQ_FIRST(marked))) {
 		is_last = conn == last;
-		TAILQ_REMOVE(&c->marked, conn, mark_link);
+		TAILQ_REMOVE(marked, conn, mark_link);
 		conn->is_marked = false;
-		conn_settle(conn, now);
+		settle_one(c, conn, now);
 	}
+}
+
+static void tick_one(struct control *c, struct conn *conn, usec_t now)
+{
+	if (conn_deadline(conn) > now)
+		return;
+	switch (conn->state) {
+	case CONN_RESOLVING:
+	case CONN_CONNECTING:
+		dial_tick(&c->dials, conn, now);
+		break;
+	case CONN_TALKING:
+		talk_tick(conn, now);
+		break;
+	case CONN_LINGERING: /* to be settled is all it needs */
+	case CONN_FAILED:
+		break;
+	}
+	conn_mark(conn);
 }
 
 /* Deadlines that moved away since cost a scan for nothing, now and then. */
@@ -144,106 +151,97 @@ static void scan(struct control *c, usec_t now)
 	usec_t earliest = USEC_NEVER;
 	struct conn *conn;
 
-	if (now < c->deadline)
+	if (now < c->conns.deadline)
 		return;
-	TAILQ_FOREACH(conn, &c->conns, link) {
+	TAILQ_FOREACH(conn, &c->conns.all, link) {
 		usec_t deadline;
 
-		conn_tick(conn, now);
+		tick_one(c, conn, now);
 		deadline = conn_deadline(conn);
 		if (deadline < earliest)
 			earliest = deadline;
 	}
-	c->deadline = earliest > now + SCAN_US ? earliest : now + SCAN_US;
+	c->conns.deadline = earliest > now + SCAN_US ? earliest : now + SCAN_US;
+}
+
+static void ready_one(struct control *c, struct conn *conn,
+		      unsigned int revents, usec_t now)
+{
+	conn_mark(conn);
+	switch (conn->state) {
+	case CONN_CONNECTING:
+		dial_ready(&c->dials, conn, now);
+		break;
+	case CONN_TALKING:
+	case CONN_LINGERING:
+		talk_ready(&c->talks, conn, revents, now);
+		break;
+	case CONN_RESOLVING:
+	case CONN_FAILED:
+		break;
+	}
 }
 
 void control_ready(struct control *c, int fd, unsigned int revents, usec_t now)
 {
+	struct conn *conn = conns_by_fd(&c->conns, fd);
+
 	assert(!c->is_busy);
 	c->is_busy = true;
-	if (fd == c->listen_fd)
-		listener_ready(c, now);
-	else if (fd == resolve_fd(c->resolve))
-		dial_resolved(c, now);
-	else if (fd >= 0 && (size_t)fd < c->by_fd_size && c->by_fd[fd])
-		conn_ready(c->by_fd[fd], revents, now);
+	if (fd == c->listener.fd)
+		listener_ready(&c->listener, now);
+	else if (fd == dials_fd(&c->dials))
+		dials_ready(&c->dials, now);
+	else if (conn)
+		ready_one(c, conn, revents, now);
 	settle(c, now);
 	c->is_busy = false;
 }
 
 usec_t control_deadline(const struct control *c)
 {
-	if (!TAILQ_EMPTY(&c->marked))
+	usec_t accept_at = listener_deadline(&c->listener);
+
+	if (!TAILQ_EMPTY(&c->conns.marked))
 		return 0;
-	if (c->accept_at && c->accept_at < c->deadline)
-		return c->accept_at;
-	return c->deadline;
+	return accept_at < c->conns.deadline ? accept_at : c->conns.deadline;
 }
 
 void control_tick(struct control *c, usec_t now)
 {
 	assert(!c->is_busy);
 	c->is_busy = true;
-	listener_tick(c, now);
+	listener_tick(&c->listener, now);
 	scan(c, now);
 	settle(c, now);
 	c->is_busy = false;
 }
 
-static bool is_dialled(const struct control *c, target_t target)
-{
-	const struct conn *conn;
-
-	TAILQ_FOREACH(conn, &c->conns, link) {
-		if (conn->target == target)
-			return true;
-	}
-	return false;
-}
-
 void control_dial(struct control *c, target_t target, const char *host,
 		  uint16_t port, usec_t now)
 {
-	struct conn *conn;
-	struct dial *dial;
-
 	(void)now;
-	assert(target != 0);
-	if (c->n_dials >= MAX_DIALS || is_dialled(c, target))
-		return;
-	dial = calloc(1, sizeof(*dial));
-	conn = conn_new(c, CONN_RESOLVING);
-	if (!dial || !conn)
-		abort(); /* a few hundred bytes: nothing could be told either */
-	dial->port = port;
-	dial->deadline = USEC_NEVER;
-	/* Too long a name is empty here, and fails as unknown. */
-	if (strlen(host) < sizeof(dial->host))
-		strcpy(dial->host, host);
-	conn->dial = dial;
-	conn->target = target;
-	c->n_dials++;
-	conn_mark(conn);
+	dial_new(&c->dials, target, host, port);
 }
 
 bool control_send(struct control *c, session_t session,
 		  const struct message *message, usec_t now)
 {
-	struct conn *conn = control_find(c, session);
+	struct conn *conn = conns_by_id(&c->conns, session);
 
 	if (!conn || session_state(conn->session) != SESSION_OPEN)
 		return false;
 	conn_mark(conn);
 	if (!session_send(conn->session, now, message) &&
 	    session_state(conn->session) == SESSION_OPEN)
-		c->counters.n_unsendable++;
+		c->n_unsendable++;
 	return session_is_ready(conn->session);
 }
 
 void control_close(struct control *c, session_t session, enum reason reason,
 		   usec_t now)
 {
-	struct conn *conn = control_find(c, session);
+	struct conn *conn = conns_by_id(&c->conns, session);
 
 	(void)now;
 	if (!conn)
@@ -257,7 +255,7 @@ bool control_set_hello(struct control *c, const struct hello *hello)
 {
 	if (check_hello(hello) != CODEC_OK)
 		return false;
-	c->hello = *hello;
+	c->talks.hello = *hello;
 	return true;
 }
 
@@ -265,13 +263,24 @@ void control_counters(const struct control *c, struct control_counters *ret)
 {
 	const struct conn *conn;
 
-	*ret = c->counters;
-	ret->n_connections = 0;
-	TAILQ_FOREACH(conn, &c->conns, link)
+	*ret = (struct control_counters){
+		.n_accepted = c->listener.n_accepted,
+		.n_dialled = c->dials.n_dialled,
+		.n_refused_limit = c->listener.n_refused,
+		.n_handshake_failed = c->talks.n_handshake_failed,
+		.n_bad_messages = c->talks.n_bad_messages,
+		.n_ignored_messages = c->talks.n_ignored_messages,
+		.n_unsendable = c->n_unsendable,
+		.n_accept_paused = c->listener.n_paused,
+		.n_bytes_in = c->talks.n_bytes_in,
+		.n_bytes_out = c->talks.n_bytes_out,
+		.n_sessions = c->conns.n_sessions,
+	};
+	TAILQ_FOREACH(conn, &c->conns.all, link)
 		ret->n_connections++;
 }
 
 uint16_t control_port(const struct control *c)
 {
-	return c->port;
+	return c->listener.port;
 }

@@ -27,50 +27,16 @@
  * connections that fail before they are up are only told in a note.
  */
 
+#include "control_io.h"
 #include "core/core.h"
-#include "core/engine.h"
+#include "core/event.h"
 #include "core/message.h"
-
-/* Same values as poll(2)'s. */
-#define CONTROL_READ 0x001U  /* POLLIN */
-#define CONTROL_WRITE 0x004U /* POLLOUT */
-/* POLLERR and POLLHUP may be passed as they are; they need no interest. */
 
 #define CONTROL_MAX_HANDSHAKES 64U /* inbound, not yet up */
 #define CONTROL_MAX_HANDSHAKES_PER_IP 8U
 #define CONTROL_SOFT_SIZE (256U * 1024U) /* waiting to be sent: not ready */
 #define CONTROL_AGAIN_SIZE (64U * 1024U) /* ready again */
 #define CONTROL_HARD_SIZE (4U * 1024U * 1024U) /* the session is closed */
-
-/* For the log: why a connection ended, in words. Borrowed, dies at return. */
-struct control_note {
-	enum reason reason;
-	bool is_from_peer; /* it refused us, and @text is what it said */
-	bool is_inbound;
-	bool was_up; /* a session event tells of it too */
-	session_t session;
-	target_t target;	/* 0: inbound, or it was up */
-	struct endpoint remote; /* zero: the name did not resolve */
-	const char *text; /* printable, one line, no full stop; never NULL */
-};
-
-struct control_io {
-	void *ctx;
-	/*
-	 * Watch @fd for @events (CONTROL_*), instead of what was asked before;
-	 * 0: only errors, or not at all. Level-triggered.
-	 */
-	void (*watch)(void *ctx, int fd, unsigned int events);
-	/* No longer; called before the descriptor is closed. */
-	void (*unwatch)(void *ctx, int fd);
-	/*
-	 * EVENT_SESSION_UP, _DOWN, _READY, EVENT_MESSAGE, EVENT_DIAL_FAILED.
-	 * What it points to is borrowed and dies at return.
-	 */
-	void (*event)(void *ctx, const struct event *ev);
-	/* May be NULL. A stranger can cause these: limit their rate. */
-	void (*note)(void *ctx, const struct control_note *note);
-};
 
 struct control_config {
 	struct hello hello;    /* what is said of us; hello.control_port is told

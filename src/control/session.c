@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session.h"
 
-#include "check.h"
 #include "framing.h"
+#include "handshake.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,73 +131,24 @@ void session_free(struct session *s)
 	free(s);
 }
 
-static const char *people_name(const struct hello *h)
-{
-	return h->nickname[0] ? h->nickname : h->name;
-}
-
-/* Both hosts by name, as both will log it. */
-static void refuse_clone(struct session *s)
-{
-	char text[CODEC_MAX_TEXT];
-
-	snprintf(text, sizeof(text),
-		 "hosts \"%s\" and \"%s\" have the same identity \"%s\"",
-		 people_name(&s->ours), people_name(&s->theirs), s->ours.name);
-	session_close(s, REASON_CLONED, text);
-}
-
-static void refuse_version(struct session *s)
-{
-	char text[CODEC_MAX_TEXT];
-
-	snprintf(text, sizeof(text),
-		 "\"%s\" speaks protocol versions %" PRIu32 " to %" PRIu32
-		 ", \"%s\" %" PRIu32 " to %" PRIu32,
-		 people_name(&s->ours), s->ours.version_min,
-		 s->ours.version_max, people_name(&s->theirs),
-		 s->theirs.version_min, s->theirs.version_max);
-	session_close(s, REASON_VERSION, text);
-}
-
-static uint32_t lower(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint32_t higher(uint32_t a, uint32_t b)
-{
-	return a > b ? a : b;
-}
-
 static enum session_got take_hello(struct session *s,
 				   const struct hello *theirs)
 {
-	const struct hello *ours = &s->ours;
-	uint32_t highest = lower(ours->version_max, theirs->version_max);
-	uint32_t lowest = higher(ours->version_min, theirs->version_min);
-	char text[CODEC_MAX_TEXT];
+	char text[HANDSHAKE_MAX_TEXT];
+	enum reason refused;
 
 	if (s->state != SESSION_HANDSHAKE) {
 		session_close(s, REASON_PROTOCOL, "a second hello");
 		return SESSION_ENDED;
 	}
 	s->theirs = *theirs;
-	if (theirs->id == ours->id && theirs->instance == ours->instance) {
-		snprintf(text, sizeof(text),
-			 "both ends are the same daemon, \"%s\"",
-			 people_name(ours));
-		session_close(s, REASON_OURSELVES, text);
-	} else if (theirs->id == ours->id) {
-		refuse_clone(s);
-	} else if (highest < lowest) {
-		refuse_version(s);
-	} else {
-		s->version = highest;
-		s->state = SESSION_OPEN;
-		return SESSION_OPENED;
+	refused = handshake_agree(&s->ours, theirs, &s->version, text);
+	if (refused != REASON_NONE) {
+		session_close(s, refused, text);
+		return SESSION_ENDED;
 	}
-	return SESSION_ENDED;
+	s->state = SESSION_OPEN;
+	return SESSION_OPENED;
 }
 
 static enum session_got take_refusal(struct session *s,

@@ -19,8 +19,8 @@
 
 #include "codec.h"
 #include "core/core.h"
-#include "core/engine.h"
 #include "core/message.h"
+#include "core/reason.h"
 
 #define SESSION_HANDSHAKE_US (5 * USEC_PER_SEC)
 #define SESSION_PING_US (10 * USEC_PER_SEC)    /* nothing was heard for this */

@@ -43,7 +43,17 @@ void sleeve_put_header(const struct sleeve_header *h,
 	p[1] = (uint8_t)h->type;
 	put16(p + 2, 0);
 	put64(p + 4, h->token);
-	put64(p + 12, h->seq);
+	put64(p + SLEEVE_SEQ_AT, h->seq);
+}
+
+void sleeve_set_seq(uint8_t p[SLEEVE_HEADER_SIZE], uint64_t seq)
+{
+	put64(p + SLEEVE_SEQ_AT, seq);
+}
+
+uint64_t sleeve_get_seq(const uint8_t p[SLEEVE_HEADER_SIZE])
+{
+	return get64(p + SLEEVE_SEQ_AT);
 }
 
 enum sleeve_verdict sleeve_get_header(const uint8_t *p, size_t size,
@@ -56,7 +66,7 @@ enum sleeve_verdict sleeve_get_header(const uint8_t *p, size_t size,
 		return SLEEVE_BAD_VERSION;
 	ret->type = (enum sleeve_type)p[1];
 	ret->token = get64(p + 4);
-	ret->seq = get64(p + 12);
+	ret->seq = sleeve_get_seq(p);
 	return SLEEVE_OK;
 }
 

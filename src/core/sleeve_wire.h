@@ -36,6 +36,8 @@
 #define SLEEVE_VERSION 1U
 #define SLEEVE_HEADER_SIZE 20U
 #define SLEEVE_FRAME_SIZE 8U /* before each frame */
+#define SLEEVE_SEQ_AT 12U /* in the header: all before it is the same for */
+			  /* all data of one peer to another */
 #define SLEEVE_BEAT_SIZE 38U /* of the shortest request, and of a reply */
 #define SLEEVE_TAG_SIZE 16U
 #define SLEEVE_SEALED 0x0001U
@@ -86,6 +88,9 @@ enum sleeve_verdict {
 /* Writes SLEEVE_HEADER_SIZE bytes. */
 void sleeve_put_header(const struct sleeve_header *h,
 		       uint8_t p[SLEEVE_HEADER_SIZE]);
+/* Another sequence number into a header that was written. */
+void sleeve_set_seq(uint8_t p[SLEEVE_HEADER_SIZE], uint64_t seq);
+uint64_t sleeve_get_seq(const uint8_t p[SLEEVE_HEADER_SIZE]);
 enum sleeve_verdict sleeve_get_header(const uint8_t *p, size_t size,
 				      struct sleeve_header *ret);
 

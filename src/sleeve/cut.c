@@ -117,3 +117,12 @@ void cut_header(const struct cut *c, uint32_t i, uint8_t *ret)
 		inner_put16(l4 + INNER_UDP_SUM, sum);
 	}
 }
+
+void cut_move_header(const struct cut *c, uint32_t j, uint8_t *header)
+{
+	if (!c->in.is_v6)
+		set_ip(c, j, c->unit, header + c->in.l3);
+	if (c->in.is_tcp)
+		inner_put32(header + c->in.l4 + INNER_TCP_SEQ,
+			    c->seq + j * c->unit);
+}

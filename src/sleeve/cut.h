@@ -51,6 +51,12 @@ static inline uint32_t cut_payload(const struct cut *c, uint32_t i,
 
 void cut_header(const struct cut *c, uint32_t i, uint8_t *ret);
 
+/*
+ * Makes of the header of frame @i of the middle (neither the first nor the
+ * last) that of frame @j of the middle.
+ */
+void cut_move_header(const struct cut *c, uint32_t j, uint8_t *header);
+
 /* Where the checksum is, from csum_start: what goes beside the frame. */
 static inline uint8_t cut_csum_offset(const struct cut *c)
 {

@@ -170,6 +170,50 @@ bool merge_add(struct merge *m, uint16_t network, uint8_t *frame,
 	return true;
 }
 
+/* The header in m->expected, of the segment after it. */
+static void advance(struct merge *m)
+{
+	uint8_t *ip = m->expected + m->in.l3, *l4 = m->expected + m->in.l4;
+
+	inner_put32(l4 + INNER_TCP_SEQ, m->next_seq);
+	if (m->in.is_v6)
+		return;
+	/* RFC 1624: the id is one of the sum's terms. */
+	inner_put16(ip + INNER_IP_SUM,
+		    (uint16_t)~inner_fold(
+			    (uint64_t)inner_less(
+				    (uint16_t)~inner_get16(ip + INNER_IP_SUM),
+				    (uint16_t)(m->next_id - 1)) +
+			    m->next_id));
+	inner_put16(ip + INNER_IP_ID, m->next_id);
+}
+
+bool merge_expect(struct merge *m, const uint8_t *last, uint32_t size)
+{
+	if (m->n == 0 || m->is_complete || !m->in.is_tcp ||
+	    size != m->in.payload + m->unit)
+		return false;
+	memcpy(m->expected, last, m->in.payload);
+	m->expected[m->in.l4 + INNER_TCP_FLAGS] &= (uint8_t)~INNER_TCP_CWR;
+	advance(m);
+	return true;
+}
+
+bool merge_follow(struct merge *m, uint8_t *frame, uint32_t size)
+{
+	if (m->n == MERGE_MAX || size != m->in.payload + m->unit ||
+	    size - m->in.l3 + m->n_payload > MAX_IP_SIZE ||
+	    memcmp(frame, m->expected, m->in.payload))
+		return false;
+	m->last_flags = 0;
+	m->next_seq += m->unit;
+	m->next_id++;
+	m->n_payload += m->unit;
+	take(m, frame + m->in.payload, m->unit);
+	advance(m);
+	return true;
+}
+
 static void rewrite(struct merge *m)
 {
 	const struct inner *in = &m->in;

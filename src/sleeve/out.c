@@ -161,6 +161,27 @@ void out_close(struct out *o)
 	set_unit(o, o->n_messages - 1);
 }
 
+uint8_t *out_segment(struct out *o, uint32_t n_header, const void *payload,
+		     uint32_t n_payload)
+{
+	uint8_t *p = o->header + o->n_header;
+	struct iovec *piece = &o->pieces[o->n_pieces];
+
+	assert(!o->is_open && n_header <= OUT_HEADERS - o->n_header &&
+	       o->n_pieces + 2 <= OUT_PIECES);
+	o->is_open = true;
+	o->open.size = n_header + n_payload;
+	o->open.first_piece = o->n_pieces;
+	piece[0].iov_base = p;
+	piece[0].iov_len = n_header;
+	piece[1].iov_base = (void *)(uintptr_t)payload;
+	piece[1].iov_len = n_payload;
+	o->n_header += n_header;
+	o->n_pieces += 2;
+	out_close(o);
+	return p;
+}
+
 /* What a kernel says to a message that has too many segments or bytes. */
 static bool is_worth_splitting(const struct out_message *m, int error)
 {

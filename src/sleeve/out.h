@@ -72,6 +72,13 @@ uint32_t out_open_size(const struct out *o);
 uint32_t out_open_pieces(const struct out *o);
 void out_close(struct out *o);
 
+/*
+ * A whole datagram of @n_header bytes of headers, which the caller writes to
+ * where the result points, and @n_payload bytes at @payload.
+ */
+uint8_t *out_segment(struct out *o, uint32_t n_header, const void *payload,
+		     uint32_t n_payload);
+
 enum out_result {
 	OUT_SENT,    /* all is gone, the batch is empty */
 	OUT_FULL,    /* the socket takes no more now: send again */

@@ -26,11 +26,17 @@
 #define BUFFER_SIZE 65536U
 #define N_BUFFERS 8U
 #define CONTROL_SIZE 64U
+#define LEAD_SIZE (SLEEVE_HEADER_SIZE + SLEEVE_FRAME_SIZE)
 /* A peer that moved is told of so often. */
 #define MOVED_US USEC_PER_SEC
 
 struct rx {
 	uint32_t used_slots; /* bit map */
+	/*
+	 * The last datagram held one segment, and went on with this super-frame:
+	 * so may the next one. NULL: it did not.
+	 */
+	struct merge *follow;
 	struct merge slots[MERGE_SLOTS];
 	struct mmsghdr headers[N_BUFFERS];
 	struct iovec iov[N_BUFFERS];
@@ -135,6 +141,7 @@ static void gather(struct worker *w, uint16_t tap, uint8_t *frame,
 		   const struct sleeve_frame *f)
 {
 	struct inner in;
+	struct merge *m;
 	uint32_t slot;
 
 	if (!inner_parse(frame, f->size, &in)) {
@@ -143,22 +150,61 @@ static void gather(struct worker *w, uint16_t tap, uint8_t *frame,
 		return;
 	}
 	slot = merge_slot(frame, &in);
-	if (w->rx->slots[slot].n) {
-		if (merge_add(&w->rx->slots[slot], tap, frame, &in, f))
+	m = &w->rx->slots[slot];
+	if (m->n) {
+		if (merge_add(m, tap, frame, &in, f)) {
+			w->rx->follow = m;
 			return;
+		}
 		flush_slot(w, slot);
 	}
-	if (merge_start(&w->rx->slots[slot], tap, frame, &in, f))
+	if (merge_start(m, tap, frame, &in, f)) {
+		w->rx->follow = m;
 		w->rx->used_slots |= UINT32_C(1) << slot;
-	else
+	} else {
 		write_frame(w, tap, frame, f);
+	}
+}
+
+/* After a datagram of one frame that was joined: what would go on with it? */
+static void follow_on(struct worker *w, const struct datagram *d,
+		      const uint8_t *frame, const struct sleeve_frame *f)
+{
+	struct rx *rx = w->rx;
+
+	if (!rx->follow)
+		return;
+	if (frame != d->p + LEAD_SIZE || !merge_expect(rx->follow, frame, f->size))
+		rx->follow = NULL;
+}
+
+/*
+ * Most datagrams of a stream differ from the one before in what is foreseen:
+ * then all is known of them. False: nothing has changed, look closer.
+ */
+static bool take_following(struct worker *w, const struct datagram *d,
+			   const uint8_t *last)
+{
+	if (memcmp(d->p, last, SLEEVE_SEQ_AT) ||
+	    memcmp(d->p + SLEEVE_HEADER_SIZE, last + SLEEVE_HEADER_SIZE,
+		   SLEEVE_FRAME_SIZE) ||
+	    !window_is_next(&worker_state(w, d->peer)->window,
+			    sleeve_get_seq(d->p)) ||
+	    !merge_follow(w->rx->follow, d->p + LEAD_SIZE,
+			  (uint32_t)(d->size - LEAD_SIZE)))
+		return false;
+	window_accept(&worker_state(w, d->peer)->window,
+		      sleeve_get_seq(d->p));
+	w->n[SLEEVE_RX_DATAGRAMS]++;
+	w->n[SLEEVE_RX_SEGMENTS]++;
+	return true;
 }
 
 static void take_frames(struct worker *w, const struct datagram *d)
 {
-	uint8_t *p = d->p + SLEEVE_HEADER_SIZE, *frame;
+	uint8_t *p = d->p + SLEEVE_HEADER_SIZE, *frame = NULL;
 	size_t left = d->size - SLEEVE_HEADER_SIZE;
-	struct sleeve_frame f;
+	struct sleeve_frame f = { 0 };
 	vni_t vni = VNI_NONE;
 	uint16_t tap = FIB_NONE;
 
@@ -179,6 +225,7 @@ static void take_frames(struct worker *w, const struct datagram *d)
 		else
 			gather(w, tap, frame, &f);
 	}
+	follow_on(w, d, frame, &f);
 }
 
 /* Control */
@@ -357,17 +404,23 @@ static void take_message(struct worker *w, uint32_t i)
 	const size_t unit = unit_of(h);
 	struct datagram d = { .from = &rx->from[i] };
 	bool is_source_seen = false;
-	size_t at = 0;
+	size_t at = 0, last_size = 0;
 
 	if (h->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
 		w->n[SLEEVE_DROP_MALFORMED]++;
 		return;
 	}
+	rx->follow = NULL;
 	do {
 		d.p = rx->buffers[i] + at;
 		d.size = unit && size - at > unit ? unit : size - at;
-		take_datagram(w, &d, &is_source_seen);
+		if (!rx->follow || d.size != last_size ||
+		    !take_following(w, &d, d.p - last_size)) {
+			rx->follow = NULL;
+			take_datagram(w, &d, &is_source_seen);
+		}
 		at += d.size;
+		last_size = d.size;
 	} while (at < size);
 }
 

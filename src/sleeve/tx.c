@@ -31,6 +31,8 @@
 
 /* In a datagram before a single frame. */
 #define LEAD_SIZE (SLEEVE_HEADER_SIZE + SLEEVE_FRAME_SIZE)
+/* And before the payload of a segment: TCP's header has 60 bytes at most. */
+#define MAX_LEAD (LEAD_SIZE + UINT8_MAX + 60U)
 
 struct tx_frame {
 	uint8_t *data; /* the wire header is in front */
@@ -133,13 +135,18 @@ static void make_room(struct worker *w, const struct fib_peer *peer,
 	out_address(o, &peer->address, peer->address_size, peer);
 }
 
+static uint64_t next_seq(struct worker *w, const struct fib_peer *peer)
+{
+	return ++worker_state(w, peer)->tx_seq;
+}
+
 /* Opens a datagram of data: its header is written. */
 static void open_datagram(struct worker *w, const struct fib_peer *peer)
 {
 	const struct sleeve_header h = {
 		.type = SLEEVE_DATA,
 		.token = peer->peer.tx_token,
-		.seq = ++worker_state(w, peer)->tx_seq,
+		.seq = next_seq(w, peer),
 	};
 
 	out_open(&w->tx->out);
@@ -193,32 +200,64 @@ static void pack(struct worker *w, const struct fib_peer *peer,
 	w->n[SLEEVE_TX_SEGMENTS]++;
 }
 
-static void send_segment(struct worker *w, const struct fib_peer *peer,
-			 const struct tx_frame *f, const struct cut *c,
-			 uint32_t i)
+/* Everything before the payload of segment @i. */
+static void write_lead(struct worker *w, const struct fib_peer *peer,
+		       const struct tx_frame *f, const struct cut *c,
+		       uint32_t i, uint8_t *p)
 {
-	struct out *o = &w->tx->out;
-	const uint32_t n_header = cut_header_size(c);
+	const struct sleeve_header h = {
+		.type = SLEEVE_DATA,
+		.token = peer->peer.tx_token,
+		.seq = next_seq(w, peer),
+	};
 	const uint8_t *payload;
-	const uint32_t n_payload = cut_payload(c, i, &payload);
 	const struct sleeve_frame frame = {
 		.vni = f->vni,
 		.flags = c->in.is_tcp ? SLEEVE_PARTIAL
 				      : SLEEVE_PARTIAL | SLEEVE_CUT_UDP,
 		.csum_start = (uint8_t)c->in.l4,
 		.csum_offset = cut_csum_offset(c),
-		.size = (uint16_t)(n_header + n_payload),
+		.size = (uint16_t)(cut_header_size(c) +
+				   cut_payload(c, i, &payload)),
 	};
-	uint8_t *p;
 
-	make_room(w, peer, 2, LEAD_SIZE + n_header);
-	open_datagram(w, peer);
-	p = out_header(o, SLEEVE_FRAME_SIZE + n_header);
-	sleeve_put_frame(&frame, p);
-	cut_header(c, i, p + SLEEVE_FRAME_SIZE);
-	out_put(o, payload, n_payload);
-	out_close(o);
-	w->n[SLEEVE_TX_SEGMENTS]++;
+	sleeve_put_header(&h, p);
+	sleeve_put_frame(&frame, p + SLEEVE_HEADER_SIZE);
+	cut_header(c, i, p + LEAD_SIZE);
+}
+
+static uint8_t *add_segment(struct worker *w, const struct fib_peer *peer,
+			    const struct cut *c, uint32_t i)
+{
+	const uint32_t n_lead = LEAD_SIZE + cut_header_size(c);
+	const uint8_t *payload;
+	const uint32_t n_payload = cut_payload(c, i, &payload);
+
+	make_room(w, peer, 2, n_lead);
+	return out_segment(&w->tx->out, n_lead, payload, n_payload);
+}
+
+/* Those of the middle differ in so little that they are copied. */
+static void send_segments(struct worker *w, const struct fib_peer *peer,
+			  const struct tx_frame *f, const struct cut *c)
+{
+	uint8_t lead[MAX_LEAD];
+	uint32_t i;
+
+	for (i = 0; i < c->n; i++) {
+		uint8_t *p = add_segment(w, peer, c, i);
+
+		if (i < 2 || i + 1 == c->n) {
+			write_lead(w, peer, f, c, i, p);
+			if (i == 1)
+				memcpy(lead, p, LEAD_SIZE + cut_header_size(c));
+			continue;
+		}
+		memcpy(p, lead, LEAD_SIZE + cut_header_size(c));
+		sleeve_set_seq(p, next_seq(w, peer));
+		cut_move_header(c, i, p + LEAD_SIZE);
+	}
+	w->n[SLEEVE_TX_SEGMENTS] += c->n;
 }
 
 static uint32_t max_frame(const struct fib_peer *peer)
@@ -229,12 +268,9 @@ static uint32_t max_frame(const struct fib_peer *peer)
 static void send_cut(struct worker *w, const struct fib_peer *peer,
 		     const struct tx_frame *f, const struct cut *c)
 {
-	uint32_t i;
-
 	/* What is open was read before. */
 	close_datagram(&w->tx->out);
-	for (i = 0; i < c->n; i++)
-		send_segment(w, peer, f, c, i);
+	send_segments(w, peer, f, c);
 }
 
 static void send_super_frame(struct worker *w, const struct fib_peer *peer,

@@ -71,7 +71,7 @@ static bool watch_all(struct worker *w)
 }
 
 struct worker *worker_new(struct shared *shared,
-			  const struct sockets sockets[N_FAMILIES],
+			  const struct sockets *sockets,
 			  bool has_segment)
 {
 	struct worker *w = calloc(1, sizeof(*w));
@@ -80,6 +80,7 @@ struct worker *worker_new(struct shared *shared,
 	if (!w)
 		return NULL;
 	w->shared = shared;
+	w->full_fd = -1;
 	for (i = 0; i < N_FAMILIES; i++)
 		w->sockets[i] = sockets[i];
 	taps_init(w);
@@ -266,27 +267,44 @@ static void serve(struct worker *w, const struct epoll_event *events, int n,
 	}
 }
 
+/*
+ * Where a socket cannot be watched, the time-out of epoll_wait() serves; one
+ * that is polled for what it receives is such a one.
+ */
+static void watch_full(struct worker *w, int op, int fd)
+{
+	int i;
+
+	for (i = 0; i < N_FAMILIES; i++) {
+		if (fd == w->sockets[i].data)
+			return;
+	}
+	if (worker_watch(w, op, fd, EPOLLOUT, source_of(SOURCE_SEND, 0)) < 0)
+		return;
+}
+
 /* Waiting for a full socket: watch it, and leave frames in the TAPs. */
 static void pause_or_go_on(struct worker *w)
 {
-	const bool is_waiting = tx_is_waiting(w->tx);
-	const int fd = tx_waits_for(w->tx);
+	const int fd = tx_is_waiting(w->tx) ? tx_waits_for(w->tx) : -1;
+	const int before = w->full_fd;
 
-	if (is_waiting == w->are_taps_paused)
+	if (fd == before)
 		return;
-	w->are_taps_paused = is_waiting;
-	taps_pause(w, is_waiting);
-	/* Where it cannot be watched, the time-out of epoll_wait() serves. */
-	if (worker_watch(w, is_waiting ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, fd,
-			 EPOLLOUT, source_of(SOURCE_SEND, 0)) < 0)
-		return;
+	w->full_fd = fd;
+	if ((fd < 0) != (before < 0))
+		taps_pause(w, fd >= 0);
+	if (before >= 0)
+		watch_full(w, EPOLL_CTL_DEL, before);
+	if (fd >= 0)
+		watch_full(w, EPOLL_CTL_ADD, fd);
 }
 
 static void turn(struct worker *w)
 {
 	struct epoll_event events[TURN_EVENTS];
 	const int n = epoll_wait(w->epoll_fd, events, TURN_EVENTS,
-				 w->are_taps_paused ? WAIT_FOR_SOCKET_MS : -1);
+				 w->full_fd >= 0 ? WAIT_FOR_SOCKET_MS : -1);
 	enum source kind;
 
 	w->now = clock_monotonic_us();

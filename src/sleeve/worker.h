@@ -99,14 +99,14 @@ struct worker {
 	usec_t now; /* of this turn */
 	usec_t events_since;
 	uint32_t n_events;
-	bool are_taps_paused;
+	int full_fd; /* the socket that is waited for, or -1: TAPs rest */
 	struct tx *tx;
 	struct rx *rx;
 };
 
 /* NULL: out of memory. */
 struct worker *worker_new(struct shared *shared,
-			  const struct sockets sockets[N_FAMILIES],
+			  const struct sockets *sockets, /* N_FAMILIES */
 			  bool has_segment);
 void worker_free(struct worker *w); /* closes TAPs; NULL is fine */
 
@@ -161,6 +161,10 @@ void worker_read_errors(struct worker *w, int fd);
 
 /* False: seen before or too old; else remembered. */
 bool window_accept(struct window *w, uint64_t seq);
+static inline bool window_is_next(const struct window *w, uint64_t seq)
+{
+	return seq == w->top + 1;
+}
 
 /* tx.c: from TAPs to sockets */
 
