@@ -206,6 +206,10 @@ static enum codec_error decode_body(struct codec *c, const Fastdp__Envelope *in,
 	case FASTDP__ENVELOPE__BODY_LEAVE:
 		ret->message.type = MESSAGE_LEAVE;
 		return CODEC_OK;
+	case FASTDP__ENVELOPE__BODY_SLEEVE:
+		ret->message.type = MESSAGE_SLEEVE;
+		ret->message.sleeve.token = in->sleeve->token;
+		return in->sleeve->token ? CODEC_OK : CODEC_MALFORMED;
 	case FASTDP__ENVELOPE__BODY_PING:
 		ret->kind = CODEC_PING;
 		ret->seq = in->ping->seq;

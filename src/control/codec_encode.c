@@ -228,6 +228,21 @@ static enum codec_error encode_leave(struct codec *c, struct codec_bytes *ret)
 	return pack(c, &envelope, ret);
 }
 
+static enum codec_error encode_sleeve(struct codec *c,
+				      const struct message *in,
+				      struct codec_bytes *ret)
+{
+	Fastdp__Envelope envelope = FASTDP__ENVELOPE__INIT;
+	Fastdp__Sleeve out = FASTDP__SLEEVE__INIT;
+
+	if (!in->sleeve.token)
+		return CODEC_MALFORMED;
+	out.token = in->sleeve.token;
+	envelope.body_case = FASTDP__ENVELOPE__BODY_SLEEVE;
+	envelope.sleeve = &out;
+	return pack(c, &envelope, ret);
+}
+
 enum codec_error codec_encode_message(struct codec *c,
 				      const struct message *message,
 				      struct codec_bytes *ret)
@@ -242,6 +257,8 @@ enum codec_error codec_encode_message(struct codec *c,
 		return encode_heard(c, message, ret);
 	case MESSAGE_LEAVE:
 		return encode_leave(c, ret);
+	case MESSAGE_SLEEVE:
+		return encode_sleeve(c, message, ret);
 	}
 	return CODEC_MALFORMED;
 }

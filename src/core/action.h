@@ -7,15 +7,18 @@
 #include "event.h"
 
 enum action_type {
-	ACTION_DIAL,		/* dial */
-	ACTION_CLOSE,		/* close: session */
-	ACTION_SEND,		/* send: session, message */
-	ACTION_FLOW_PUT,	/* flow: create or replace */
-	ACTION_FLOW_DEL,	/* flow.match */
-	ACTION_FLOW_QUERY,	/* flow.match: when was it last used */
-	ACTION_EXECUTE,		/* execute: this frame, these actions */
-	ACTION_NOTE,		/* note: for the log */
-	ACTION_PORT_REVISION,	/* port_revision: to keep with the port */
+	ACTION_DIAL,	      /* dial */
+	ACTION_CLOSE,	      /* close: session */
+	ACTION_SEND,	      /* send: session, message */
+	ACTION_FLOW_PUT,      /* flow: create or replace */
+	ACTION_FLOW_DEL,      /* flow.match */
+	ACTION_FLOW_QUERY,    /* flow.match: when was it last used */
+	ACTION_EXECUTE,	      /* execute: this frame, these actions */
+	ACTION_NOTE,	      /* note: for the log */
+	ACTION_PORT_REVISION, /* port_revision: to keep with the port */
+	ACTION_NETWORK,	      /* network: make, or take away, its TAP */
+	ACTION_SLEEVE_BEAT,   /* beat: send a heartbeat */
+	ACTION_SLEEVE_TABLE,  /* sleeve's forwarding has changed: publish it */
 	ACTION_TARGETS_CHANGED, /* keep the list of targets */
 	ACTION_PEERS_CHANGED,	/* keep the list of peers */
 };
@@ -24,6 +27,7 @@ enum note_type {
 	NOTE_PEER_UP,	  /* peer_id */
 	NOTE_PEER_DOWN,	  /* peer_id, reason */
 	NOTE_PATH_UP,	  /* peer_id, path */
+	NOTE_CHOICE,	  /* peer_id: its packets take another path */
 	NOTE_PATH_DOWN,	  /* peer_id, path, reason */
 	NOTE_DIAL_FAILED, /* target, reason; once per change of the reason */
 	NOTE_CLONED,	  /* peer_id, endpoint: same identity, two hosts */
@@ -85,6 +89,14 @@ struct action {
 			port_no_t port_no;
 			uint64_t revision;
 		} port_revision;
+		struct {
+			vni_t vni;
+			bool is_wanted;
+		} network;
+		struct {
+			struct sleeve_place place;
+			uint64_t cookie, seq;
+		} beat;
 		struct note note;
 	};
 };

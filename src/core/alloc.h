@@ -33,6 +33,6 @@ static inline void *core_realloc(void *old, size_t n, size_t size)
 }
 
 #define CONTAINER_OF(p, type, member) \
-	((type *)(void *)((char *)(p) - offsetof(type, member)))
+	((type *)(void *)((char *)(p)-offsetof(type, member)))
 
 #endif

@@ -91,8 +91,7 @@ static void collect(struct announce *a)
 void announce_changed(struct announce *a, vni_t vni, const struct mac *mac,
 		      bool is_withdrawn)
 {
-	const uint64_t hash =
-		core_hash(mac->b, sizeof(mac->b), a->seed ^ vni);
+	const uint64_t hash = core_hash(mac->b, sizeof(mac->b), a->seed ^ vni);
 	struct record *r = find(a, vni, mac, hash);
 	struct list *node;
 
@@ -142,8 +141,7 @@ void feed_close(struct announce *a, struct feed *f)
 static void fill(const struct record *r, const struct directory *d,
 		 peer_id_t self, struct entry *ret)
 {
-	const struct claim *c =
-		directory_find_claim(d, r->vni, &r->mac, self);
+	const struct claim *c = directory_find_claim(d, r->vni, &r->mac, self);
 
 	if (c) {
 		directory_entry(c, ret);

@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-static const uint8_t v4_prefix[12] = { 0, 0, 0, 0, 0,	 0,
-				       0, 0, 0, 0, 0xff, 0xff };
+static const uint8_t v4_prefix[12] = {
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
+};
 
 bool mac_equal(const struct mac *a, const struct mac *b)
 {

@@ -45,15 +45,16 @@ typedef uint64_t peer_id_t;
 typedef uint32_t vni_t;
 #define VNI_NONE UINT32_C(0)
 #define VNI_MAX UINT32_C(0xfffffe)
-#define VNI_PROBE UINT32_C(0xffffff) /* heartbeats and probes, never a network */
+#define VNI_PROBE \
+	UINT32_C(0xffffff) /* heartbeats and probes, never a network */
 
 /* Port number in the datapath (OVS_VPORT_ATTR_PORT_NO). */
 typedef uint32_t port_no_t;
-#define PORT_NO_HOST UINT32_C(0)  /* the datapath's internal port */
+#define PORT_NO_HOST UINT32_C(0) /* the datapath's internal port */
 #define PORT_NO_VXLAN UINT32_C(1)
-#define PORT_NO_SLEEVE UINT32_C(2)
 #define PORT_NO_FIRST UINT32_C(16) /* containers, from here up */
 #define PORT_NO_LAST UINT32_C(65000)
+#define PORT_NO_TAP UINT32_C(65001) /* sleeve, one a network, from here up */
 #define PORT_NO_NONE UINT32_MAX
 
 struct mac {

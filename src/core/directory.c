@@ -113,7 +113,8 @@ static bool is_better(const struct claim *a, const struct claim *b)
 const struct claim *directory_find_mac(const struct directory *d, vni_t vni,
 				       const struct mac *mac)
 {
-	struct table_node *node = table_first(&d->by_mac, mac_hash(d, vni, mac));
+	struct table_node *node = table_first(&d->by_mac,
+					      mac_hash(d, vni, mac));
 	const struct claim *best = NULL, *c;
 
 	for (; node; node = table_next(node)) {
@@ -144,7 +145,8 @@ const struct claim *directory_find_ip(const struct directory *d, vni_t vni,
 static struct claim *find_claim(const struct directory *d, vni_t vni,
 				const struct mac *mac, peer_id_t owner)
 {
-	struct table_node *node = table_first(&d->by_mac, mac_hash(d, vni, mac));
+	struct table_node *node = table_first(&d->by_mac,
+					      mac_hash(d, vni, mac));
 
 	for (; node; node = table_next(node)) {
 		struct claim *c = claim_of(node);
@@ -165,8 +167,9 @@ const struct claim *directory_find_claim(const struct directory *d, vni_t vni,
 static void push_change(struct directory *d, const struct change *c)
 {
 	if (d->n_changes == d->changes_capacity) {
-		d->changes_capacity =
-			d->changes_capacity ? d->changes_capacity * 2 : 64;
+		d->changes_capacity = d->changes_capacity
+					      ? d->changes_capacity * 2
+					      : 64;
 		d->changes = core_realloc(d->changes, d->changes_capacity,
 					  sizeof(*d->changes));
 	}
@@ -313,8 +316,8 @@ static void ip_changed(struct directory *d, usec_t now, vni_t vni,
 	push_change(d, &change);
 }
 
-static bool mac_of_ip(const struct directory *d, vni_t vni,
-		      const struct ip *ip, struct mac *ret)
+static bool mac_of_ip(const struct directory *d, vni_t vni, const struct ip *ip,
+		      struct mac *ret)
 {
 	const struct claim *c = directory_find_ip(d, vni, ip);
 
@@ -443,8 +446,8 @@ static bool has_room(const struct directory *d, const struct owner *o,
 {
 	const uint32_t n_ips = old ? old->n_ips : 0;
 
-	if (!old && (d->n_claims >= MAX_ENTRIES ||
-		     o->n >= MAX_ENTRIES_PER_PEER))
+	if (!old &&
+	    (d->n_claims >= MAX_ENTRIES || o->n >= MAX_ENTRIES_PER_PEER))
 		return false;
 	return d->n_bindings - n_ips + entry->n_ips <= MAX_BINDINGS;
 }
@@ -600,6 +603,6 @@ const struct claim *directory_walk_owner(const struct directory *d,
 	if (!o)
 		return NULL;
 	next = last ? last->of_owner.next : o->claims.next;
-	return next == &o->claims ? NULL :
-				    CONTAINER_OF(next, struct claim, of_owner);
+	return next == &o->claims ? NULL
+				  : CONTAINER_OF(next, struct claim, of_owner);
 }

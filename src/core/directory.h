@@ -47,11 +47,11 @@ struct claim {
 };
 
 enum change_type {
-	CHANGE_MAC,	 /* vni, mac: look again who has it */
-	CHANGE_IP,	 /* vni, ip */
-	CHANGE_MEMBERS,	 /* vni: who takes part in it */
+	CHANGE_MAC,	  /* vni, mac: look again who has it */
+	CHANGE_IP,	  /* vni, ip */
+	CHANGE_MEMBERS,	  /* vni: who takes part in it */
 	CHANGE_MAC_MOVED, /* vni, mac, owner: from another owner to this */
-	CHANGE_IP_MOVED, /* vni, ip, mac: it is now at this MAC */
+	CHANGE_IP_MOVED,  /* vni, ip, mac: it is now at this MAC */
 };
 
 struct change {

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "alloc.h"
+#include "carry.h"
 #include "engine_state.h"
 #include "health.h"
 #include "member.h"
@@ -29,6 +30,7 @@ struct engine *engine_new(const struct engine_config *config, usec_t now)
 	e->pipeline.directory = e->directory;
 	e->pipeline.peers = &e->peers;
 	e->pipeline.ports = &e->ports;
+	e->pipeline.taps = &e->taps;
 	e->pipeline.self = config->id;
 	return e;
 }
@@ -99,6 +101,7 @@ static void port_removed(struct engine *e, usec_t now, port_no_t port_no)
 		return;
 	gone = p->port;
 	ports_remove(&e->ports, p);
+	e->networks_changed = true;
 	disown_port(e, now, port_no);
 	if (e->is_started)
 		pipeline_port_gone(&e->pipeline, &gone);
@@ -111,6 +114,7 @@ static void port_added(struct engine *e, usec_t now, const struct port *port)
 		engine_limit(e, "ports");
 		return;
 	}
+	e->networks_changed = true;
 	if (port->revision > e->revision && port->revision < MAX_REVISION)
 		e->revision = port->revision;
 	engine_own(e, now, port, &port->mac, false);
@@ -189,13 +193,13 @@ static void session_ready(struct engine *e, const struct event *ev)
 	e->owes_messages |= p->is_ready;
 }
 
-static void execute_refused(struct engine *e, usec_t now,
-			    const struct event *ev)
+static void send_refused(struct engine *e, usec_t now, peer_id_t id,
+			 enum path_kind kind)
 {
-	struct peer *p = peers_find(&e->peers, ev->execute.peer_id);
+	struct peer *p = peers_find(&e->peers, id);
 
 	if (p)
-		path_refused(&p->paths[PATH_FASTDP], now, REASON_SEND_REFUSED);
+		path_refused(&p->paths[kind], now, REASON_SEND_REFUSED);
 }
 
 void engine_handle(struct engine *e, usec_t now, const struct event *ev)
@@ -258,7 +262,22 @@ void engine_handle(struct engine *e, usec_t now, const struct event *ev)
 		flowset_lost(&e->flows);
 		break;
 	case EVENT_EXECUTE_REFUSED:
-		execute_refused(e, now, ev);
+		send_refused(e, now, ev->execute.peer_id, PATH_FASTDP);
+		break;
+	case EVENT_TAP:
+		carry_tap(e, ev);
+		break;
+	case EVENT_SLEEVE_REPLY:
+		health_beat(e, now, ev);
+		break;
+	case EVENT_SLEEVE_MOVED:
+		carry_moved(e, ev);
+		break;
+	case EVENT_TOO_BIG:
+		carry_too_big(e, now, ev);
+		break;
+	case EVENT_SLEEVE_REFUSED:
+		send_refused(e, now, ev->peer_id, PATH_SLEEVE);
 		break;
 	case EVENT_LEAVING:
 		member_leave_all(e);
@@ -439,9 +458,9 @@ bool engine_poll(struct engine *e, usec_t now, struct action *ret)
 		engine_refresh(e, now);
 	} while (timerq_deadline(&e->timers) <= now);
 	return poll_note(e, ret) || poll_dial(e, ret) || poll_flow(e, ret) ||
-	       poll_packet(e, ret) || health_poll(e, now, ret) ||
-	       poll_neighbour(e, now, ret) || member_poll_message(e, ret) ||
-	       poll_books(e, ret);
+	       carry_poll(e, ret) || poll_packet(e, ret) ||
+	       health_poll(e, now, ret) || poll_neighbour(e, now, ret) ||
+	       member_poll_message(e, ret) || poll_books(e, ret);
 }
 
 usec_t engine_deadline(const struct engine *e)

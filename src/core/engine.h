@@ -30,6 +30,7 @@ struct engine_config {
 	uint16_t vxlan_port;
 	uint16_t control_port;
 	bool has_fastdp; /* the datapath can carry VXLAN */
+	bool has_sleeve; /* packets can be carried in user space */
 	bool has_discovery;
 	usec_t heartbeat_interval_us; /* three missed: down */
 	usec_t hold_us; /* entries of a lost peer live on for this */

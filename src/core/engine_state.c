@@ -119,8 +119,8 @@ void engine_disown(struct engine *e, usec_t now, vni_t vni,
 static void unlearn(struct engine *e, usec_t now, const struct claim *ours)
 {
 	const struct mac mac = ours->mac;
-	const struct flow_match source =
-		pipeline_source_match(ours->port_no, &mac);
+	const struct flow_match source = pipeline_source_match(ours->port_no,
+							       &mac);
 
 	flowset_unwant(&e->flows, &source);
 	engine_disown(e, now, ours->vni, &mac);
@@ -129,10 +129,10 @@ static void unlearn(struct engine *e, usec_t now, const struct claim *ours)
 static void mac_moved(struct engine *e, usec_t now, const struct change *c)
 {
 	struct note *n;
-	const struct claim *best =
-		directory_find_mac(e->directory, c->vni, &c->mac);
-	const struct claim *ours = directory_find_claim(
-		e->directory, c->vni, &c->mac, e->config.id);
+	const struct claim *best = directory_find_mac(e->directory, c->vni,
+						      &c->mac);
+	const struct claim *ours = directory_find_claim(e->directory, c->vni,
+							&c->mac, e->config.id);
 	const bool is_lost = ours && ours != best;
 	const bool is_conflict = is_lost && !(ours->flags & ENTRY_LEARNT);
 
@@ -163,6 +163,7 @@ void engine_refresh(struct engine *e, usec_t now)
 	struct change c;
 
 	while (directory_next_change(e->directory, &c)) {
+		e->sleeve_changed = true;
 		switch (c.type) {
 		case CHANGE_MAC:
 			pipeline_mac(&e->pipeline, c.vni, &c.mac);

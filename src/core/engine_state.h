@@ -49,10 +49,11 @@ struct engine {
 	struct ports ports;
 	struct targets targets;
 	struct announce announce;
+	struct tap_ports taps;
 	struct neighbours neighbours;
 	struct pipeline pipeline;
 	struct engine_counters counters;
-	struct rate slow; /* packets from peers that get no flow */
+	struct rate slow;  /* packets from peers that get no flow */
 	usec_t settle_at;  /* then what nobody wanted of the last life goes */
 	uint64_t revision; /* the last that we gave */
 
@@ -73,7 +74,8 @@ struct engine {
 	} revisions[MAX_PORTS];
 	uint32_t n_revisions;
 	bool owes_messages; /* some session may be owed one */
-	bool targets_changed, peers_changed;
+	bool targets_changed, peers_changed, networks_changed;
+	bool sleeve_changed; /* its forwarding table is out of date */
 
 	peer_id_t removed[MAX_REMOVED];
 	uint32_t n_removed;

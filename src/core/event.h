@@ -26,6 +26,14 @@ struct port {
 	uint64_t revision; /* 0: the engine gives one; kept across restarts */
 };
 
+/* Where and how datagrams of sleeve reach a peer, and how we know its own. */
+struct sleeve_place {
+	peer_id_t peer_id;
+	struct endpoint endpoint;
+	uint64_t tx_token; /* 0: not told yet, nothing can be sent */
+	uint64_t rx_token;
+};
+
 typedef uint32_t session_t; /* chosen by the caller, never reused; not 0 */
 typedef uint32_t target_t;  /* chosen by the engine, never reused; not 0 */
 
@@ -57,7 +65,13 @@ enum event_type {
 	EVENT_UPCALL,	    /* upcall: a packet no flow wanted */
 	EVENT_FLOWS_LOST, /* somebody flushed the kernel: all is to be put again */
 	EVENT_EXECUTE_REFUSED, /* execute: a probe the kernel did not take */
-	EVENT_LEAVING,	       /* we go for good: tell all peers to forget us */
+	EVENT_TAP,	       /* tap: sleeve's port of a network, or its end */
+	/* sleeve */
+	EVENT_SLEEVE_REPLY,   /* beat: a heartbeat was answered */
+	EVENT_SLEEVE_MOVED,   /* moved: a peer's datagrams come from there */
+	EVENT_TOO_BIG,	      /* too_big: a container's packet, dropped */
+	EVENT_SLEEVE_REFUSED, /* peer_id: the kernel did not send */
+	EVENT_LEAVING,	      /* we go for good: tell all peers to forget us */
 };
 
 struct event {
@@ -114,6 +128,24 @@ struct event {
 		struct {
 			peer_id_t peer_id;
 		} execute;
+		struct {
+			vni_t vni;
+			port_no_t port_no; /* PORT_NO_NONE: it has gone */
+		} tap;
+		struct {
+			peer_id_t peer_id;
+			uint64_t cookie, seq;
+		} beat;
+		struct {
+			peer_id_t peer_id;
+			struct endpoint endpoint;
+		} moved;
+		struct {
+			vni_t vni;
+			uint32_t mtu; /* of IP, that would have fitted */
+			const uint8_t *frame; /* borrowed; its beginning */
+			size_t size;
+		} too_big;
 	};
 };
 

@@ -42,8 +42,8 @@ static uint16_t tag_of(const struct flow_match *m)
 {
 	const uint16_t type = m->fields & FLOW_ETH_TYPE ? m->eth_type : 0;
 
-	return type == FLOW_ETH_TYPE_VLAN || type == FLOW_ETH_TYPE_QINQ ? type :
-									  0;
+	return type == FLOW_ETH_TYPE_VLAN || type == FLOW_ETH_TYPE_QINQ ? type
+									: 0;
 }
 
 bool flow_match_overlap(const struct flow_match *a, const struct flow_match *b)
@@ -70,7 +70,8 @@ bool flow_match_overlap(const struct flow_match *a, const struct flow_match *b)
 		return false;
 	if ((both & FLOW_ICMP6_TYPE) && a->icmp6_type != b->icmp6_type)
 		return false;
-	if ((both & (FLOW_ARP_TIP | FLOW_ND_TARGET)) && !ip_equal(&a->ip, &b->ip))
+	if ((both & (FLOW_ARP_TIP | FLOW_ND_TARGET)) &&
+	    !ip_equal(&a->ip, &b->ip))
 		return false;
 	return true;
 }

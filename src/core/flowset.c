@@ -236,9 +236,9 @@ void flowset_want(struct flowset *fs, const struct flow_match *match,
 /* What peers send is of many ports. */
 static bool is_at_limit(struct flowset *fs, port_no_t asked_by)
 {
-	const uint32_t limit = asked_by == PORT_NO_VXLAN ?
-				       MAX_LAZY_FLOWS / 2 :
-				       MAX_LAZY_FLOWS_PER_PORT;
+	const uint32_t limit = asked_by == PORT_NO_VXLAN
+				       ? MAX_LAZY_FLOWS / 2
+				       : MAX_LAZY_FLOWS_PER_PORT;
 
 	return fs->n_lazy >= MAX_LAZY_FLOWS || *n_asked(fs, asked_by) >= limit;
 }

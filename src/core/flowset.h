@@ -67,7 +67,7 @@ struct flowset {
 	struct list lazy, inherited;
 	uint32_t n_lazy, n_inherited;
 	uint16_t n_asked[FLOWSET_PLACES]; /* lazy ones, by who asked */
-	uint32_t n_sure; /* that the kernel has */
+	uint32_t n_sure;		  /* that the kernel has */
 	uint64_t n_puts, n_deletes, n_refused, n_adopted;
 };
 

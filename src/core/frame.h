@@ -26,13 +26,13 @@
 struct frame {
 	struct mac dst, src;
 	uint16_t eth_type; /* 0: it has none (LLC) */
-	bool has_arp; /* a whole IPv4-over-Ethernet ARP packet */
+	bool has_arp;	   /* a whole IPv4-over-Ethernet ARP packet */
 	uint16_t arp_op;
 	struct ip arp_tip;
 	/* As in the kernel's key: behind extensions; 0 and NONE: cut short. */
 	uint8_t ip_proto;
 	uint8_t icmp6_type; /* 0: none, or cut short */
-	bool has_nd; /* solicitation or advertisement with its target */
+	bool has_nd;	    /* solicitation or advertisement with its target */
 	struct ip nd_target;
 };
 

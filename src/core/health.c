@@ -13,6 +13,8 @@ void health_arm(struct engine *e, struct peer *p)
 		if (path_deadline(&p->paths[i]) < at)
 			at = path_deadline(&p->paths[i]);
 	}
+	if (peer_choice_deadline(p) < at)
+		at = peer_choice_deadline(p);
 	/* What is due already must not come as a timer again and again. */
 	if (!list_is_empty(&p->by_due))
 		at = USEC_NEVER;
@@ -32,29 +34,54 @@ static void path_changed(struct engine *e, usec_t now, struct peer *p)
 		p->is_h_copied = is_down;
 		pipeline_peer(&e->pipeline, p);
 	}
+	if (is_chosen) {
+		e->sleeve_changed = true;
+		engine_note(e, NOTE_CHOICE)->peer_id = p->hello.id;
+	}
 }
 
-static void note_path(struct engine *e, const struct peer *p, bool is_up)
+static void note_path(struct engine *e, const struct peer *p,
+		      enum path_kind kind)
 {
-	struct note *n = engine_note(e, is_up ? NOTE_PATH_UP : NOTE_PATH_DOWN);
+	const struct path *path = &p->paths[kind];
+	struct note *n = engine_note(e, path->state == PATH_UP
+						? NOTE_PATH_UP
+						: NOTE_PATH_DOWN);
 
 	n->peer_id = p->hello.id;
-	n->path = PATH_FASTDP;
-	n->reason = p->paths[PATH_FASTDP].reason;
+	n->path = kind;
+	n->reason = path->reason;
+}
+
+/* REASON_NONE: this path can be tried. */
+static enum reason obstacle(const struct engine *e, const struct peer *p,
+			    enum path_kind kind)
+{
+	if (kind == PATH_FASTDP) {
+		if (!e->config.has_fastdp)
+			return REASON_NO_FASTDP_HERE;
+		return p->hello.can_fastdp ? REASON_NONE
+					   : REASON_NO_FASTDP_THERE;
+	}
+	if (!e->config.has_sleeve)
+		return REASON_NO_SLEEVE_HERE;
+	if (!p->hello.can_sleeve)
+		return REASON_NO_SLEEVE_THERE;
+	return p->sleeve.tx_token ? REASON_NONE : REASON_NO_SESSION;
 }
 
 void health_start(struct engine *e, usec_t now, struct peer *p)
 {
-	struct path *path = &p->paths[PATH_FASTDP];
-	uint64_t cookie = targets_random(&e->targets, UINT64_MAX);
+	int i;
 
-	path_stop(&p->paths[PATH_SLEEVE], now, REASON_STARTING);
-	if (!e->config.has_fastdp || !p->hello.can_fastdp) {
-		path_stop(path, now,
-			  e->config.has_fastdp ? REASON_NO_FASTDP_THERE
-					       : REASON_NO_FASTDP_HERE);
-	} else {
-		path_start(path, now, cookie, 0);
+	for (i = 0; i < N_PATHS; i++) {
+		const enum reason reason = obstacle(e, p, (enum path_kind)i);
+
+		if (reason == REASON_NONE)
+			path_start(&p->paths[i], now,
+				   targets_random(&e->targets, UINT64_MAX), 0);
+		else
+			path_stop(&p->paths[i], now, reason);
 	}
 	list_append(&e->peers.by_due, &p->by_due);
 	path_changed(e, now, p);
@@ -63,10 +90,13 @@ void health_start(struct engine *e, usec_t now, struct peer *p)
 
 void health_expire(struct engine *e, usec_t now, struct peer *p)
 {
-	if (!path_expired(&p->paths[PATH_FASTDP], now))
-		return;
+	int i;
+
+	for (i = 0; i < N_PATHS; i++) {
+		if (path_expired(&p->paths[i], now))
+			note_path(e, p, (enum path_kind)i);
+	}
 	path_changed(e, now, p);
-	note_path(e, p, false);
 }
 
 void health_answered(struct engine *e, usec_t now, struct peer *p,
@@ -80,10 +110,20 @@ void health_answered(struct engine *e, usec_t now, struct peer *p,
 	}
 	e->counters.n_probes_acked++;
 	if (is_up) {
+		note_path(e, p, kind);
 		path_changed(e, now, p);
-		note_path(e, p, true);
 	}
 	health_arm(e, p);
+}
+
+void health_beat(struct engine *e, usec_t now, const struct event *ev)
+{
+	struct peer *p = peers_find(&e->peers, ev->beat.peer_id);
+
+	if (p && ev->beat.cookie == p->paths[PATH_SLEEVE].cookie)
+		health_answered(e, now, p, PATH_SLEEVE, ev->beat.seq);
+	else
+		e->counters.n_bad_probes++;
 }
 
 static void heard(struct engine *e, const struct probe *probe,
@@ -149,20 +189,42 @@ static bool put_probe(struct engine *e, struct peer *p, uint64_t seq,
 	return true;
 }
 
+static void put_beat(struct engine *e, const struct peer *p, uint64_t seq,
+		     struct action *ret)
+{
+	ret->type = ACTION_SLEEVE_BEAT;
+	ret->beat.place = p->sleeve;
+	ret->beat.cookie = p->paths[PATH_SLEEVE].cookie;
+	ret->beat.seq = seq;
+	e->counters.n_probes_sent++;
+}
+
+/* It stays due while it owes another one. */
+static bool poll_peer(struct engine *e, usec_t now, struct peer *p,
+		      struct action *ret)
+{
+	uint64_t seq;
+
+	if (path_poll(&p->paths[PATH_FASTDP], now, &seq) &&
+	    put_probe(e, p, seq, ret))
+		return true;
+	if (!path_poll(&p->paths[PATH_SLEEVE], now, &seq))
+		return false;
+	put_beat(e, p, seq, ret);
+	return true;
+}
+
 bool health_poll(struct engine *e, usec_t now, struct action *ret)
 {
 	struct list *due = &e->peers.by_due;
 
 	while (!list_is_empty(due)) {
 		struct peer *p = CONTAINER_OF(due->next, struct peer, by_due);
-		uint64_t seq;
-		bool is_owed;
 
-		list_remove(&p->by_due);
-		is_owed = path_poll(&p->paths[PATH_FASTDP], now, &seq);
-		health_arm(e, p);
-		if (is_owed && put_probe(e, p, seq, ret))
+		if (poll_peer(e, now, p, ret))
 			return true;
+		list_remove(&p->by_due);
+		health_arm(e, p);
 	}
 	return false;
 }

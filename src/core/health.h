@@ -23,6 +23,9 @@ void health_expire(struct engine *e, usec_t now, struct peer *p);
 void health_answered(struct engine *e, usec_t now, struct peer *p,
 		     enum path_kind kind, uint64_t seq);
 
+/* EVENT_SLEEVE_REPLY */
+void health_beat(struct engine *e, usec_t now, const struct event *ev);
+
 /* A packet of VNI_PROBE: an answer, or a request that is handed to us too. */
 void health_probe(struct engine *e, usec_t now, const struct event *ev);
 

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "alloc.h"
+#include "carry.h"
 #include "health.h"
 
 /* What comes within it may have been dialled before each knew of the other. */
@@ -32,6 +33,7 @@ static void forget(struct engine *e, usec_t now, struct peer *p,
 	feed_close(&e->announce, &p->feed);
 	timerq_set(&e->timers, &p->timer, USEC_NEVER);
 	peers_remove(&e->peers, p);
+	e->sleeve_changed = true;
 	directory_drop_owner(e->directory, now, p->hello.id);
 	flowset_release(&e->flows, &ip);
 	/* One that told nothing in this life takes part by its flows alone. */
@@ -118,6 +120,7 @@ static void drop_session(struct engine *e, usec_t now, struct peer *p,
 	p->session_reason = reason;
 	p->owes_heard = false;
 	p->owes_leave = false;
+	p->owes_token = false;
 	p->forget_at = now + e->config.hold_us;
 	list_remove(&p->by_hint);
 	feed_close(&e->announce, &p->feed);
@@ -229,6 +232,7 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 {
 	enum reason reason = refusal(e, now, ev);
 	struct peer *p = NULL;
+	bool is_new;
 
 	if (reason == REASON_NONE) {
 		forget_predecessors(e, now, ev);
@@ -256,7 +260,9 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 	p->is_ready = true;
 	p->forget_at = USEC_NEVER;
 	p->hints_sent = 0;
+	is_new = p->hello.instance != ev->session.hello->instance;
 	set_place(e, now, p, ev);
+	carry_session(e, p, is_new);
 	feed_open(&e->announce, &p->feed);
 	peers_hint(&e->peers, p);
 	targets_connected(&e->targets, p->hello.id);
@@ -390,6 +396,12 @@ void member_message(struct engine *e, usec_t now, const struct event *ev)
 		if (m->heard.path < N_PATHS)
 			health_answered(e, now, p, m->heard.path, m->heard.seq);
 		break;
+	case MESSAGE_SLEEVE:
+		if (carry_token(e, p, m->sleeve.token)) {
+			path_stop(&p->paths[PATH_SLEEVE], now, REASON_STARTING);
+			health_start(e, now, p);
+		}
+		break;
 	case MESSAGE_LEAVE:
 		engine_close(e, p->session, REASON_LEFT);
 		forget(e, now, p, REASON_LEFT);
@@ -431,6 +443,12 @@ static bool owed_message(struct engine *e, struct peer *p, struct message *m)
 		m->type = MESSAGE_HEARD;
 		m->heard.path = PATH_FASTDP;
 		m->heard.seq = p->heard_seq;
+		return true;
+	}
+	if (p->owes_token) {
+		p->owes_token = false;
+		m->type = MESSAGE_SLEEVE;
+		m->sleeve.token = p->sleeve.rx_token;
 		return true;
 	}
 	if (feed_poll(&e->announce, &p->feed, e->directory, e->config.id,

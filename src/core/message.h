@@ -55,7 +55,8 @@ enum message_type {
 	MESSAGE_ENTRIES, /* directory entries of the sender */
 	MESSAGE_PEERS,	 /* peers that the sender knows */
 	MESSAGE_HEARD,	 /* answer to a probe whose echo found no way back */
-	MESSAGE_LEAVE,	 /* the sender goes for good: forget what it announced */
+	MESSAGE_LEAVE,	/* the sender goes for good: forget what it announced */
+	MESSAGE_SLEEVE, /* what sleeve datagrams to the sender must bear */
 };
 
 struct message {
@@ -63,7 +64,7 @@ struct message {
 	union {
 		struct {
 			bool is_first; /* of a snapshot: the rest is stale */
-			bool is_last;  /* of a snapshot: drop what was not in it */
+			bool is_last; /* of a snapshot: drop what was not in it */
 			uint32_t n;
 			struct entry *list; /* borrowed */
 		} entries;
@@ -75,6 +76,9 @@ struct message {
 			enum path_kind path;
 			uint64_t seq;
 		} heard;
+		struct {
+			uint64_t token; /* random, not 0; for this peer */
+		} sleeve;
 	};
 };
 

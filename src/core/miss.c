@@ -34,13 +34,12 @@ static void goes_on(struct engine *e, const struct event *ev)
 }
 
 /* The next one like it comes up too. */
-static void goes_on_slowly(struct engine *e, usec_t now,
-			   const struct event *ev)
+static void goes_on_slowly(struct engine *e, usec_t now, const struct event *ev)
 {
 	struct local_port *p = ports_find(&e->ports, ev->upcall.in_port);
 
-	if (p ? rate_allows(&p->slow, now, SLOW_OF_PORT) :
-		rate_allows(&e->slow, now, SLOW_OF_PEERS))
+	if (p ? rate_allows(&p->slow, now, SLOW_OF_PORT)
+	      : rate_allows(&e->slow, now, SLOW_OF_PEERS))
 		goes_on(e, ev);
 	else
 		e->counters.n_upcalls_dropped++;

@@ -4,7 +4,10 @@
 #include <assert.h>
 #include <string.h>
 
-#define QUICK_DIVISOR 4U
+#define QUICK_DIVISOR 8U
+/* So many in a row must be unanswered: a daemon that was stopped for a moment
+ * has sent none, and finds no fault with the path. */
+#define MIN_WAITING 3U
 /* A path that has long been down is asked less often. */
 #define SLOW_AFTER_US (30 * USEC_PER_SEC)
 #define SLOW_INTERVAL_US (1 * USEC_PER_SEC)
@@ -49,6 +52,7 @@ void path_start(struct path *p, usec_t now, uint64_t cookie, usec_t jitter_us)
 	p->next_probe_at = now + jitter_us;
 	p->alive_at = now + jitter_us;
 	p->has_ack = false;
+	p->n_waiting = 0;
 	p->answered = UINT64_MAX;
 	move(p, now, PATH_PROBING, REASON_STARTING);
 }
@@ -90,6 +94,7 @@ bool path_poll(struct path *p, usec_t now, uint64_t *ret_seq)
 	p->answered &= ~(UINT64_C(1) << (p->seq % PATH_WINDOW));
 	*ret_seq = p->seq++;
 	p->n_sent++;
+	p->n_waiting++;
 	p->next_probe_at = now + pause_after(p, now);
 	path_check(p);
 	return true;
@@ -117,6 +122,7 @@ bool path_acked(struct path *p, usec_t now, uint64_t seq, bool *ret_is_up)
 	if (sent_at > p->alive_at || !p->has_ack)
 		p->alive_at = sent_at;
 	p->acked = seq;
+	p->n_waiting = 0;
 	p->has_ack = true;
 	measure(p, now - sent_at);
 	if (p->state != PATH_UP) {
@@ -135,14 +141,22 @@ bool path_acked(struct path *p, usec_t now, uint64_t seq, bool *ret_is_up)
 	return true;
 }
 
+/* An interval for the heartbeat, and time for several more to be answered. */
 static usec_t expiry(const struct path *p)
 {
-	return p->alive_at + p->interval_us * 5 / 2;
+	usec_t patience = p->interval_us * 2 / 3;
+
+	if (!p->has_ack)
+		return p->alive_at + p->interval_us * 5 / 2;
+	if (patience < 3 * p->rtt_us)
+		patience = 3 * p->rtt_us;
+	return p->alive_at + p->interval_us + patience;
 }
 
 bool path_expired(struct path *p, usec_t now)
 {
-	if (!path_is_started(p) || p->state == PATH_DOWN || now < expiry(p))
+	if (!path_is_started(p) || p->state == PATH_DOWN ||
+	    p->n_waiting < MIN_WAITING || now < expiry(p))
 		return false;
 	p->last_error = REASON_NO_ANSWER;
 	p->last_error_at = now;
@@ -162,7 +176,8 @@ usec_t path_deadline(const struct path *p)
 
 	if (!path_is_started(p))
 		return USEC_NEVER;
-	if (p->state != PATH_DOWN && expiry(p) < at)
+	if (p->state != PATH_DOWN && p->n_waiting >= MIN_WAITING &&
+	    expiry(p) < at)
 		at = expiry(p);
 	return at;
 }

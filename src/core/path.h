@@ -10,13 +10,15 @@
  *            path_start              acknowledged
  *   DOWN ───────────────> PROBING ───────────────> UP
  *    ^ ^                     │ no answer            │ no answer for
- *    │ └─────────────────────┘                      │ 2.5 intervals
+ *    │ └─────────────────────┘                      │ 5/3 intervals
  *    └──────────────────────────────────────────────┘
  *        DOWN keeps on probing; an acknowledgement makes it UP.
  *
- * A heartbeat is sent each interval. When one stays unanswered for a quarter
- * of it, more follow at that pace: six in a row must be lost before the path is
- * called down, and still it takes less than three intervals.
+ * A heartbeat is sent each interval. When one stays unanswered for an eighth
+ * of it, more follow at that pace; the path is called down when the last answer
+ * is of a heartbeat five thirds of an interval ago. So it takes 0.2 to 0.5 s
+ * with the default of 0.3 s, and five in a row must be lost. A longer round
+ * trip gets more time, and so does a path that never answered yet.
  */
 
 #include "view.h"
@@ -33,9 +35,10 @@ struct path {
 	usec_t next_probe_at; /* USEC_NEVER: not started */
 	usec_t alive_at;      /* sending time of the newest probe answered */
 	uint64_t cookie;
-	uint64_t seq;	  /* of the next probe */
-	uint64_t acked;	  /* newest sequence number answered */
+	uint64_t seq;	/* of the next probe */
+	uint64_t acked; /* newest sequence number answered */
 	bool has_ack;
+	uint32_t n_waiting; /* probes sent since the last answer */
 	usec_t sent_at[PATH_WINDOW];
 	uint64_t answered; /* bit map of the window */
 	usec_t rtt_us;

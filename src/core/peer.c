@@ -5,6 +5,11 @@
 
 #include "alloc.h"
 
+#define SETTLE_US (2 * USEC_PER_SEC)
+#define SETTLE_MAX_US (60 * USEC_PER_SEC)
+/* One that holds for so long is believed again. */
+#define TRUST_AFTER_US (120 * USEC_PER_SEC)
+
 void peers_init(struct peers *ps, uint64_t seed)
 {
 	memset(ps, 0, sizeof(*ps));
@@ -61,6 +66,8 @@ struct peer *peers_add(struct peers *ps, peer_id_t id, usec_t now,
 	p->forget_at = USEC_NEVER;
 	p->choice_since = now;
 	p->choice_reason = REASON_STARTING;
+	p->settle_us = SETTLE_US;
+	p->sleeve.peer_id = id;
 	list_init(&p->by_hint);
 	list_init(&p->by_due);
 	list_init(&p->all);
@@ -127,23 +134,69 @@ uint32_t peers_next_hints(struct peers *ps, struct peer *to,
 	return n;
 }
 
-/* fastdp when it is up, else sleeve, else nothing and fastdp's reason. */
+static bool is_up(const struct peer *p, enum path_kind kind)
+{
+	return p->paths[kind].state == PATH_UP;
+}
+
+usec_t peer_choice_deadline(const struct peer *p)
+{
+	if (!p->has_choice || p->choice != PATH_SLEEVE ||
+	    !is_up(p, PATH_FASTDP))
+		return USEC_NEVER;
+	return p->paths[PATH_FASTDP].since + p->settle_us;
+}
+
+static bool best(const struct peer *p, usec_t now, enum path_kind *ret)
+{
+	const bool is_waiting = is_up(p, PATH_SLEEVE) &&
+				peer_choice_deadline(p) != USEC_NEVER &&
+				now < peer_choice_deadline(p);
+
+	if (is_up(p, PATH_FASTDP) && !is_waiting)
+		*ret = PATH_FASTDP;
+	else if (p->paths[PATH_FASTDP].state == PATH_PROBING)
+		return false; /* known in a moment: no move and back */
+	else if (is_up(p, PATH_SLEEVE))
+		*ret = PATH_SLEEVE;
+	else
+		return false;
+	return true;
+}
+
+static void settle(struct peer *p, usec_t now, bool had, enum path_kind old)
+{
+	if (!had || !p->has_choice)
+		return;
+	if (old == PATH_SLEEVE) {
+		p->returned_at = now;
+	} else if (now - p->returned_at < TRUST_AFTER_US && p->returned_at) {
+		p->settle_us *= 2;
+		if (p->settle_us > SETTLE_MAX_US)
+			p->settle_us = SETTLE_MAX_US;
+	} else {
+		p->settle_us = SETTLE_US;
+	}
+}
+
 bool peer_choose(struct peer *p, usec_t now)
 {
 	const bool had = p->has_choice;
 	const enum path_kind old = p->choice;
-	int i;
+	enum path_kind kind = PATH_FASTDP;
 
-	p->has_choice = false;
-	for (i = 0; i < N_PATHS && !p->has_choice; i++) {
-		if (p->paths[i].state == PATH_UP) {
-			p->has_choice = true;
-			p->choice = (enum path_kind)i;
-		}
-	}
-	p->choice_reason = p->paths[p->has_choice ? p->choice : 0].reason;
+	p->has_choice = best(p, now, &kind);
+	if (p->has_choice)
+		p->choice = kind;
+	p->choice_reason = p->paths[kind].reason;
+	/* On sleeve, what matters is why not on fastdp. */
+	if (p->has_choice && kind == PATH_SLEEVE)
+		p->choice_reason = is_up(p, PATH_FASTDP)
+					   ? REASON_SETTLING
+					   : p->paths[PATH_FASTDP].reason;
 	if (had == p->has_choice && (!had || old == p->choice))
 		return false;
+	settle(p, now, had, old);
 	p->choice_since = now;
 	return true;
 }
@@ -159,6 +212,8 @@ bool peer_carrier(const struct peer *p, enum path_kind *ret)
 		*ret = p->choice;
 	else if (p->hello.can_fastdp)
 		*ret = PATH_FASTDP;
+	else if (p->hello.can_sleeve)
+		*ret = PATH_SLEEVE;
 	else
 		return false;
 	return !ip_is_zero(&p->remote.ip);

@@ -28,8 +28,8 @@ struct peer {
 	struct endpoint local, remote; /* of the control session */
 	session_t session;	       /* 0: none */
 	bool is_dialled_by_us;
-	bool is_ready; /* the session takes more */
-	bool has_snapshot; /* in this life: what it announced is complete */
+	bool is_ready;	      /* the session takes more */
+	bool has_snapshot;    /* in this life: what it announced is complete */
 	usec_t session_since; /* or since when there is none */
 	enum reason session_reason;
 	usec_t forget_at; /* USEC_NEVER while there is a session */
@@ -38,11 +38,15 @@ struct peer {
 	bool owes_heard;  /* a MESSAGE_HEARD is to be sent: */
 	uint64_t heard_seq;
 	bool owes_leave;
+	bool owes_token; /* a MESSAGE_SLEEVE is to be sent */
+	struct sleeve_place sleeve;
 	bool is_h_copied; /* flow H hands us copies of its requests */
 	struct path paths[N_PATHS];
 	bool has_choice;
 	enum path_kind choice;
 	usec_t choice_since;
+	usec_t settle_us; /* fastdp must have been up for so long to come back */
+	usec_t returned_at; /* when it last came back */
 	enum reason choice_reason;
 };
 
@@ -75,19 +79,24 @@ uint32_t peers_next_hints(struct peers *ps, struct peer *to,
 			  struct peer_hint *ret, uint32_t max);
 
 /*
- * Decides which path carries traffic. True: the choice, or that there is one,
- * has changed.
+ * Decides which path carries traffic: fastdp when it is up, else sleeve, else
+ * none. A path that comes and goes is not followed each time: fastdp takes over
+ * again when it has been up for a while, and for longer each time that it soon
+ * failed. True: the choice, or that there is one, has changed.
  */
 bool peer_choose(struct peer *p, usec_t now);
+
+/* When peer_choose() may decide otherwise though no path changes. */
+usec_t peer_choice_deadline(const struct peer *p);
 
 /* Where its packets go while nothing better is known: see peer_choose(). */
 bool peer_carrier(const struct peer *p, enum path_kind *ret);
 
 void peer_view(const struct peer *p, struct peer_view *ret);
 
-#define EACH_PEER(ps, node)                                 \
-	for (struct list *node = (ps)->all.next;            \
-	     node != &(ps)->all; node = node->next)
+#define EACH_PEER(ps, node)                                          \
+	for (struct list *node = (ps)->all.next; node != &(ps)->all; \
+	     node = node->next)
 #define PEER_OF(node) CONTAINER_OF(node, struct peer, all)
 
 #endif

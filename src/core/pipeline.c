@@ -79,9 +79,7 @@ static struct flow_match request_match(uint32_t recirc_id, const struct ip *ip)
 
 bool pipeline_tunnel(const struct peer *p, vni_t vni, struct flow_tunnel *ret)
 {
-	enum path_kind carrier;
-
-	if (!peer_carrier(p, &carrier) || carrier != PATH_FASTDP)
+	if (!p->hello.can_fastdp || ip_is_zero(&p->remote.ip))
 		return false;
 	memset(ret, 0, sizeof(*ret));
 	ret->tun_id = vni;
@@ -92,10 +90,29 @@ bool pipeline_tunnel(const struct peer *p, vni_t vni, struct flow_tunnel *ret)
 	return true;
 }
 
-static bool to_peer(const struct peer *p, vni_t vni, struct flow_actions *ret)
+static bool is_carried_by(const struct peer *p, enum path_kind kind)
+{
+	enum path_kind carrier;
+
+	return peer_carrier(p, &carrier) && carrier == kind;
+}
+
+/* Sleeve's thread knows by the MAC which peer a frame is for. */
+static bool to_tap(const struct pipeline *pl, vni_t vni,
+		   struct flow_actions *ret)
+{
+	const port_no_t tap = tap_ports_get(pl->taps, vni);
+
+	return tap != PORT_NO_NONE && flow_output(ret, tap);
+}
+
+static bool to_peer(const struct pipeline *pl, const struct peer *p, vni_t vni,
+		    struct flow_actions *ret)
 {
 	struct flow_tunnel tunnel;
 
+	if (is_carried_by(p, PATH_SLEEVE))
+		return to_tap(pl, vni, ret);
 	return pipeline_tunnel(p, vni, &tunnel) &&
 	       flow_set_tunnel(ret, &tunnel) && flow_output(ret, PORT_NO_VXLAN);
 }
@@ -109,7 +126,7 @@ bool pipeline_to_owner(struct pipeline *pl, const struct claim *c,
 	if (c->owner == pl->self)
 		return flow_output(ret, c->port_no);
 	p = peers_find(pl->peers, c->owner);
-	return p && to_peer(p, c->vni, ret);
+	return p && to_peer(pl, p, c->vni, ret);
 }
 
 void pipeline_mac(struct pipeline *pl, vni_t vni, const struct mac *mac)
@@ -188,27 +205,36 @@ static int by_id(const void *a, const void *b)
 	return (*p)->hello.id < (*q)->hello.id ? -1 : 1;
 }
 
+/* Those on fastdp; *ret_has_sleeve: there are others, on sleeve. */
 static size_t members(struct pipeline *pl, vni_t vni,
-		      const struct peer *ret[MAX_PEERS])
+		      const struct peer *ret[MAX_PEERS], bool *ret_has_sleeve)
 {
-	struct flow_tunnel tunnel;
 	size_t n = 0;
 
+	*ret_has_sleeve = false;
 	EACH_PEER(pl->peers, node) {
 		const struct peer *p = PEER_OF(node);
 
-		if (takes_part(pl, p, vni) && pipeline_tunnel(p, vni, &tunnel))
+		if (!takes_part(pl, p, vni))
+			continue;
+		if (is_carried_by(p, PATH_SLEEVE))
+			*ret_has_sleeve = true;
+		else if (is_carried_by(p, PATH_FASTDP))
 			ret[n++] = p;
 	}
 	qsort(ret, n, sizeof(ret[0]), by_id);
 	return n;
 }
 
-/* Copies of group frames: shared by all ports and classes of the network. */
-static bool peers_of_network(struct pipeline *pl, vni_t vni)
+/*
+ * Copies of group frames: shared by all ports and classes of the network. One
+ * goes to sleeve, which makes those for its peers itself.
+ */
+static void peers_of_network(struct pipeline *pl, vni_t vni)
 {
 	const struct peer *list[MAX_PEERS];
-	const size_t n = members(pl, vni, list);
+	bool has_sleeve;
+	const size_t n = members(pl, vni, list, &has_sleeve);
 	size_t i, chunk;
 
 	for (chunk = 0; chunk < MAX_PEERS / FLOW_PEERS_PER_CHUNK; chunk++) {
@@ -218,16 +244,17 @@ static bool peers_of_network(struct pipeline *pl, vni_t vni)
 		const size_t end = first + FLOW_PEERS_PER_CHUNK;
 
 		flow_actions_clear(&pl->scratch);
+		if (!chunk && has_sleeve)
+			to_tap(pl, vni, &pl->scratch);
 		for (i = first; i < n && i < end; i++)
-			to_peer(list[i], vni, &pl->scratch);
+			to_peer(pl, list[i], vni, &pl->scratch);
 		if (n > end)
 			flow_recirc(&pl->scratch, RECIRC_PEERS(vni, chunk + 1));
-		if (first < n)
+		if (pl->scratch.n)
 			flowset_want(pl->flows, &m, &pl->scratch);
 		else
 			flowset_unwant(pl->flows, &m);
 	}
-	return n > 0;
 }
 
 static bool has_peers(struct pipeline *pl, vni_t vni)
@@ -253,6 +280,8 @@ void pipeline_flood(struct pipeline *pl, vni_t vni, port_no_t except,
 void pipeline_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
 			    bool to_peers, struct flow_actions *ret)
 {
+	bool has_sleeve = false;
+
 	flow_actions_clear(ret);
 	EACH_PORT(pl->ports, node) {
 		const struct port *port = &PORT_OF(node)->port;
@@ -266,10 +295,16 @@ void pipeline_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
 	EACH_PEER(pl->peers, node) {
 		const struct peer *p = PEER_OF(node);
 
-		if (directory_is_member(pl->directory, p->hello.id, vni,
-					ENTRY_TRUSTED))
-			to_peer(p, vni, ret);
+		if (!directory_is_member(pl->directory, p->hello.id, vni,
+					 ENTRY_TRUSTED))
+			continue;
+		if (is_carried_by(p, PATH_SLEEVE))
+			has_sleeve = true;
+		else
+			to_peer(pl, p, vni, ret);
 	}
+	if (has_sleeve)
+		to_tap(pl, vni, ret);
 }
 
 static void arrival(struct pipeline *pl, const struct peer *p, vni_t vni)
@@ -301,7 +336,8 @@ static void flood_from(struct pipeline *pl, vni_t vni, port_no_t in_port)
 	const struct flow_match m = flood_match(vni, in_port);
 
 	pipeline_flood(pl, vni, in_port, &pl->scratch);
-	if (in_port != PORT_NO_VXLAN && has_peers(pl, vni))
+	if (in_port != PORT_NO_VXLAN && !tap_ports_have(pl->taps, in_port) &&
+	    has_peers(pl, vni))
 		flow_recirc(&pl->scratch, RECIRC_PEERS(vni, 0));
 	flowset_want(pl->flows, &m, &pl->scratch);
 }
@@ -353,6 +389,37 @@ static void classes(struct pipeline *pl, vni_t vni, uint32_t recirc_id,
 	}
 }
 
+static struct flow_match tap_match(port_no_t port_no)
+{
+	struct flow_match m = match_of(0, FLOW_IN_PORT);
+
+	m.in_port = port_no;
+	return m;
+}
+
+/* D': what sleeve's thread hands in has proved where it comes from. */
+static void arrival_by_sleeve(struct pipeline *pl, vni_t vni)
+{
+	const port_no_t tap = tap_ports_get(pl->taps, vni);
+	const struct flow_match m = tap_match(tap);
+
+	if (tap == PORT_NO_NONE)
+		return;
+	flow_actions_clear(&pl->scratch);
+	flow_recirc(&pl->scratch, RECIRC_REMOTE(vni));
+	flowset_want(pl->flows, &m, &pl->scratch);
+	flood_from(pl, vni, tap);
+}
+
+void pipeline_tap_gone(struct pipeline *pl, vni_t vni, port_no_t port_no)
+{
+	const struct flow_match arrival_m = tap_match(port_no);
+	const struct flow_match flood = flood_match(vni, port_no);
+
+	flowset_unwant(pl->flows, &arrival_m);
+	flowset_unwant(pl->flows, &flood);
+}
+
 void pipeline_network(struct pipeline *pl, vni_t vni)
 {
 	const bool is_here = ports_has_network(pl->ports, vni);
@@ -371,6 +438,7 @@ void pipeline_network(struct pipeline *pl, vni_t vni)
 		flood_from(pl, vni, PORT_NO_VXLAN);
 	else
 		flowset_unwant(pl->flows, &from_peers);
+	arrival_by_sleeve(pl, vni);
 	classes(pl, vni, RECIRC_LOCAL(vni), is_here);
 	classes(pl, vni, RECIRC_REMOTE(vni), is_here);
 }

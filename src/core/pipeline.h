@@ -16,12 +16,14 @@
 #include "frame.h"
 #include "peer.h"
 #include "port.h"
+#include "tap_port.h"
 
 struct pipeline {
 	struct flowset *flows;
 	const struct directory *directory;
 	struct peers *peers;
 	struct ports *ports;
+	const struct tap_ports *taps;
 	peer_id_t self;
 	struct flow_actions scratch;
 };
@@ -69,6 +71,9 @@ void pipeline_flood(struct pipeline *pl, vni_t vni, port_no_t except,
 /* Only trusted ports, here and (@to_peers) elsewhere. */
 void pipeline_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
 			    bool to_peers, struct flow_actions *ret);
+
+/* Before a network's TAP at @port_no goes. */
+void pipeline_tap_gone(struct pipeline *pl, vni_t vni, port_no_t port_no);
 
 /* The VXLAN header to @p; false: it has no address yet. */
 bool pipeline_tunnel(const struct peer *p, vni_t vni, struct flow_tunnel *ret);

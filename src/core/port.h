@@ -14,8 +14,9 @@
 struct local_port {
 	struct list all;
 	struct port port;
-	uint32_t n_learnt; /* MACs behind a trusted port */
-	struct rate slow;  /* packets that get no flow */
+	uint32_t n_learnt;   /* MACs behind a trusted port */
+	struct rate slow;    /* packets that get no flow */
+	struct rate answers; /* to packets that are too long */
 };
 
 struct ports {
@@ -35,9 +36,9 @@ struct local_port *ports_find(const struct ports *ps, port_no_t port_no);
 bool ports_has_network(const struct ports *ps, vni_t vni);
 bool ports_has_trusted(const struct ports *ps, vni_t vni);
 
-#define EACH_PORT(ps, node)                      \
-	for (struct list *node = (ps)->all.next; \
-	     node != &(ps)->all; node = node->next)
+#define EACH_PORT(ps, node)                                          \
+	for (struct list *node = (ps)->all.next; node != &(ps)->all; \
+	     node = node->next)
 #define PORT_OF(node) CONTAINER_OF(node, struct local_port, all)
 
 #endif

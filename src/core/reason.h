@@ -7,9 +7,12 @@ enum reason {
 	REASON_NONE,
 	REASON_STARTING,       /* nothing was tried yet */
 	REASON_ACKNOWLEDGED,   /* the peer answers */
+	REASON_SETTLING,       /* up again, but not yet for long enough */
 	REASON_NO_ANSWER,      /* so many heartbeats in a row without one */
 	REASON_NO_FASTDP_HERE, /* this host has no kernel datapath */
 	REASON_NO_FASTDP_THERE,
+	REASON_NO_SLEEVE_HERE, /* this host does not carry packets itself */
+	REASON_NO_SLEEVE_THERE,
 	REASON_NO_SESSION,   /* never had one: addresses unknown */
 	REASON_SEND_REFUSED, /* the kernel refused to send */
 	REASON_REFUSED,	     /* TCP: nobody listens */

@@ -174,3 +174,40 @@ void engine_counters(const struct engine *e, struct engine_counters *ret)
 	EACH_PEER(&e->peers, node)
 		ret->n_sessions += PEER_OF(node)->session != 0;
 }
+
+bool engine_each_place(const struct engine *e, size_t *pos,
+		       struct sleeve_place *ret)
+{
+	struct list *node = nth(&e->peers.all, pos);
+
+	if (node)
+		*ret = PEER_OF(node)->sleeve;
+	return node != NULL;
+}
+
+void engine_all_floods(const struct engine *e,
+		       void (*f)(void *ctx, vni_t vni, bool is_unknown,
+				 peer_id_t peer_id),
+		       void *ctx)
+{
+	enum path_kind carrier;
+	uint32_t i;
+
+	for (i = 0; i < e->taps.n; i++) {
+		const vni_t vni = e->taps.list[i].vni;
+
+		EACH_PEER(&e->peers, node) {
+			const struct peer *p = PEER_OF(node);
+			const peer_id_t id = p->hello.id;
+
+			if (!peer_carrier(p, &carrier) ||
+			    carrier != PATH_SLEEVE ||
+			    !directory_is_member(e->directory, id, vni, 0))
+				continue;
+			f(ctx, vni,
+			  directory_is_member(e->directory, id, vni,
+					      ENTRY_TRUSTED),
+			  id);
+		}
+	}
+}

@@ -75,6 +75,7 @@ struct engine_counters {
 	uint64_t n_probes_sent, n_probes_acked, n_bad_probes;
 	uint64_t n_messages_in, n_messages_out, n_entries_refused;
 	uint64_t n_limit_hits;
+	uint64_t n_too_big_answered, n_too_big_unanswered;
 	uint32_t n_flows, n_lazy_flows, n_entries, n_bindings;
 	uint32_t n_flows_there; /* the kernel took them, as far as known */
 	uint32_t n_peers, n_targets, n_sessions, n_ports;
@@ -87,6 +88,17 @@ bool engine_each_target(const struct engine *e, size_t *pos,
 			struct target_view *ret);
 bool engine_each_port(const struct engine *e, size_t *pos,
 		      const struct port **ret);
+/* Peers as sleeve must know them. */
+bool engine_each_place(const struct engine *e, size_t *pos,
+		       struct sleeve_place *ret);
+/*
+ * To whom sleeve copies group frames of @vni (and, with @is_unknown, frames to
+ * a MAC that nobody has): peers that take part in it and are on sleeve.
+ */
+void engine_all_floods(const struct engine *e,
+		       void (*f)(void *ctx, vni_t vni, bool is_unknown,
+				 peer_id_t peer_id),
+		       void *ctx);
 bool engine_each_removed(const struct engine *e, size_t *pos, peer_id_t *ret);
 
 /* All, in no particular order; @f must not change the engine. */

@@ -9,8 +9,8 @@
 bool wire_put_probe(const struct probe *probe, uint8_t *frame, size_t size)
 {
 	struct writer w = writer_of(frame, size);
-	const struct mac dst = probe->is_reply ? PROBE_REPLY_MAC :
-						 PROBE_REQUEST_MAC;
+	const struct mac dst = probe->is_reply ? PROBE_REPLY_MAC
+					       : PROBE_REQUEST_MAC;
 	const struct mac src = PROBE_SOURCE_MAC;
 
 	if (size < PROBE_MIN_SIZE)

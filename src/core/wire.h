@@ -22,7 +22,8 @@
 struct probe {
 	bool is_reply;
 	peer_id_t from, to;
-	uint64_t cookie; /* random, of the sender's path: a reply must bear it */
+	uint64_t
+		cookie; /* random, of the sender's path: a reply must bear it */
 	uint64_t seq;
 };
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "carrier.h"
 #include "config.h"
 #include "flow_text.h"
 #include "notes.h"
@@ -343,6 +344,8 @@ static void engine_metrics(const struct daemon *d, json_t *m)
 	put(m, "entries_refused", c.n_entries_refused);
 	put(m, "bindings", c.n_bindings);
 	put(m, "limit_hits", c.n_limit_hits);
+	put(m, "too_big_answered", c.n_too_big_answered);
+	put(m, "too_big_unanswered", c.n_too_big_unanswered);
 	put(m, "peers", c.n_peers);
 	put(m, "targets", c.n_targets);
 	put(m, "sessions", c.n_sessions);
@@ -373,6 +376,7 @@ json_t *api_metrics(struct daemon *d, const json_t *request, struct error *e)
 	put(m, "upcall_overruns", dc.n_overruns);
 	put(m, "upcalls_malformed", dc.n_malformed);
 	put(m, "upcall_pauses", dc.n_paused);
+	carrier_metrics(d->carrier, m);
 	if (ovs_dp_read(datapath_ovs(d->datapath), &dp) == 0) {
 		put(m, "datapath_hit", dp.n_hit);
 		put(m, "datapath_missed", dp.n_missed);

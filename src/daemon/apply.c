@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "books.h"
+#include "carrier.h"
 #include "core/alloc.h"
 #include "log.h"
 #include "notes.h"
@@ -216,6 +217,16 @@ void apply_action(struct apply *a, const struct action *action)
 	case ACTION_PORT_REVISION:
 		keep_revision(d, action->port_revision.port_no,
 			      action->port_revision.revision);
+		break;
+	case ACTION_NETWORK:
+		carrier_network(d->carrier, action->network.vni,
+				action->network.is_wanted);
+		break;
+	case ACTION_SLEEVE_BEAT:
+		carrier_beat(d->carrier, action);
+		break;
+	case ACTION_SLEEVE_TABLE:
+		carrier_publish(d->carrier);
 		break;
 	case ACTION_TARGETS_CHANGED:
 		books_save_targets(d);

@@ -219,7 +219,8 @@ static void load(struct daemon *d, const char *directory, const char *file,
 	list = json_object_get(json, key);
 	if (json && !json_is_array(list))
 		log_warn("%s has no list of %s, as fastdpd writes it: done "
-			 "without", path, key);
+			 "without",
+			 path, key);
 	for (i = 0; i < json_array_size(list); i++)
 		each(d, json_array_get(list, i));
 	json_decref(json);

@@ -40,6 +40,20 @@ static const char *target_text(const struct daemon *d, target_t id,
 	return "an address";
 }
 
+static void log_choice(struct daemon *d, peer_id_t id, const char *peer)
+{
+	struct peer_view p;
+
+	if (!engine_find_peer(d->engine, id, &p))
+		return;
+	if (!p.has_path)
+		log_warn("no path to %s works", peer);
+	else
+		log_info("packets to %s take %s: %s", peer,
+			 p.path == PATH_FASTDP ? "fastdp" : "sleeve",
+			 reason_text(p.reason));
+}
+
 static void log_peer(struct daemon *d, const struct note *n)
 {
 	char peer[NOTES_PEER_SIZE];
@@ -53,6 +67,9 @@ static void log_peer(struct daemon *d, const struct note *n)
 	case NOTE_PEER_DOWN:
 		log_info("session with %s is down: %s", peer,
 			 reason_text(n->reason));
+		break;
+	case NOTE_CHOICE:
+		log_choice(d, n->peer_id, peer);
 		break;
 	case NOTE_PATH_UP:
 		log_info("%s to %s is up", path, peer);
@@ -153,6 +170,7 @@ void notes_log(struct daemon *d, const struct note *n)
 	case NOTE_PEER_UP:
 	case NOTE_PEER_DOWN:
 	case NOTE_PATH_UP:
+	case NOTE_CHOICE:
 	case NOTE_PATH_DOWN:
 		log_peer(d, n);
 		break;

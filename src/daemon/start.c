@@ -13,6 +13,7 @@
 #include "apply.h"
 #include "audit.h"
 #include "books.h"
+#include "carrier.h"
 #include "config.h"
 #include "core/alloc.h"
 #include "files.h"
@@ -138,6 +139,7 @@ static int start_control(struct daemon *d, struct error *e)
 	config.hello.sleeve_port = s->sleeve_port;
 	config.hello.vxlan_port = s->vxlan_port;
 	config.hello.can_fastdp = true;
+	config.hello.can_sleeve = true;
 	config.hello.has_discovery = s->has_discovery;
 	config.local.ip = s->local_address;
 	config.local.port = s->control_port;
@@ -157,6 +159,7 @@ static int start_engine(struct daemon *d, struct error *e)
 	config.vxlan_port = s->vxlan_port;
 	config.control_port = s->control_port;
 	config.has_fastdp = true;
+	config.has_sleeve = true;
 	config.has_discovery = s->has_discovery;
 	config.heartbeat_interval_us = s->heartbeat_interval_ms * USEC_PER_MS;
 	config.hold_us = s->hold_time_s * USEC_PER_SEC;
@@ -207,6 +210,9 @@ int start_daemon(struct daemon *d, struct error *e)
 	d->api = api_open(d, e);
 	if (!d->api || start_control(d, e))
 		return -1;
+	d->carrier = carrier_open(d, e);
+	if (!d->carrier)
+		return -1;
 	hooks_datapath(d, &events);
 	d->datapath = datapath_open(&d->settings, d->loop, &events, e);
 	if (!d->datapath || start_engine(d, e) ||
@@ -232,6 +238,7 @@ void start_undo(struct daemon *d)
 	audit_free(d->audit);
 	apply_free(d->apply);
 	engine_free(d->engine);
+	carrier_close(d->carrier);
 	datapath_close(d->datapath);
 	portbook_close(&d->ports);
 	loop_timer_free(d->timer);

@@ -26,6 +26,7 @@
 struct api;
 struct apply;
 struct audit;
+struct carrier;
 
 struct daemon {
 	int argc; /* as started, for a reload */
@@ -47,6 +48,7 @@ struct daemon {
 	struct datapath *datapath;
 	struct apply *apply;
 	struct audit *audit;
+	struct carrier *carrier;
 	struct portbook ports;
 	struct underlay underlay;
 	struct rtnl *rtnl;

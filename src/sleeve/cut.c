@@ -43,14 +43,29 @@ bool cut_init(struct cut *c, const uint8_t *frame, size_t size,
 			       (uint16_t)(size - c->in.l4));
 	c->ip_sum = 0;
 	if (!c->in.is_v6) {
-		const uint16_t sum =
-			inner_sum(ip, (size_t)(c->in.l4 - c->in.l3));
+		const uint16_t sum = inner_sum(ip,
+					       (size_t)(c->in.l4 - c->in.l3));
 
 		c->ip_sum = inner_less(sum, inner_get16(ip + 2));
 		c->ip_sum = inner_less(c->ip_sum, c->id);
 		c->ip_sum = inner_less(c->ip_sum,
 				       inner_get16(ip + INNER_IP_SUM));
 	}
+	return true;
+}
+
+bool cut_limit(struct cut *c, uint32_t max_size)
+{
+	const uint32_t n_header = c->in.payload;
+	const uint32_t longest = c->unit < c->n_payload ? c->unit
+							: c->n_payload;
+
+	if (n_header + longest <= max_size)
+		return true;
+	if (!c->in.is_tcp || max_size <= n_header)
+		return false;
+	c->unit = max_size - n_header;
+	c->n = (c->n_payload + c->unit - 1) / c->unit;
 	return true;
 }
 
@@ -76,7 +91,7 @@ static void set_ip(const struct cut *c, uint32_t i, uint32_t n_payload,
 static uint8_t tcp_flags_of(const struct cut *c, uint32_t i, uint8_t flags)
 {
 	if (i + 1 < c->n)
-		flags &= (uint8_t)~(INNER_TCP_FIN | INNER_TCP_PSH);
+		flags &= (uint8_t) ~(INNER_TCP_FIN | INNER_TCP_PSH);
 	if (i > 0)
 		flags &= (uint8_t)~INNER_TCP_CWR;
 	return flags;
@@ -95,8 +110,7 @@ void cut_header(const struct cut *c, uint32_t i, uint8_t *ret)
 	set_ip(c, i, n_payload, ret + c->in.l3);
 	if (c->in.is_tcp) {
 		inner_put32(l4 + INNER_TCP_SEQ, c->seq + i * c->unit);
-		l4[INNER_TCP_FLAGS] =
-			tcp_flags_of(c, i, l4[INNER_TCP_FLAGS]);
+		l4[INNER_TCP_FLAGS] = tcp_flags_of(c, i, l4[INNER_TCP_FLAGS]);
 		inner_put16(l4 + INNER_TCP_SUM, sum);
 	} else {
 		inner_put16(l4 + INNER_UDP_LEN, l4_size);

@@ -14,10 +14,10 @@
 struct cut {
 	const uint8_t *frame; /* borrowed */
 	struct inner in;
-	uint32_t n;	   /* frames */
-	uint32_t unit;	   /* payload of all but the last */
+	uint32_t n;	    /* frames */
+	uint32_t unit;	    /* payload of all but the last */
 	uint32_t n_payload; /* in all */
-	uint32_t seq;	   /* what changes from frame to frame: */
+	uint32_t seq;	    /* what changes from frame to frame: */
 	uint16_t id;
 	uint16_t ip_sum, l4_sum; /* without what changes */
 };
@@ -25,6 +25,13 @@ struct cut {
 /* False: not a super-frame that we understand. */
 bool cut_init(struct cut *c, const uint8_t *frame, size_t size,
 	      const struct tap_header *h);
+
+/*
+ * Frames of at most @max_size bytes: TCP is a stream, and may be cut anew
+ * anywhere, which spares its sender a "too big" and a round trip. False: UDP
+ * is longer (its boundaries are the sender's), or not a byte would fit.
+ */
+bool cut_limit(struct cut *c, uint32_t max_size);
 
 /* Size of every header: cut_header() writes so much. */
 static inline uint32_t cut_header_size(const struct cut *c)

@@ -62,8 +62,8 @@ static bool map_grow(struct fib_map *map, uint64_t seed)
 	}
 	for (i = 0; i < map->n_places; i++) {
 		if (map->keys[i] != 0) {
-			const uint32_t to =
-				place_of(&bigger, seed, map->keys[i]);
+			const uint32_t to = place_of(&bigger, seed,
+						     map->keys[i]);
 
 			bigger.keys[to] = map->keys[i];
 			bigger.values[to] = map->values[i];
@@ -142,15 +142,15 @@ static void *grow(void *p, uint32_t n, uint32_t *n_allocated, size_t size)
 
 static void fill_peer(struct fib_peer *p, const struct sleeve_peer *peer)
 {
-	const uint32_t of_link =
-		fib_payload_of_mtu(&peer->endpoint.ip, peer->link_mtu);
+	const uint32_t of_link = fib_payload_of_mtu(&peer->endpoint.ip,
+						    peer->link_mtu);
 
 	memset(p, 0, sizeof(*p));
 	p->peer = *peer;
 	p->slot = FIB_NONE;
 	p->is_v6 = !ip_is_v4(&peer->endpoint.ip);
-	p->max_size = peer->max_datagram < of_link ? peer->max_datagram :
-						     of_link;
+	p->max_size = peer->max_datagram < of_link ? peer->max_datagram
+						   : of_link;
 	if (p->max_size > SLEEVE_MAX_DATAGRAM)
 		p->max_size = SLEEVE_MAX_DATAGRAM;
 	p->address_size = addr_to_sockaddr(&peer->endpoint, &p->address);
@@ -174,8 +174,9 @@ bool sleeve_table_add_peer(struct sleeve_table *t,
 		return false;
 	/* A token without its peer would be worse than a refusal. */
 	if (!map_add(&t->ids, t->seed, peer->id, index)) {
-		t->tokens.values[place_of(&t->tokens, t->seed,
-					  peer->rx_token)] = FIB_NONE;
+		t->tokens
+			.values[place_of(&t->tokens, t->seed, peer->rx_token)] =
+			FIB_NONE;
 		return false;
 	}
 	fill_peer(&t->peers[index], peer);
@@ -235,8 +236,8 @@ bool sleeve_table_add_flood(struct sleeve_table *t, vni_t vni, bool unknown,
 	network = network_of(t, vni);
 	if (network == FIB_NONE)
 		return false;
-	list = unknown ? &t->networks[network].unknown :
-			 &t->networks[network].group;
+	list = unknown ? &t->networks[network].unknown
+		       : &t->networks[network].group;
 	for (i = 0; i < list->n; i++) {
 		if (list->peers[i] == to)
 			return false;

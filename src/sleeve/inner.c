@@ -114,8 +114,8 @@ bool inner_parse(const uint8_t *frame, size_t size, struct inner *ret)
 
 	if (size > MAX_FRAME_SIZE || !find_l3(frame, size, &in))
 		return false;
-	if (in.is_v6 ? !find_v6(frame, size, &in, &proto) :
-		       !find_v4(frame, size, &in, &proto))
+	if (in.is_v6 ? !find_v6(frame, size, &in, &proto)
+		     : !find_v4(frame, size, &in, &proto))
 		return false;
 	if (in.l4 > MAX_L4 || !find_payload(frame, size, &in, proto))
 		return false;

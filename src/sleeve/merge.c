@@ -10,8 +10,8 @@ uint32_t merge_slot(const uint8_t *frame, const struct inner *in)
 	const uint8_t *ip = frame + in->l3;
 	uint32_t h = inner_get32(frame + in->l4); /* both ports */
 
-	h ^= in->is_v6 ? inner_get32(ip + 20) ^ inner_get32(ip + 36) :
-			 inner_get32(ip + 12) ^ inner_get32(ip + 16);
+	h ^= in->is_v6 ? inner_get32(ip + 20) ^ inner_get32(ip + 36)
+		       : inner_get32(ip + 12) ^ inner_get32(ip + 16);
 	h *= UINT32_C(0x9e3779b1);
 	return h >> 28;
 }
@@ -104,8 +104,7 @@ static bool is_ip_alike(const struct merge *m, const uint8_t *frame)
 	if (in->is_v6) /* all but the length */
 		return !memcmp(a, b, 4) && !memcmp(a + 6, b + 6, size - 6);
 	/* All but length, id and checksum. */
-	return !memcmp(a, b, 2) &&
-	       inner_get16(b + INNER_IP_ID) == m->next_id &&
+	return !memcmp(a, b, 2) && inner_get16(b + INNER_IP_ID) == m->next_id &&
 	       !memcmp(a + INNER_IP_FRAGMENT, b + INNER_IP_FRAGMENT, 4) &&
 	       !memcmp(a + 12, b + 12, size - 12);
 }
@@ -117,8 +116,8 @@ static bool is_tcp_alike(const struct merge *m, const uint8_t *frame)
 	const size_t size = (size_t)(in->payload - in->l4);
 	const uint8_t last = INNER_TCP_FIN | INNER_TCP_PSH;
 	/* CWR is the first one's alone. */
-	const uint8_t expected =
-		a[INNER_TCP_FLAGS] & (uint8_t)~(last | INNER_TCP_CWR);
+	const uint8_t expected = a[INNER_TCP_FLAGS] &
+				 (uint8_t) ~(last | INNER_TCP_CWR);
 
 	return !memcmp(a, b, 4) &&
 	       inner_get32(b + INNER_TCP_SEQ) == m->next_seq &&

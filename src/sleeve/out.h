@@ -21,7 +21,7 @@
 #define OUT_MESSAGES 128U
 #define OUT_HEADERS 131072U
 #define OUT_MAX_SEGMENTS 128U
-#define OUT_MAX_BYTES 65400U /* of one message: UDP over IPv6 has 65 487 */
+#define OUT_MAX_BYTES 65400U	 /* of one message: UDP over IPv6 has 65 487 */
 #define OUT_MESSAGE_PIECES 1024U /* UIO_MAXIOV */
 
 struct out_message {

@@ -20,14 +20,13 @@ void ring_close(struct ring *r)
 
 static void copy(struct sleeve_event *to, const struct sleeve_event *from)
 {
-	memcpy(to, from,
-	       offsetof(struct sleeve_event, data) + from->n_data);
+	memcpy(to, from, offsetof(struct sleeve_event, data) + from->n_data);
 }
 
 bool ring_push(struct ring *r, const struct sleeve_event *event)
 {
-	const uint32_t head =
-		atomic_load_explicit(&r->head, memory_order_relaxed);
+	const uint32_t head = atomic_load_explicit(&r->head,
+						   memory_order_relaxed);
 
 	if (head - atomic_load_explicit(&r->tail, memory_order_acquire) ==
 	    RING_SIZE)
@@ -52,8 +51,8 @@ void ring_flush(struct ring *r)
 
 bool ring_pop(struct ring *r, struct sleeve_event *ret)
 {
-	const uint32_t tail =
-		atomic_load_explicit(&r->tail, memory_order_relaxed);
+	const uint32_t tail = atomic_load_explicit(&r->tail,
+						   memory_order_relaxed);
 	uint64_t count;
 
 	if (atomic_load_explicit(&r->head, memory_order_acquire) == tail) {

@@ -14,7 +14,7 @@
 #define RING_SIZE 128U /* a power of two */
 
 struct ring {
-	int fd; /* eventfd, readable while there may be something */
+	int fd;	       /* eventfd, readable while there may be something */
 	bool has_news; /* the writer's */
 	_Atomic uint32_t head, tail; /* written so far, read so far */
 	struct sleeve_event events[RING_SIZE];

@@ -255,8 +255,8 @@ static void reply(struct worker *w, const struct datagram *d,
 						 memory_order_relaxed),
 	};
 	const bool is_v6 = d->from->ss_family == AF_INET6;
-	const socklen_t size = is_v6 ? sizeof(struct sockaddr_in6) :
-				       sizeof(struct sockaddr_in);
+	const socklen_t size = is_v6 ? sizeof(struct sockaddr_in6)
+				     : sizeof(struct sockaddr_in);
 	const int fd = w->sockets[is_v6 ? SOCKET_V6 : SOCKET_V4].control;
 	uint8_t p[SLEEVE_BEAT_SIZE];
 	int tries;

@@ -205,8 +205,9 @@ int sleeve_new(const struct sleeve_config *config, struct sleeve **ret,
 	r = open_sockets(s);
 	if (r < 0) {
 		r = failed(s, r, "cannot bind sleeve's UDP port", e);
-		error_hint(e, "another daemon may have port %u: see "
-			      "--sleeve-port and --local-address",
+		error_hint(e,
+			   "another daemon may have port %u: see "
+			   "--sleeve-port and --local-address",
 			   config->port);
 		return r;
 	}
@@ -349,8 +350,7 @@ int sleeve_send_beat(struct sleeve *s, const struct sleeve_peer *peer,
 		.seq = atomic_fetch_add_explicit(&s->shared.control_seq, 1,
 						 memory_order_relaxed),
 	};
-	const int family = ip_is_v4(&peer->endpoint.ip) ? SOCKET_V4 :
-							  SOCKET_V6;
+	const int family = ip_is_v4(&peer->endpoint.ip) ? SOCKET_V4 : SOCKET_V6;
 	const int fd = s->sockets[family].control;
 	static uint8_t p[SLEEVE_MAX_DATAGRAM];
 	struct sockaddr_storage to;

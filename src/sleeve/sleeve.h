@@ -182,7 +182,7 @@ enum sleeve_counter {
 	/* dropped on the way in */
 	SLEEVE_DROP_MALFORMED,
 	SLEEVE_DROP_VERSION,
-	SLEEVE_DROP_TOKEN, /* strangers, and peers of another life */
+	SLEEVE_DROP_TOKEN,  /* strangers, and peers of another life */
 	SLEEVE_DROP_REPLAY, /* seen before, or too old */
 	SLEEVE_DROP_VNI,
 	SLEEVE_DROP_SPOOFED, /* a group address as source */

@@ -24,7 +24,8 @@
  */
 #define DRAIN_FRAMES 256U
 #define DRAIN_SIZE 393216U
-#define READ_SIZE (MAX_FRAME_SIZE + 19U) /* what a TAP gives at most, and more */
+#define READ_SIZE \
+	(MAX_FRAME_SIZE + 19U) /* what a TAP gives at most, and more */
 #define DRAIN_NODES 2048U
 #define NO_NODE UINT16_MAX
 
@@ -47,7 +48,7 @@ struct tx_node {
 
 struct tx {
 	uint32_t n_frames, n_nodes, n_active;
-	size_t used; /* of the buffer */
+	size_t used;	      /* of the buffer */
 	usec_t waiting_since; /* 0: not waiting */
 	struct tx_frame frames[DRAIN_FRAMES];
 	struct tx_node nodes[DRAIN_NODES];
@@ -170,12 +171,11 @@ static void tell_too_big(struct worker *w, const struct fib_peer *peer,
 	event.endpoint = peer->peer.endpoint;
 	event.vni = f->vni;
 	event.size = size;
-	event.max_size = peer->max_size > LEAD_SIZE ?
-				 peer->max_size - LEAD_SIZE :
-				 0;
-	event.n_data = (uint16_t)(f->size < SLEEVE_EVENT_DATA ?
-					  f->size :
-					  SLEEVE_EVENT_DATA);
+	event.max_size = peer->max_size > LEAD_SIZE ? peer->max_size - LEAD_SIZE
+						    : 0;
+	event.n_data = (uint16_t)(f->size < SLEEVE_EVENT_DATA
+					  ? f->size
+					  : SLEEVE_EVENT_DATA);
 	memcpy(event.data, f->data, event.n_data);
 	worker_tell(w, &event, true);
 }
@@ -187,10 +187,6 @@ static void pack(struct worker *w, const struct fib_peer *peer,
 	struct out *o = &w->tx->out;
 	const uint32_t size = SLEEVE_FRAME_SIZE + f->size;
 
-	if (SLEEVE_HEADER_SIZE + size > peer->max_size) {
-		tell_too_big(w, peer, f, f->size);
-		return;
-	}
 	if (out_open_size(o) + size > peer->max_size ||
 	    out_open_pieces(o) + 2 > OUT_MESSAGE_PIECES)
 		close_datagram(o);
@@ -217,8 +213,8 @@ static void write_lead(struct worker *w, const struct fib_peer *peer,
 	const uint8_t *payload;
 	const struct sleeve_frame frame = {
 		.vni = f->vni,
-		.flags = c->in.is_tcp ? SLEEVE_PARTIAL :
-					SLEEVE_PARTIAL | SLEEVE_CUT_UDP,
+		.flags = c->in.is_tcp ? SLEEVE_PARTIAL
+				      : SLEEVE_PARTIAL | SLEEVE_CUT_UDP,
 		.csum_start = (uint8_t)c->in.l4,
 		.csum_offset = cut_csum_offset(c),
 		.size = (uint16_t)(cut_header_size(c) +
@@ -264,25 +260,150 @@ static void send_segments(struct worker *w, const struct fib_peer *peer,
 	w->n[SLEEVE_TX_SEGMENTS] += c->n;
 }
 
+static uint32_t max_frame(const struct fib_peer *peer)
+{
+	return peer->max_size > LEAD_SIZE ? peer->max_size - LEAD_SIZE : 0;
+}
+
+static void send_cut(struct worker *w, const struct fib_peer *peer,
+		     const struct tx_frame *f, const struct cut *c)
+{
+	/* What is open was read before. */
+	close_datagram(&w->tx->out);
+	send_segments(w, peer, f, c);
+}
+
 static void send_super_frame(struct worker *w, const struct fib_peer *peer,
 			     const struct tx_frame *f)
 {
 	struct cut c;
-	uint32_t longest;
 
 	if (!cut_init(&c, f->data, f->size, &f->h)) {
 		w->n[SLEEVE_DROP_BAD_FRAME]++;
 		return;
 	}
-	longest = cut_header_size(&c) +
-		  (c.unit < c.n_payload ? c.unit : c.n_payload);
-	if (LEAD_SIZE + longest > peer->max_size) {
-		tell_too_big(w, peer, f, longest);
+	if (!cut_limit(&c, max_frame(peer))) {
+		tell_too_big(w, peer, f, cut_header_size(&c) + c.unit);
 		return;
 	}
-	/* What is open was read before. */
+	send_cut(w, peer, f, &c);
+}
+
+/* Too long for one datagram, but TCP: sent as if it were a super-frame. */
+static bool send_shorter(struct worker *w, const struct fib_peer *peer,
+			 const struct tx_frame *f)
+{
+	struct tap_header h = f->h;
+	struct inner in;
+	struct cut c;
+
+	if (!inner_parse(f->data, f->size, &in) || !in.is_tcp)
+		return false;
+	h.gso_type = in.is_v6 ? TAP_GSO_TCP6 : TAP_GSO_TCP4;
+	h.gso_size = UINT16_MAX;
+	if (!cut_init(&c, f->data, f->size, &h) ||
+	    !cut_limit(&c, max_frame(peer)))
+		return false;
+	send_cut(w, peer, f, &c);
+	return true;
+}
+
+#define ETH_SIZE 14U
+#define IP4_SIZE 20U
+#define IP4_DF 0x4000U
+#define IP4_MORE 0x2000U
+#define IP4_OFFSET 0x1fffU
+
+/* RFC 791 lets any router do it where DF is clear; here without options. */
+static bool may_fragment(const struct tx_frame *f, const struct fib_peer *peer)
+{
+	const uint8_t *ip = f->data + ETH_SIZE;
+
+	return f->size > ETH_SIZE + IP4_SIZE &&
+	       inner_get16(f->data + 12) == 0x0800 && ip[0] == 0x45 &&
+	       inner_get16(ip + 2) == f->size - ETH_SIZE &&
+	       !(inner_get16(ip + INNER_IP_FRAGMENT) & IP4_DF) &&
+	       max_frame(peer) >= ETH_SIZE + IP4_SIZE + 8;
+}
+
+/*
+ * Where the wire format cannot say where the checksum is, or pieces of the
+ * packet go each their own way.
+ */
+static void complete_checksum(struct tx_frame *f)
+{
+	uint8_t *at = f->data + f->h.csum_start + f->h.csum_offset;
+	uint16_t sum = (uint16_t)~inner_sum(f->data + f->h.csum_start,
+					    f->size - f->h.csum_start);
+
+	inner_put16(at, sum ? sum : 0xffff);
+	f->h.flags = 0;
+}
+
+static void send_fragment(struct worker *w, const struct fib_peer *peer,
+			  const struct tx_frame *f, uint32_t at, uint32_t size)
+{
+	const uint32_t n_header = ETH_SIZE + IP4_SIZE;
+	const struct sleeve_frame frame = {
+		.vni = f->vni,
+		.size = (uint16_t)(n_header + size),
+	};
+	const uint16_t old =
+		inner_get16(f->data + ETH_SIZE + INNER_IP_FRAGMENT);
+	uint32_t field = (old & IP4_OFFSET) + at / 8;
+	struct out *o = &w->tx->out;
+	uint8_t *p;
+
+	if ((old & IP4_MORE) || n_header + at + size < f->size)
+		field |= IP4_MORE;
+	make_room(w, peer, 2, LEAD_SIZE + n_header);
+	open_datagram(w, peer);
+	p = out_header(o, SLEEVE_FRAME_SIZE + n_header);
+	sleeve_put_frame(&frame, p);
+	p += SLEEVE_FRAME_SIZE;
+	memcpy(p, f->data, n_header);
+	inner_put16(p + ETH_SIZE + INNER_IP_FRAGMENT, (uint16_t)field);
+	inner_set_v4_length(p + ETH_SIZE, (uint16_t)(IP4_SIZE + size));
+	out_put(o, f->data + n_header + at, size);
+	out_close(o);
+	w->n[SLEEVE_TX_SEGMENTS]++;
+}
+
+static void send_fragments(struct worker *w, const struct fib_peer *peer,
+			   struct tx_frame *f)
+{
+	const struct sleeve_frame whole = { .vni = f->vni,
+					    .size = (uint16_t)f->size };
+	const uint32_t n_header = ETH_SIZE + IP4_SIZE;
+	const uint32_t unit = (max_frame(peer) - n_header) & ~UINT32_C(7);
+	const uint32_t n_payload = f->size - n_header;
+	uint32_t at, size;
+
+	if (f->h.flags & TAP_NEEDS_CSUM) {
+		complete_checksum(f);
+		/* Other peers may get it in one piece. */
+		sleeve_put_frame(&whole, f->data - SLEEVE_FRAME_SIZE);
+	}
 	close_datagram(&w->tx->out);
-	send_segments(w, peer, f, &c);
+	for (at = 0; at < n_payload; at += size) {
+		size = n_payload - at < unit ? n_payload - at : unit;
+		send_fragment(w, peer, f, at, size);
+	}
+}
+
+static void send_frame(struct worker *w, const struct fib_peer *peer,
+		       struct tx_frame *f)
+{
+	if (f->h.gso_type != TAP_GSO_NONE)
+		send_super_frame(w, peer, f);
+	else if (f->size <= max_frame(peer))
+		pack(w, peer, f);
+	else if (send_shorter(w, peer, f))
+		return;
+	else if (may_fragment(f, peer))
+		send_fragments(w, peer, f);
+	else
+		tell_too_big(w, peer, f, f->size);
 }
 
 static void send_to(struct worker *w, const struct fib_peer *peer)
@@ -304,12 +425,9 @@ static void send_to(struct worker *w, const struct fib_peer *peer)
 	o->fd = fd;
 	out_address(o, &peer->address, peer->address_size, peer);
 	for (; at != NO_NODE; at = tx->nodes[at].next) {
-		const struct tx_frame *f = &tx->frames[tx->nodes[at].frame];
+		struct tx_frame *f = &tx->frames[tx->nodes[at].frame];
 
-		if (f->h.gso_type == TAP_GSO_NONE)
-			pack(w, peer, f);
-		else
-			send_super_frame(w, peer, f);
+		send_frame(w, peer, f);
 	}
 	close_datagram(o);
 }
@@ -421,17 +539,6 @@ static void forward(struct worker *w, uint16_t network, uint16_t frame)
 		add_to_peer(w, list->peers[i], frame);
 }
 
-/* Of the rare frame whose checksum is where the wire format cannot say. */
-static void complete_checksum(struct tx_frame *f)
-{
-	uint8_t *at = f->data + f->h.csum_start + f->h.csum_offset;
-	uint16_t sum = (uint16_t)~inner_sum(f->data + f->h.csum_start,
-					    f->size - f->h.csum_start);
-
-	inner_put16(at, sum ? sum : 0xffff);
-	f->h.flags = 0;
-}
-
 /* Writes the wire header; false: not a frame to forward. */
 static bool prepare(struct tx_frame *f)
 {
@@ -486,9 +593,9 @@ void tx_read(struct worker *w, uint32_t tap)
 		w->n[SLEEVE_TX_FRAMES]++;
 		w->n[SLEEVE_TX_BYTES] += (uint64_t)n;
 		f->data = data;
-		f->size = (uint32_t)n > sizeof(f->h) ?
-				  (uint32_t)n - (uint32_t)sizeof(f->h) :
-				  0;
+		f->size = (uint32_t)n > sizeof(f->h)
+				  ? (uint32_t)n - (uint32_t)sizeof(f->h)
+				  : 0;
 		f->vni = t->vni;
 		if (!prepare(f)) {
 			w->n[SLEEVE_DROP_BAD_FRAME]++;

@@ -143,9 +143,9 @@ void worker_read_errors(struct worker *w, int fd)
 		if (e.error == 0)
 			continue;
 		memset(&event, 0, offsetof(struct sleeve_event, data));
-		event.type = e.error == EMSGSIZE ?
-				     SLEEVE_EVENT_HINT_TOO_BIG :
-				     SLEEVE_EVENT_HINT_UNREACHABLE;
+		event.type = e.error == EMSGSIZE
+				     ? SLEEVE_EVENT_HINT_TOO_BIG
+				     : SLEEVE_EVENT_HINT_UNREACHABLE;
 		event.endpoint = e.to;
 		event.error = e.error;
 		event.mtu = e.mtu;
@@ -200,8 +200,8 @@ static void obey_command(struct worker *w)
 	if (!c)
 		return;
 	atomic_store_explicit(&w->shared->command, NULL, memory_order_relaxed);
-	c->result = c->kind == COMMAND_ADD_TAP ? taps_add(w, c->vni, c->fd) :
-						 taps_remove(w, c->vni);
+	c->result = c->kind == COMMAND_ADD_TAP ? taps_add(w, c->vni, c->fd)
+					       : taps_remove(w, c->vni);
 	sem_post(&w->shared->done);
 }
 

@@ -90,11 +90,11 @@ struct worker {
 	struct shared *shared;
 	int epoll_fd;
 	struct sockets sockets[N_FAMILIES]; /* borrowed */
-	struct sleeve_table *table; /* never NULL */
+	struct sleeve_table *table;	    /* never NULL */
 	struct worker_tap taps[MAX_NETWORKS];
 	uint32_t n_taps; /* the highest place that was ever in use, and one */
 	uint16_t tap_of_vni[TAP_PLACES]; /* open addressing; FIB_NONE: empty */
-	struct peer_state *peers; /* MAX_PEERS */
+	struct peer_state *peers;	 /* MAX_PEERS */
 	uint64_t n[SLEEVE_N_COUNTERS];
 	usec_t now; /* of this turn */
 	usec_t events_since;

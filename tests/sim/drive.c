@@ -186,6 +186,10 @@ static void apply(struct drive *d, const struct action *a)
 	case ACTION_EXECUTE:
 		apply_execute(d, a);
 		break;
+	case ACTION_NETWORK:
+	case ACTION_SLEEVE_BEAT:
+	case ACTION_SLEEVE_TABLE:
+		break; /* these engines have no sleeve */
 	case ACTION_NOTE:
 	case ACTION_PORT_REVISION:
 	case ACTION_TARGETS_CHANGED:

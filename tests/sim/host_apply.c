@@ -168,6 +168,10 @@ static void apply(struct host *h, const struct action *a)
 	case ACTION_EXECUTE:
 		apply_execute(h, a);
 		break;
+	case ACTION_NETWORK:
+	case ACTION_SLEEVE_BEAT:
+	case ACTION_SLEEVE_TABLE:
+		break; /* these engines have no sleeve */
 	case ACTION_NOTE:
 		apply_note(h, &a->note);
 		break;

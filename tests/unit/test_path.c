@@ -56,6 +56,17 @@ static void run(struct play *pl, usec_t until)
 	pl->now = until;
 }
 
+/* @n more heartbeats, unanswered. */
+static void send_more(struct play *pl, int n)
+{
+	uint64_t seq;
+
+	for (; n > 0; n--) {
+		pl->now = path_deadline(&pl->p);
+		assert_true(path_poll(&pl->p, pl->now, &seq));
+	}
+}
+
 static void test_up(void **state)
 {
 	struct path_view view;
@@ -199,6 +210,7 @@ static void test_late_answer(void **state)
 	(void)state;
 	start(&pl);
 	assert_true(path_poll(&pl.p, pl.now, &seq));
+	send_more(&pl, 2);
 	pl.now += 3 * INTERVAL;
 	assert_true(path_expired(&pl.p, pl.now));
 	assert_false(path_expired(&pl.p, pl.now));
@@ -213,6 +225,7 @@ static void test_disorder(void **state)
 	struct play pl;
 	uint64_t first, second, third;
 	bool is_up;
+	usec_t at;
 
 	(void)state;
 	start(&pl);
@@ -225,11 +238,29 @@ static void test_disorder(void **state)
 	assert_true(path_poll(&pl.p, pl.now, &third));
 	assert_true(path_acked(&pl.p, pl.now + 10, second, &is_up));
 	assert_true(path_acked(&pl.p, pl.now + 20, first, &is_up));
-	/* Not down 2.5 intervals after the first, but after the second. */
-	assert_false(path_expired(&pl.p, pl.p.sent_at[first % PATH_WINDOW] +
-						 INTERVAL * 5 / 2));
-	assert_true(path_expired(&pl.p, pl.p.sent_at[second % PATH_WINDOW] +
-						INTERVAL * 5 / 2));
+	send_more(&pl, 3);
+	/* Down 5/3 intervals after the second, whatever came later. */
+	at = pl.p.sent_at[second % PATH_WINDOW] + INTERVAL * 5 / 3;
+	assert_false(path_expired(&pl.p, at - 1));
+	assert_true(path_expired(&pl.p, at));
+}
+
+/* We were stopped, not the path: heartbeats that were not sent prove nothing. */
+static void test_stopped_daemon(void **state)
+{
+	struct play pl;
+	uint64_t seq;
+
+	(void)state;
+	start(&pl);
+	run(&pl, pl.now + USEC_PER_SEC);
+	pl.now += 10 * USEC_PER_SEC;
+	assert_false(path_expired(&pl.p, pl.now));
+	assert_true(path_poll(&pl.p, pl.now, &seq));
+	assert_false(path_expired(&pl.p, pl.now));
+	assert_true(path_deadline(&pl.p) > pl.now);
+	run(&pl, pl.now + USEC_PER_SEC);
+	assert_int_equal(pl.p.state, PATH_UP);
 }
 
 static void test_refused(void **state)
@@ -287,6 +318,7 @@ int main(void)
 		cmocka_unit_test(test_bad_answers),
 		cmocka_unit_test(test_late_answer),
 		cmocka_unit_test(test_disorder),
+		cmocka_unit_test(test_stopped_daemon),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_long_way),
 	};

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "carrier.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/frame.h"
+#include "log.h"
+#include "sleeve/sleeve.h"
+#include "state.h"
+#include "sys/addr.h"
+#include "sys/clock.h"
+#include "turn.h"
+
+/* The TAP is no bottleneck of its own: what fits the peer is sleeve's word. */
+#define TAP_MTU 65000U
+#define EVENTS_AT_ONCE 256U
+#define UDP_OVERHEAD_V4 28U
+#define UDP_OVERHEAD_V6 48U
+
+struct network_tap {
+	vni_t vni; /* VNI_NONE: free */
+	char ifname[MAX_IFNAME];
+};
+
+struct carrier {
+	struct daemon *daemon;
+	struct sleeve *sleeve;
+	struct loop_io *io;
+	struct network_tap taps[MAX_NETWORKS];
+	struct log_limit limit;
+};
+
+static void tap_event(struct carrier *c, vni_t vni, port_no_t port_no)
+{
+	struct event ev;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.type = EVENT_TAP;
+	ev.tap.vni = vni;
+	ev.tap.port_no = port_no;
+	daemon_event(c->daemon, &ev);
+}
+
+static struct network_tap *find_tap(struct carrier *c, vni_t vni)
+{
+	size_t i;
+
+	for (i = 0; i < MAX_NETWORKS; i++) {
+		if (c->taps[i].vni == vni)
+			return &c->taps[i];
+	}
+	return NULL;
+}
+
+static port_no_t port_of(const struct carrier *c, const struct network_tap *t)
+{
+	return PORT_NO_TAP + (port_no_t)(t - c->taps);
+}
+
+static int add_tap(struct carrier *c, struct network_tap *t, vni_t vni,
+		   struct error *e)
+{
+	struct daemon *d = c->daemon;
+	struct rtnl_link link;
+	int error;
+
+	snprintf(t->ifname, sizeof(t->ifname), "%.6s-s%06x",
+		 d->settings.bridge_name, vni & VNI_PROBE);
+	error = sleeve_add_network(c->sleeve, vni, t->ifname, TAP_MTU);
+	if (error)
+		return error_set(e, error_code_of(-error),
+				 "cannot make the TAP %s: %s", t->ifname,
+				 strerror(-error));
+	error = rtnl_link_by_name(d->rtnl, t->ifname, &link);
+	if (!error)
+		error = rtnl_link_set_up(d->rtnl, link.ifindex, true);
+	if (error)
+		return error_set(e, "system", "cannot set %s up: %s", t->ifname,
+				 strerror(-error));
+	return datapath_add_port(d->datapath, t->ifname, port_of(c, t), e);
+}
+
+void carrier_network(struct carrier *c, vni_t vni, bool is_wanted)
+{
+	struct network_tap *t = find_tap(c, is_wanted ? VNI_NONE : vni);
+	struct error e = { .code = "" };
+
+	if (!t)
+		return;
+	if (!is_wanted) {
+		datapath_remove_port(c->daemon->datapath, port_of(c, t));
+		sleeve_remove_network(c->sleeve, vni);
+		t->vni = VNI_NONE;
+		return;
+	}
+	if (add_tap(c, t, vni, &e)) {
+		log_error("network %u has no user-space path: %s (%s)", vni,
+			  e.message, e.hint);
+		sleeve_remove_network(c->sleeve, vni);
+		return;
+	}
+	t->vni = vni;
+	tap_event(c, vni, port_of(c, t));
+}
+
+static void fill_peer(const struct carrier *c, const struct sleeve_place *place,
+		      struct sleeve_peer *ret)
+{
+	const uint32_t mtu = c->daemon->underlay.mtu;
+	const uint32_t overhead = ip_is_v4(&place->endpoint.ip)
+					  ? UDP_OVERHEAD_V4
+					  : UDP_OVERHEAD_V6;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->id = place->peer_id;
+	ret->endpoint = place->endpoint;
+	ret->tx_token = place->tx_token;
+	ret->rx_token = place->rx_token;
+	ret->link_mtu = mtu;
+	ret->max_datagram = mtu > overhead ? mtu - overhead : 0;
+	ret->may_send = place->tx_token != 0;
+}
+
+void carrier_beat(struct carrier *c, const struct action *action)
+{
+	const struct sleeve_beat beat = { .cookie = action->beat.cookie,
+					  .number = action->beat.seq,
+					  .size = SLEEVE_BEAT_SIZE };
+	struct sleeve_peer peer;
+	struct event ev;
+	int error;
+
+	fill_peer(c, &action->beat.place, &peer);
+	error = sleeve_send_beat(c->sleeve, &peer, &beat, SLEEVE_BEAT_SIZE);
+	if (!error || error == -EAGAIN)
+		return;
+	if (log_allows(&c->limit))
+		log_debug("a heartbeat of sleeve was not sent: %s",
+			  strerror(-error));
+	memset(&ev, 0, sizeof(ev));
+	ev.type = EVENT_SLEEVE_REFUSED;
+	ev.peer_id = peer.id;
+	daemon_event(c->daemon, &ev);
+}
+
+struct filling {
+	const struct daemon *daemon;
+	struct sleeve_table *table;
+	unsigned int n_refused;
+};
+
+static void fill_mac(void *ctx, const struct entry_view *v)
+{
+	struct filling *f = ctx;
+
+	if (!v->is_winner || v->owner == f->daemon->id)
+		return;
+	if (!sleeve_table_add_mac(f->table, v->entry.vni, &v->entry.mac,
+				  v->owner))
+		f->n_refused++;
+}
+
+static void fill_flood(void *ctx, vni_t vni, bool is_unknown, peer_id_t peer_id)
+{
+	struct filling *f = ctx;
+
+	if (!sleeve_table_add_flood(f->table, vni, false, peer_id) ||
+	    (is_unknown &&
+	     !sleeve_table_add_flood(f->table, vni, true, peer_id)))
+		f->n_refused++;
+}
+
+void carrier_publish(struct carrier *c)
+{
+	struct daemon *d = c->daemon;
+	struct filling f = { .daemon = d };
+	struct sleeve_place place;
+	struct sleeve_peer peer;
+	uint64_t seed;
+	size_t pos = 0;
+
+	if (clock_random(&seed, sizeof(seed)))
+		return;
+	f.table = sleeve_table_new(seed);
+	if (!f.table)
+		return;
+	while (engine_each_place(d->engine, &pos, &place)) {
+		if (!place.rx_token)
+			continue;
+		fill_peer(c, &place, &peer);
+		if (!sleeve_table_add_peer(f.table, &peer))
+			f.n_refused++;
+	}
+	engine_all_entries(d->engine, fill_mac, &f);
+	engine_all_floods(d->engine, fill_flood, &f);
+	sleeve_publish(c->sleeve, f.table);
+}
+
+static void take_event(struct carrier *c, const struct sleeve_event *in)
+{
+	char endpoint[ADDR_ENDPOINT_SIZE];
+	struct event ev;
+
+	memset(&ev, 0, sizeof(ev));
+	switch (in->type) {
+	case SLEEVE_EVENT_REPLY:
+		ev.type = EVENT_SLEEVE_REPLY;
+		ev.beat.peer_id = in->peer;
+		ev.beat.cookie = in->beat.cookie;
+		ev.beat.seq = in->beat.number;
+		break;
+	case SLEEVE_EVENT_MOVED:
+		ev.type = EVENT_SLEEVE_MOVED;
+		ev.moved.peer_id = in->peer;
+		ev.moved.endpoint = in->endpoint;
+		log_info("datagrams of a peer come from %s now",
+			 addr_print_endpoint(&in->endpoint, endpoint));
+		break;
+	case SLEEVE_EVENT_SEND_REFUSED:
+		ev.type = EVENT_SLEEVE_REFUSED;
+		ev.peer_id = in->peer;
+		break;
+	case SLEEVE_EVENT_TOO_BIG:
+		ev.type = EVENT_TOO_BIG;
+		ev.too_big.vni = in->vni;
+		ev.too_big.mtu = in->max_size > ETH_HEADER_SIZE
+					 ? in->max_size - ETH_HEADER_SIZE
+					 : 0;
+		ev.too_big.frame = in->data;
+		ev.too_big.size = in->n_data;
+		break;
+	case SLEEVE_EVENT_REQUEST:
+	case SLEEVE_EVENT_HINT_TOO_BIG:
+	case SLEEVE_EVENT_HINT_UNREACHABLE:
+		return;
+	}
+	daemon_event(c->daemon, &ev);
+}
+
+static void on_events(void *ctx, int fd, unsigned int events)
+{
+	struct carrier *c = ctx;
+	struct sleeve_event ev;
+	unsigned int n;
+
+	(void)fd;
+	(void)events;
+	for (n = 0; n < EVENTS_AT_ONCE && sleeve_next_event(c->sleeve, &ev);
+	     n++)
+		take_event(c, &ev);
+	daemon_turn(c->daemon);
+}
+
+struct carrier *carrier_open(struct daemon *d, struct error *e)
+{
+	struct sleeve_config config = { .local = d->settings.local_address,
+					.port = d->settings.sleeve_port };
+	struct carrier *c = core_alloc(sizeof(*c));
+
+	c->daemon = d;
+	if (clock_random(&config.seed, sizeof(config.seed)) ||
+	    sleeve_new(&config, &c->sleeve, e)) {
+		if (!error_is_set(e))
+			error_set(e, "system", "no random numbers");
+		free(c);
+		return NULL;
+	}
+	c->io = loop_io_new(d->loop, sleeve_fd(c->sleeve), LOOP_READ, on_events,
+			    c);
+	return c;
+}
+
+void carrier_close(struct carrier *c)
+{
+	if (!c)
+		return;
+	loop_io_free(c->io);
+	sleeve_free(c->sleeve);
+	free(c);
+}
+
+void carrier_metrics(const struct carrier *c, json_t *metrics)
+{
+	uint64_t values[SLEEVE_N_COUNTERS];
+	char name[64], *p;
+	int i;
+
+	sleeve_counters(c->sleeve, values);
+	for (i = 0; i < SLEEVE_N_COUNTERS; i++) {
+		snprintf(name, sizeof(name), "sleeve_%s",
+			 sleeve_counter_name((enum sleeve_counter)i));
+		while ((p = strchr(name, '-')))
+			*p = '_';
+		json_object_set_new(metrics, name,
+				    json_integer((json_int_t)values[i]));
+	}
+}

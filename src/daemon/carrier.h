@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARRIER_H
+#define CARRIER_H
+
+/*
+ * The daemon's sleeve: a TAP for each network as a port of the datapath, the
+ * forwarding table made of what the engine knows, heartbeats out, events in.
+ * The packets themselves are the business of sleeve's thread.
+ */
+
+#include <jansson.h>
+
+#include "core/action.h"
+#include "sys/error.h"
+
+struct carrier;
+struct daemon;
+
+/* Binds the UDP port and starts the thread. NULL: @e says why. */
+struct carrier *carrier_open(struct daemon *d, struct error *e);
+void carrier_close(struct carrier *c);
+
+/* ACTION_NETWORK, _SLEEVE_BEAT, _SLEEVE_TABLE */
+void carrier_network(struct carrier *c, vni_t vni, bool is_wanted);
+void carrier_beat(struct carrier *c, const struct action *action);
+void carrier_publish(struct carrier *c);
+
+/* Counters, for metrics: "sleeve_tx_frames", … */
+void carrier_metrics(const struct carrier *c, json_t *metrics);
+
+#endif
