@@ -21,7 +21,8 @@ TIME = re.compile(r"time=([0-9.]+) ms")
 def start_server(pair):
     """iperf3 in container 2, for as long as the pair is there."""
     server = pair.popen(pair.container(2), "iperf3", "--server",
-                        "--forceflush", stdout=subprocess.PIPE, text=True)
+                        "--forceflush", stdout=subprocess.PIPE,
+                        stderr=subprocess.DEVNULL, text=True)
     for line in server.stdout:
         if "listening" in line:
             # what it prints of each test is not read

@@ -66,13 +66,15 @@ static unsigned int receive(int fd, unsigned int n_wanted)
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	char buf[2 * PAYLOAD_SIZE];
 	unsigned int n = 0;
+	ssize_t size;
 
 	while (n < n_wanted) {
-		if (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) == PAYLOAD_SIZE)
+		size = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+		if (size == PAYLOAD_SIZE)
 			n++;
-		else if (errno != EAGAIN)
+		else if (size < 0 && errno != EAGAIN)
 			die("receive");
-		else if (poll(&p, 1, PATIENCE_MS) == 0)
+		else if (size < 0 && poll(&p, 1, PATIENCE_MS) == 0)
 			break; /* lost */
 	}
 	return n;
