@@ -452,15 +452,18 @@ bool engine_poll(struct engine *e, usec_t now, struct action *ret)
 	memset(ret, 0, sizeof(*ret));
 	if (!e->is_started)
 		return false;
-	/* Each may have work for the other. */
+	/* Each may have work for the others. */
 	do {
 		expire(e, now);
 		engine_refresh(e, now);
+		if (poll_note(e, ret) || poll_dial(e, ret) ||
+		    poll_flow(e, ret) || carry_poll(e, ret) ||
+		    poll_packet(e, ret) || health_poll(e, now, ret) ||
+		    poll_neighbour(e, now, ret) ||
+		    member_poll_message(e, ret) || poll_books(e, ret))
+			return true;
 	} while (timerq_deadline(&e->timers) <= now);
-	return poll_note(e, ret) || poll_dial(e, ret) || poll_flow(e, ret) ||
-	       carry_poll(e, ret) || poll_packet(e, ret) ||
-	       health_poll(e, now, ret) || poll_neighbour(e, now, ret) ||
-	       member_poll_message(e, ret) || poll_books(e, ret);
+	return false;
 }
 
 usec_t engine_deadline(const struct engine *e)

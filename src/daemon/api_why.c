@@ -44,29 +44,34 @@ static const char *ago(usec_t at, char ret[32])
 	return ret;
 }
 
-static void say_peer(const struct daemon *d, json_t *lines,
-		     const struct peer_view *p)
+static const char *path_name(const struct peer_view *p)
 {
-	const struct path_view *path = &p->paths[PATH_FASTDP];
-	char address[ADDR_IP_SIZE], time[32];
+	static const char *const names[] = { "fastdp", "sleeve" };
 
-	addr_print_ip(&p->remote.ip, address);
-	if (p->has_path)
-		say(lines,
-		    "packets to %s (%s, %s) take fastdp, since %s: %s (round "
-		    "trip %u us)",
-		    p->nickname, p->name, address, ago(p->since, time),
-		    reason_text(path->reason), (unsigned int)path->rtt_us);
+	return p->has_path ? names[p->path] : "none";
+}
+
+static void say_path(json_t *lines, const char *name, const struct path_view *p)
+{
+	char time[32];
+
+	if (p->state == PATH_UP)
+		say(lines, "%s is up, since %s (round trip %u us)", name,
+		    ago(p->since, time), (unsigned int)p->rtt_us);
 	else
-		say(lines,
-		    "no path to %s (%s, %s) works, since %s: %s; its flows "
-		    "stay on fastdp, for there is nothing better",
-		    p->nickname, p->name, address, ago(p->since, time),
-		    reason_text(path->reason));
-	if (path->last_error != REASON_NONE)
-		say(lines, "the last trouble of fastdp was %s ago: %s",
-		    ago(path->last_error_at, time),
-		    reason_text(path->last_error));
+		say(lines, "%s is %s, since %s: %s", name,
+		    path_state_text(p->state), ago(p->since, time),
+		    reason_text(p->reason));
+	if (p->last_error != REASON_NONE)
+		say(lines, "the last trouble of %s was %s ago: %s", name,
+		    ago(p->last_error_at, time), reason_text(p->last_error));
+}
+
+static void say_session(const struct daemon *d, json_t *lines,
+			const struct peer_view *p)
+{
+	char time[32];
+
 	if (p->has_session)
 		say(lines, "the control session is up, since %s",
 		    ago(p->session_since, time));
@@ -77,6 +82,27 @@ static void say_peer(const struct daemon *d, json_t *lines,
 		    "answers",
 		    ago(p->session_since, time), reason_text(p->session_reason),
 		    d->settings.hold_time_s);
+}
+
+static void say_peer(const struct daemon *d, json_t *lines,
+		     const struct peer_view *p)
+{
+	char address[ADDR_IP_SIZE], time[32];
+
+	addr_print_ip(&p->remote.ip, address);
+	if (p->has_path)
+		say(lines, "packets to %s (%s, %s) take %s, since %s: %s",
+		    p->nickname, p->name, address, path_name(p),
+		    ago(p->since, time), reason_text(p->reason));
+	else
+		say(lines,
+		    "no path to %s (%s, %s) works, since %s: %s; its flows "
+		    "stay, for there is nothing better",
+		    p->nickname, p->name, address, ago(p->since, time),
+		    reason_text(p->reason));
+	say_path(lines, "fastdp", &p->paths[PATH_FASTDP]);
+	say_path(lines, "sleeve", &p->paths[PATH_SLEEVE]);
+	say_session(d, lines, p);
 }
 
 /* The kernel's flow of @match, said and as JSON. */
@@ -165,7 +191,7 @@ static json_t *found(struct daemon *d, const char *kind, const char *what,
 	say_owner(d, lines, what, v);
 	if (v->owner != d->id && engine_find_peer(d->engine, v->owner, &p)) {
 		say_peer(d, lines, &p);
-		path = p.has_path ? "fastdp" : "none";
+		path = path_name(&p);
 	}
 	flow = mac_flow(d, lines, v);
 	return json_pack("{s:s, s:b, s:s, s:s, s:o, s:o}", "what", kind,
@@ -235,7 +261,7 @@ static json_t *why_peer(struct daemon *d, const char *what)
 		return json_pack("{s:s, s:b, s:s, s:s, s:n, s:o}", "what",
 				 "peer", "found", 1, "owner",
 				 notes_peer(d, p.id, id), "path",
-				 p.has_path ? "fastdp" : "none", "flow",
+				 path_name(&p), "flow",
 				 "lines", lines);
 	}
 	return NULL;

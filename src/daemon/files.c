@@ -44,18 +44,36 @@ static int fail(const char *path, const char *what, struct error *e)
 			 path, strerror(error));
 }
 
+static bool write_all(int fd, const char *text)
+{
+	size_t left = strlen(text);
+	ssize_t n;
+
+	for (; left > 0; text += n, left -= (size_t)n) {
+		n = write(fd, text, left);
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n < 0)
+			n = 0;
+	}
+	return true;
+}
+
 int files_write(const char *path, const json_t *json, struct error *e)
 {
+	/* json_dumpfd() would make a system call of every word. */
+	CLEAN_FREE char *text = json_dumps(json, JSON_INDENT(1));
 	char temporary[PATH_MAX + 8];
 	int fd;
 	bool is_written;
 
+	if (!text)
+		return error_set(e, "system", "cannot write %s as JSON", path);
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fail(temporary, "write", e);
-	is_written = json_dumpfd(json, fd, JSON_INDENT(1)) == 0 &&
-		     fsync(fd) == 0;
+	is_written = write_all(fd, text) && fsync(fd) == 0;
 	if (close(fd) || !is_written) {
 		fail(temporary, "write", e);
 		unlink(temporary);

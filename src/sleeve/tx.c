@@ -23,7 +23,7 @@
  * they are read again when they are sent.
  */
 #define DRAIN_FRAMES 256U
-#define DRAIN_SIZE 393216U
+#define DRAIN_SIZE 262144U
 #define READ_SIZE \
 	(MAX_FRAME_SIZE + 19U) /* what a TAP gives at most, and more */
 #define DRAIN_NODES 2048U

@@ -13,7 +13,8 @@ import time
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
-from hosts import Failure, FastdpPair, StaticPair, VxlanPair
+from hosts import (Failure, FastdpPair, StaticPair, VxlanPair,
+                   clean_up_when_told)
 from measure import MEASURES, start_server
 
 
@@ -44,6 +45,7 @@ def one_round(build, pairs, samples):
 
 
 def main():
+    clean_up_when_told()
     build, rounds, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     pairs = {}
     samples = {name: {} for name in MEASURES}

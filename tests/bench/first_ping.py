@@ -26,7 +26,8 @@ import time
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
-from hosts import OVERLAY, UNDERLAY, Failure, FastdpPair, sh, wait_until
+from hosts import (OVERLAY, UNDERLAY, Failure, FastdpPair,
+                   clean_up_when_told, sh, wait_until)
 
 INTERVAL_MS = 10
 LIMIT_S = 30
@@ -82,6 +83,7 @@ def one(build, is_adopted):
 
 
 def main():
+    clean_up_when_told()
     build, repeats, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     samples = {"adopted": [], "fresh": []}
     try:

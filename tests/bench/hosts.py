@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -28,6 +29,14 @@ SYSCTLS = (
 
 class Failure(Exception):
     """What went wrong, and what to do about it."""
+
+
+def clean_up_when_told():
+    """SIGTERM and SIGHUP unwind as an interrupt does: what was made goes."""
+    def leave(number, _frame):
+        sys.exit(128 + number)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
 
 
 def sh(*argv):

@@ -86,7 +86,7 @@ def markdown(figures):
 # The plot: a group of bars for each measure, every repeat a dot.
 
 COLOURS = {"fastdp": "#2f6f9f", "static": "#8a8a8a", "vxlan": "#c9a13b"}
-WIDTH, HEIGHT, LEFT, TOP, BASE = 720, 360, 60, 40, 310
+WIDTH, HEIGHT, LEFT, TOP, BASE = 720, 380, 60, 40, 310
 GROUP, BAR, TOP_RATIO = 200, 46, 1.3
 
 
@@ -120,8 +120,9 @@ def _group(name, row, left):
             _y(value / static)) for j, value in
             enumerate(row["samples"][pair])]
     out.append(_line(_y(target), "#b03030", left - 4, BAR + 8, "5 3"))
-    out.append(_text(left + 75, BASE + 18, "%s, %s (%s is better)" % (
-        what, unit, "more" if better is min else "less")))
+    out.append(_text(left + 75, BASE + 18, what))
+    out.append(_text(left + 75, BASE + 32, "%s; %s is better" % (
+        unit, "more" if better is min else "less")))
     return out
 
 

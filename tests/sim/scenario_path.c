@@ -51,6 +51,7 @@ void scenario_host_dead(struct sim *sim, uint32_t n_steps)
 	sim_run(sim, USEC_PER_SEC);
 	traffic_check(sim);
 	dead = sim->hosts[2];
+	sim_run(sim, sim_random(sim, HEARTBEAT_US)); /* anywhere in between */
 	host_power_off(dead);
 	sim_run(sim, 900 * USEC_PER_MS + 1000);
 	for (i = 0; i < 2; i++) {

@@ -504,6 +504,59 @@ static void test_removed(void **state)
 	engine_free(e);
 }
 
+static bool has_arrival(struct engine *e, uint32_t ip, vni_t vni)
+{
+	const struct flow_match m = {
+		.fields = FLOW_IN_PORT | FLOW_TUN_SRC | FLOW_TUN_ID,
+		.in_port = PORT_NO_VXLAN,
+		.tun_src = ip_number(ip),
+		.tun_id = vni
+	};
+
+	return engine_find_flow(e, &m) != NULL;
+}
+
+/* Two behind one address: what serves both stays with the one that stays. */
+static void test_one_address(void **state)
+{
+	const struct who b = { "b", 1, 2 }, c = { "c", 2, 2 };
+	struct event ev = { .type = EVENT_PEER_REMOVED };
+	struct engine *e = make("a", 1);
+	struct engine_counters before, after;
+
+	(void)state;
+	add_port(e, 16);
+	tell(e, EVENT_STARTED);
+	session_up(e, 1, 0, &b, 40000);
+	drain(e);
+	assert_true(has_arrival(e, 2, 100));
+	engine_counters(e, &before);
+	session_up(e, 2, 0, &c, 40001);
+	drain(e);
+	assert_true(has_session(e, "b") && has_session(e, "c"));
+	ev.peer_id = peer_id_of_name("b");
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_true(has_arrival(e, 2, 100));
+	engine_counters(e, &after);
+	assert_int_equal(after.n_flows, before.n_flows); /* H too */
+	ev.peer_id = peer_id_of_name("c");
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_false(has_arrival(e, 2, 100));
+	/* Installed anew: the old identity goes as soon as the new one comes. */
+	session_up(e, 3, 0, &(struct who){ "d", 1, 4 }, 40000);
+	drain(e);
+	session_down(e, 3);
+	drain(e);
+	session_up(e, 4, 0, &(struct who){ "d2", 1, 4 }, 40000);
+	drain(e);
+	assert_true(has_arrival(e, 4, 100) && has_session(e, "d2"));
+	engine_counters(e, &after);
+	assert_int_equal(after.n_peers, 1);
+	engine_free(e);
+}
+
 /* At the limit of peers: refused, said, and dialled again later. */
 static void test_peer_limit(void **state)
 {
@@ -674,6 +727,7 @@ int main(void)
 		cmocka_unit_test(test_three_at_once),
 		cmocka_unit_test(test_restart_and_clone),
 		cmocka_unit_test(test_removed),
+		cmocka_unit_test(test_one_address),
 		cmocka_unit_test(test_peer_limit),
 		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_not_ready),

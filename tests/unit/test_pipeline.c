@@ -102,7 +102,7 @@ static size_t random_frame(uint8_t frame[MAX_FRAME])
 		write_number(&w, UINT64_C(0xaaaa03000000), 6);
 		write_number(&w, types[random_byte() % 6], 2);
 	}
-	return random_byte() % 8 ? MAX_FRAME : 14 + random_byte() % 100;
+	return random_byte() % 8 ? MAX_FRAME : 14U + random_byte() % 100U;
 }
 
 static struct flow_match class_of(const uint8_t *frame, size_t size,
