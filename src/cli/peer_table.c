@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "peer_table.h"
 
-#include "table.h"
+#include "columns.h"
 
 const char *peer_label(const json_t *peer)
 {
@@ -28,21 +28,21 @@ void peer_table_print(const json_t *peers)
 	static const char *const headings[] = { "PEER",	  "ADDRESS", "STATE",
 						"PATH",	  ">MTU",    ">RTT",
 						">SINCE", "REASON",  NULL };
-	struct table *t = table_new(headings);
+	struct columns *t = columns_new(headings);
 	char buf[TEXT_SIZE];
 	json_t *peer;
 	size_t i;
 
 	json_array_foreach(peers, i, peer) {
-		table_add(t, peer_label(peer));
-		table_add_text(t, peer, "address");
-		table_add_state(t, peer, "state");
-		table_add_text(t, peer, "path");
-		table_add_integer(t, peer, "mtu");
-		table_add(t, text_microseconds(rtt_of(peer), buf));
-		table_add_since(t, peer, "since");
-		table_add_text(t, peer, "reason");
+		columns_add(t, peer_label(peer));
+		columns_add_text(t, peer, "address");
+		columns_add_state(t, peer, "state");
+		columns_add_text(t, peer, "path");
+		columns_add_integer(t, peer, "mtu");
+		columns_add(t, text_microseconds(rtt_of(peer), buf));
+		columns_add_since(t, peer, "since");
+		columns_add_text(t, peer, "reason");
 	}
-	table_print(t, "no peers");
-	table_free(t);
+	columns_print(t, "no peers");
+	columns_free(t);
 }

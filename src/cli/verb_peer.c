@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "columns.h"
 #include "peer_table.h"
 #include "sys/addr.h"
-#include "table.h"
 #include "verbs.h"
 
 #define CONTROL_PORT 6783 /* only to see whether an address has the form */
@@ -17,23 +17,23 @@ static void print_control(const json_t *peers)
 {
 	static const char *const headings[] = { "PEER",	  "NAME",   "CONTROL",
 						">SINCE", "REASON", NULL };
-	struct table *t = table_new(headings);
+	struct columns *t = columns_new(headings);
 	json_t *peer;
 	size_t i;
 
 	json_array_foreach(peers, i, peer) {
 		const json_t *control = json_object_get(peer, "control");
 
-		table_add(t, peer_label(peer));
-		table_add_text(t, peer, "name");
-		table_add_state(t, control, "state");
-		table_add_since(t, control, "since");
-		table_add_text(t, control, "reason");
+		columns_add(t, peer_label(peer));
+		columns_add_text(t, peer, "name");
+		columns_add_state(t, control, "state");
+		columns_add_since(t, control, "since");
+		columns_add_text(t, control, "reason");
 	}
-	if (table_rows(t))
+	if (columns_rows(t))
 		putchar('\n');
-	table_print(t, NULL);
-	table_free(t);
+	columns_print(t, NULL);
+	columns_free(t);
 }
 
 static void print_paths(const json_t *peers)
@@ -41,7 +41,7 @@ static void print_paths(const json_t *peers)
 	static const char *const headings[] = { "PEER",	      "PATH", "STATE",
 						">PLPMTU",    ">RTT", "REASON",
 						"LAST ERROR", NULL };
-	struct table *t = table_new(headings);
+	struct columns *t = columns_new(headings);
 	json_t *peer, *path;
 	const char *name;
 	char buf[TEXT_SIZE];
@@ -50,21 +50,21 @@ static void print_paths(const json_t *peers)
 	json_array_foreach(peers, i, peer) {
 		json_object_foreach(json_object_get(peer, "paths"), name,
 				    path) {
-			table_add(t, peer_label(peer));
-			table_add(t, name);
-			table_add_state(t, path, "state");
-			table_add_integer(t, path, "plpmtu");
-			table_add(t, text_microseconds(
-					     json_object_get(path, "rtt_us"),
-					     buf));
-			table_add_text(t, path, "reason");
-			table_add_text(t, path, "last_error");
+			columns_add(t, peer_label(peer));
+			columns_add(t, name);
+			columns_add_state(t, path, "state");
+			columns_add_integer(t, path, "plpmtu");
+			columns_add(t, text_microseconds(
+					       json_object_get(path, "rtt_us"),
+					       buf));
+			columns_add_text(t, path, "reason");
+			columns_add_text(t, path, "last_error");
 		}
 	}
-	if (table_rows(t))
+	if (columns_rows(t))
 		putchar('\n');
-	table_print(t, NULL);
-	table_free(t);
+	columns_print(t, NULL);
+	columns_free(t);
 }
 
 static void print_targets(const json_t *targets)
@@ -73,7 +73,7 @@ static void print_targets(const json_t *targets)
 						"STATE",     "PEER",
 						">NEXT TRY", ">FAILURES",
 						"REASON",    NULL };
-	struct table *t = table_new(headings);
+	struct columns *t = columns_new(headings);
 	char buf[TEXT_SIZE];
 	json_t *target;
 	size_t i;
@@ -82,20 +82,20 @@ static void print_targets(const json_t *targets)
 		const json_t *next = json_object_get(target, "next_dial_s");
 		double seconds = json_number_value(next);
 
-		table_add_text(t, target, "address");
-		table_add_text(t, target, "kind");
-		table_add_state(t, target, "state");
-		table_add_text(t, target, "peer");
-		table_add(t,
-			  json_is_number(next) && seconds >= 0 && seconds < 1e9
-				  ? text_duration((uint64_t)seconds, buf)
-				  : NULL);
-		table_add_integer(t, target, "failures");
-		table_add_text(t, target, "reason");
+		columns_add_text(t, target, "address");
+		columns_add_text(t, target, "kind");
+		columns_add_state(t, target, "state");
+		columns_add_text(t, target, "peer");
+		columns_add(t, json_is_number(next) && seconds >= 0 &&
+					       seconds < 1e9
+				       ? text_duration((uint64_t)seconds, buf)
+				       : NULL);
+		columns_add_integer(t, target, "failures");
+		columns_add_text(t, target, "reason");
 	}
 	putchar('\n');
-	table_print(t, "no targets: this host dials nobody");
-	table_free(t);
+	columns_print(t, "no targets: this host dials nobody");
+	columns_free(t);
 }
 
 static void print_peers(const json_t *reply)

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "cli.h"
-#include "table.h"
+#include "columns.h"
 #include "verbs.h"
 
 static void print_ports(const json_t *reply)
@@ -14,25 +14,25 @@ static void print_ports(const json_t *reply)
 		"INTERFACE", "MAC",   "ADDRESSES", "NETWORK",	"TRUST",
 		"HOST END",  ">PORT", "CONTAINER", "NAMESPACE", NULL
 	};
-	struct table *t = table_new(headings);
+	struct columns *t = columns_new(headings);
 	json_t *port;
 	size_t i;
 
 	json_array_foreach(json_object_get(reply, "ports"), i, port) {
-		table_add_text(t, port, "ifname");
-		table_add_text(t, port, "mac");
-		table_add_list(t, port, "addresses");
-		table_add_text(t, port, "network");
-		table_add(t, json_is_true(json_object_get(port, "trust"))
-				     ? "yes"
-				     : "no");
-		table_add_text(t, port, "host_ifname");
-		table_add_integer(t, port, "port_no");
-		table_add_text(t, port, "container_id");
-		table_add_text(t, port, "netns");
+		columns_add_text(t, port, "ifname");
+		columns_add_text(t, port, "mac");
+		columns_add_list(t, port, "addresses");
+		columns_add_text(t, port, "network");
+		columns_add(t, json_is_true(json_object_get(port, "trust"))
+				       ? "yes"
+				       : "no");
+		columns_add_text(t, port, "host_ifname");
+		columns_add_integer(t, port, "port_no");
+		columns_add_text(t, port, "container_id");
+		columns_add_text(t, port, "netns");
 	}
-	table_print(t, "no ports");
-	table_free(t);
+	columns_print(t, "no ports");
+	columns_free(t);
 }
 
 static enum cli_exit run_ports(struct cli *cli, char **arguments)
@@ -56,30 +56,30 @@ static void print_directory(const json_t *reply)
 						"ADDRESSES", "OWNER", ">SINCE",
 						">REVISION", "FLAGS", NULL };
 	const json_t *entries = json_object_get(reply, "entries");
-	struct table *t = table_new(headings);
+	struct columns *t = columns_new(headings);
 	json_t *entry;
 	size_t i;
 
 	json_array_foreach(entries, i, entry) {
 		const json_t *wins = json_object_get(entry, "wins");
 
-		table_add_text(t, entry, "network");
-		table_add_integer(t, entry, "vni");
-		table_add_text(t, entry, "mac");
-		table_add_list(t, entry, "addresses");
-		table_add(t, owner_of(entry));
-		table_add_since(t, entry, "since");
-		table_add_integer(t, entry, "revision");
+		columns_add_text(t, entry, "network");
+		columns_add_integer(t, entry, "vni");
+		columns_add_text(t, entry, "mac");
+		columns_add_list(t, entry, "addresses");
+		columns_add(t, owner_of(entry));
+		columns_add_since(t, entry, "since");
+		columns_add_integer(t, entry, "revision");
 		/* Another owner's claim of the MAC is newer. */
 		if (json_is_false(wins))
-			table_add_colour(t, "superseded", TEXT_WAITING);
+			columns_add_colour(t, "superseded", TEXT_WAITING);
 		else
-			table_add_list(t, entry, "flags");
+			columns_add_list(t, entry, "flags");
 	}
-	table_print(t, "the directory is empty");
-	if (table_rows(t))
-		printf("\n%zu entries\n", table_rows(t));
-	table_free(t);
+	columns_print(t, "the directory is empty");
+	if (columns_rows(t))
+		printf("\n%zu entries\n", columns_rows(t));
+	columns_free(t);
 }
 
 static enum cli_exit run_directory(struct cli *cli, char **arguments)
@@ -88,31 +88,31 @@ static enum cli_exit run_directory(struct cli *cli, char **arguments)
 	return cli_show(cli, cli_request("directory"), print_directory);
 }
 
-static void add_flow(struct table *t, const json_t *flow)
+static void add_flow(struct columns *t, const json_t *flow)
 {
 	const json_t *wanted = json_object_get(flow, "wanted");
 	const char *actions = text_of(flow, "actions");
 	char buf[TEXT_SIZE];
 
-	table_add_text(t, flow, "stage");
-	table_add_text(t, flow, "match");
-	table_add(t, actions ? actions : "drop");
-	table_add_integer(t, flow, "packets");
-	table_add_integer(t, flow, "bytes");
-	table_add(t, text_used(json_object_get(flow, "used_ms"), buf));
+	columns_add_text(t, flow, "stage");
+	columns_add_text(t, flow, "match");
+	columns_add(t, actions ? actions : "drop");
+	columns_add_integer(t, flow, "packets");
+	columns_add_integer(t, flow, "bytes");
+	columns_add(t, text_used(json_object_get(flow, "used_ms"), buf));
 	if (json_is_false(wanted))
-		table_add_colour(t, "not ours any more", TEXT_WAITING);
+		columns_add_colour(t, "not ours any more", TEXT_WAITING);
 	else
-		table_add(t, "");
+		columns_add(t, "");
 }
 
-static struct table *new_flow_table(void)
+static struct columns *new_flow_table(void)
 {
 	static const char *const headings[] = { "STAGE",    "MATCH",  "ACTIONS",
 						">PACKETS", ">BYTES", ">USED",
 						"NOTE",	    NULL };
 
-	return table_new(headings);
+	return columns_new(headings);
 }
 
 static void print_counters(const json_t *datapath)
@@ -136,14 +136,14 @@ static void print_counters(const json_t *datapath)
 
 static void print_flows(const json_t *reply)
 {
-	struct table *t = new_flow_table();
+	struct columns *t = new_flow_table();
 	json_t *flow;
 	size_t i;
 
 	json_array_foreach(json_object_get(reply, "flows"), i, flow)
 		add_flow(t, flow);
-	table_print(t, "no flows");
-	table_free(t);
+	columns_print(t, "no flows");
+	columns_free(t);
 	print_counters(json_object_get(reply, "datapath"));
 }
 
@@ -156,7 +156,7 @@ static enum cli_exit run_flows(struct cli *cli, char **arguments)
 static void print_why(const json_t *reply)
 {
 	const json_t *flow = json_object_get(reply, "flow");
-	struct table *t = NULL;
+	struct columns *t = NULL;
 	json_t *line;
 	size_t i;
 
@@ -171,8 +171,8 @@ static void print_why(const json_t *reply)
 	putchar('\n');
 	t = new_flow_table();
 	add_flow(t, flow);
-	table_print(t, NULL);
-	table_free(t);
+	columns_print(t, NULL);
+	columns_free(t);
 }
 
 static enum cli_exit run_why(struct cli *cli, char **arguments)

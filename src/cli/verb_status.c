@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "cli.h"
+#include "columns.h"
 #include "peer_table.h"
-#include "table.h"
 #include "verbs.h"
 
 static void print_line(const char *label, const char *text)
@@ -80,19 +80,19 @@ static void print_ports(const json_t *ports)
 	static const char *const headings[] = { "INTERFACE", "MAC",
 						"ADDRESSES", "NETWORK",
 						"CONTAINER", NULL };
-	struct table *t = table_new(headings);
+	struct columns *t = columns_new(headings);
 	json_t *port;
 	size_t i;
 
 	json_array_foreach(ports, i, port) {
-		table_add_text(t, port, "ifname");
-		table_add_text(t, port, "mac");
-		table_add_list(t, port, "addresses");
-		table_add_text(t, port, "network");
-		table_add_text(t, port, "container_id");
+		columns_add_text(t, port, "ifname");
+		columns_add_text(t, port, "mac");
+		columns_add_list(t, port, "addresses");
+		columns_add_text(t, port, "network");
+		columns_add_text(t, port, "container_id");
 	}
-	table_print(t, "no ports");
-	table_free(t);
+	columns_print(t, "no ports");
+	columns_free(t);
 }
 
 static void begin_problem(size_t *n)

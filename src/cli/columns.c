@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "table.h"
+#include "columns.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,11 +11,11 @@ struct cell {
 	enum text_colour colour;
 };
 
-struct table {
+struct columns {
 	size_t n_columns;
-	const char *headings[TABLE_MAX_COLUMNS];
-	bool is_right[TABLE_MAX_COLUMNS];
-	size_t widths[TABLE_MAX_COLUMNS];
+	const char *headings[COLUMNS_MAX_COLUMNS];
+	bool is_right[COLUMNS_MAX_COLUMNS];
+	size_t widths[COLUMNS_MAX_COLUMNS];
 	size_t n_cells, capacity;
 	struct cell *cells;
 };
@@ -30,13 +30,13 @@ static size_t width_of(const char *text)
 	return n;
 }
 
-struct table *table_new(const char *const *headings)
+struct columns *columns_new(const char *const *headings)
 {
-	struct table *t = calloc(1, sizeof(*t));
+	struct columns *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		abort();
-	for (; *headings && t->n_columns < TABLE_MAX_COLUMNS; headings++) {
+	for (; *headings && t->n_columns < COLUMNS_MAX_COLUMNS; headings++) {
 		size_t i = t->n_columns++;
 
 		t->is_right[i] = **headings == '>';
@@ -46,7 +46,7 @@ struct table *table_new(const char *const *headings)
 	return t;
 }
 
-void table_free(struct table *t)
+void columns_free(struct columns *t)
 {
 	size_t i;
 
@@ -58,8 +58,8 @@ void table_free(struct table *t)
 	free(t);
 }
 
-void table_add_colour(struct table *t, const char *text,
-		      enum text_colour colour)
+void columns_add_colour(struct columns *t, const char *text,
+			enum text_colour colour)
 {
 	size_t column = t->n_cells % t->n_columns;
 	struct cell *cell;
@@ -80,51 +80,52 @@ void table_add_colour(struct table *t, const char *text,
 		t->widths[column] = width;
 }
 
-void table_add(struct table *t, const char *text)
+void columns_add(struct columns *t, const char *text)
 {
-	table_add_colour(t, text, TEXT_PLAIN);
+	columns_add_colour(t, text, TEXT_PLAIN);
 }
 
-void table_add_text(struct table *t, const json_t *object, const char *key)
+void columns_add_text(struct columns *t, const json_t *object, const char *key)
 {
-	table_add(t, text_of(object, key));
+	columns_add(t, text_of(object, key));
 }
 
-void table_add_integer(struct table *t, const json_t *object, const char *key)
+void columns_add_integer(struct columns *t, const json_t *object,
+			 const char *key)
 {
 	char buf[TEXT_SIZE];
 
-	table_add(t, text_integer(json_object_get(object, key), buf));
+	columns_add(t, text_integer(json_object_get(object, key), buf));
 }
 
-void table_add_list(struct table *t, const json_t *object, const char *key)
+void columns_add_list(struct columns *t, const json_t *object, const char *key)
 {
 	char *text = text_join(json_object_get(object, key));
 
-	table_add(t, text);
+	columns_add(t, text);
 	free(text);
 }
 
-void table_add_since(struct table *t, const json_t *object, const char *key)
+void columns_add_since(struct columns *t, const json_t *object, const char *key)
 {
 	char buf[TEXT_SIZE];
 
-	table_add(t, text_since(json_object_get(object, key), buf));
+	columns_add(t, text_since(json_object_get(object, key), buf));
 }
 
-void table_add_state(struct table *t, const json_t *object, const char *key)
+void columns_add_state(struct columns *t, const json_t *object, const char *key)
 {
 	const char *state = text_of(object, key);
 
-	table_add_colour(t, state, text_colour_of_state(state));
+	columns_add_colour(t, state, text_colour_of_state(state));
 }
 
-size_t table_rows(const struct table *t)
+size_t columns_rows(const struct columns *t)
 {
 	return t->n_cells / t->n_columns;
 }
 
-static void print_cell(const struct table *t, size_t column, const char *text,
+static void print_cell(const struct columns *t, size_t column, const char *text,
 		       enum text_colour colour)
 {
 	bool is_last = column + 1 == t->n_columns;
@@ -143,9 +144,9 @@ static void print_cell(const struct table *t, size_t column, const char *text,
 		printf("%*s", (int)(t->is_right[column] ? 2 : pad + 2), "");
 }
 
-void table_print(const struct table *t, const char *if_empty)
+void columns_print(const struct columns *t, const char *if_empty)
 {
-	size_t i, n = table_rows(t) * t->n_columns;
+	size_t i, n = columns_rows(t) * t->n_columns;
 
 	if (n == 0) {
 		if (if_empty)
