@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which path carries a peer's packets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/peer.h"
+
+#define INTERVAL (300 * USEC_PER_MS)
+
+struct play {
+	struct peers peers;
+	struct peer *p;
+	usec_t now;
+	unsigned int n_changes;
+};
+
+static void begin(struct play *pl)
+{
+	*pl = (struct play){ .now = 1000 * USEC_PER_SEC };
+	peers_init(&pl->peers, 1);
+	pl->p = peers_add(&pl->peers, 7, pl->now, INTERVAL, 0);
+	pl->p->hello.can_fastdp = true;
+	pl->p->hello.can_sleeve = true;
+	pl->p->remote.ip.b[15] = 1;
+}
+
+static void end(struct play *pl)
+{
+	peers_remove(&pl->peers, pl->p);
+	peer_free(pl->p);
+	table_free(&pl->peers.table);
+}
+
+static void set(struct play *pl, enum path_kind kind, enum path_state state)
+{
+	struct path *path = &pl->p->paths[kind];
+
+	if (path->state != state)
+		path->since = pl->now;
+	path->state = state;
+	path->reason = state == PATH_UP ? REASON_ACKNOWLEDGED
+					: REASON_NO_ANSWER;
+	pl->n_changes += peer_choose(pl->p, pl->now);
+}
+
+/* Time goes on; the choice is looked at whenever it may change by itself. */
+static void pass(struct play *pl, usec_t us)
+{
+	const usec_t until = pl->now + us;
+
+	while (peer_choice_deadline(pl->p) <= until) {
+		pl->now = peer_choice_deadline(pl->p);
+		pl->n_changes += peer_choose(pl->p, pl->now);
+	}
+	pl->now = until;
+}
+
+static enum path_kind carrier(const struct play *pl)
+{
+	enum path_kind kind;
+
+	assert_true(peer_carrier(pl->p, &kind));
+	return kind;
+}
+
+static void test_preference(void **state)
+{
+	struct play pl;
+
+	(void)state;
+	begin(&pl);
+	assert_false(pl.p->has_choice);
+	assert_int_equal(carrier(&pl), PATH_FASTDP);
+	set(&pl, PATH_FASTDP, PATH_DOWN);
+	set(&pl, PATH_SLEEVE, PATH_UP);
+	assert_int_equal(carrier(&pl), PATH_SLEEVE);
+	/* What matters is why it is not fastdp. */
+	assert_int_equal(pl.p->choice_reason, REASON_NO_ANSWER);
+	end(&pl);
+}
+
+/* Fastdp will be known in a moment: no move to sleeve and back at the start. */
+static void test_start(void **state)
+{
+	struct play pl;
+
+	(void)state;
+	begin(&pl);
+	pl.p->paths[PATH_FASTDP].state = PATH_PROBING;
+	set(&pl, PATH_SLEEVE, PATH_UP);
+	assert_false(pl.p->has_choice);
+	set(&pl, PATH_FASTDP, PATH_UP);
+	assert_int_equal(pl.p->choice, PATH_FASTDP);
+	assert_int_equal(pl.n_changes, 1);
+	end(&pl);
+}
+
+static void test_failover_and_return(void **state)
+{
+	struct play pl;
+
+	(void)state;
+	begin(&pl);
+	set(&pl, PATH_FASTDP, PATH_UP);
+	set(&pl, PATH_SLEEVE, PATH_UP);
+	set(&pl, PATH_FASTDP, PATH_DOWN);
+	assert_int_equal(carrier(&pl), PATH_SLEEVE);
+	pass(&pl, 5 * USEC_PER_SEC);
+	set(&pl, PATH_FASTDP, PATH_UP);
+	assert_int_equal(carrier(&pl), PATH_SLEEVE);
+	assert_int_equal(pl.p->choice_reason, REASON_SETTLING);
+	pass(&pl, 2 * USEC_PER_SEC);
+	assert_int_equal(carrier(&pl), PATH_FASTDP);
+	assert_int_equal(pl.p->choice_reason, REASON_ACKNOWLEDGED);
+	end(&pl);
+}
+
+/* Sleeve fails while fastdp settles: there is nothing to wait for. */
+static void test_no_waiting_without_sleeve(void **state)
+{
+	struct play pl;
+
+	(void)state;
+	begin(&pl);
+	set(&pl, PATH_SLEEVE, PATH_UP);
+	set(&pl, PATH_FASTDP, PATH_UP);
+	assert_int_equal(carrier(&pl), PATH_SLEEVE);
+	set(&pl, PATH_SLEEVE, PATH_DOWN);
+	assert_int_equal(carrier(&pl), PATH_FASTDP);
+	set(&pl, PATH_FASTDP, PATH_DOWN);
+	assert_false(pl.p->has_choice);
+	assert_int_equal(carrier(&pl), PATH_FASTDP);
+	end(&pl);
+}
+
+/* Three seconds good, one bad, for a while: ever fewer changes. */
+static void test_flapping(void **state)
+{
+	struct play pl;
+	unsigned int i;
+
+	(void)state;
+	begin(&pl);
+	set(&pl, PATH_FASTDP, PATH_UP);
+	set(&pl, PATH_SLEEVE, PATH_UP);
+	pl.n_changes = 0;
+	for (i = 0; i < 60; i++) {
+		set(&pl, PATH_FASTDP, PATH_DOWN);
+		pass(&pl, USEC_PER_SEC);
+		set(&pl, PATH_FASTDP, PATH_UP);
+		pass(&pl, 3 * USEC_PER_SEC);
+	}
+	assert_in_range(pl.n_changes, 1, 6);
+	pass(&pl, 60 * USEC_PER_SEC);
+	assert_int_equal(carrier(&pl), PATH_FASTDP);
+	/* Good for long: believed again as at first. */
+	pass(&pl, 600 * USEC_PER_SEC);
+	set(&pl, PATH_FASTDP, PATH_DOWN);
+	set(&pl, PATH_FASTDP, PATH_UP);
+	pass(&pl, 2 * USEC_PER_SEC);
+	assert_int_equal(carrier(&pl), PATH_FASTDP);
+	end(&pl);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_preference),
+		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_failover_and_return),
+		cmocka_unit_test(test_no_waiting_without_sleeve),
+		cmocka_unit_test(test_flapping),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
