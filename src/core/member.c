@@ -263,6 +263,8 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 	is_new = p->hello.instance != ev->session.hello->instance;
 	set_place(e, now, p, ev);
 	carry_session(e, p, is_new);
+	if (is_new)
+		health_start(e, now, p); /* no token yet: sleeve must wait */
 	feed_open(&e->announce, &p->feed);
 	peers_hint(&e->peers, p);
 	targets_connected(&e->targets, p->hello.id);

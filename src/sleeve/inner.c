@@ -110,7 +110,7 @@ static bool find_payload(const uint8_t *f, size_t size, struct inner *in,
 bool inner_parse(const uint8_t *frame, size_t size, struct inner *ret)
 {
 	struct inner in;
-	uint8_t proto;
+	uint8_t proto = 0;
 
 	if (size > MAX_FRAME_SIZE || !find_l3(frame, size, &in))
 		return false;

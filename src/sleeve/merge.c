@@ -181,9 +181,9 @@ static void advance(struct merge *m)
 	/* RFC 1624: the id is one of the sum's terms. */
 	inner_put16(ip + INNER_IP_SUM,
 		    (uint16_t)~inner_fold(
-			    (uint64_t)inner_less(
-				    (uint16_t)~inner_get16(ip + INNER_IP_SUM),
-				    (uint16_t)(m->next_id - 1)) +
+			    (uint64_t)inner_less((uint16_t)~inner_get16(
+							 ip + INNER_IP_SUM),
+						 (uint16_t)(m->next_id - 1)) +
 			    m->next_id));
 	inner_put16(ip + INNER_IP_ID, m->next_id);
 }

@@ -23,18 +23,18 @@
 
 struct merge {
 	uint16_t network;
-	uint8_t flags; /* of all its frames (sleeve_wire.h) */
+	uint8_t flags;	  /* of all its frames (sleeve_wire.h) */
 	bool is_complete; /* nothing may follow the last one */
 	struct inner in;
-	uint32_t unit;	/* payload of all but the last */
-	uint32_t n;	/* segments; 0: empty */
+	uint32_t unit; /* payload of all but the last */
+	uint32_t n;    /* segments; 0: empty */
 	uint32_t n_payload;
 	uint32_t next_seq;
 	uint16_t next_id;
-	uint16_t l4_sum;    /* without the length */
-	uint8_t last_flags; /* FIN and PSH */
-	uint8_t *frame;	    /* the first one, borrowed */
-	uint8_t expected[MERGE_HEADER]; /* of the next one: merge_expect() */
+	uint16_t l4_sum;		 /* without the length */
+	uint8_t last_flags;		 /* FIN and PSH */
+	uint8_t *frame;			 /* the first one, borrowed */
+	uint8_t expected[MERGE_HEADER];	 /* of the next one: merge_expect() */
 	struct iovec iov[MERGE_MAX + 1]; /* [0] is for the tap_header */
 };
 
@@ -68,7 +68,6 @@ bool merge_follow(struct merge *m, uint8_t *frame, uint32_t size);
  * Rewrites the first one's headers: iov[1] … iov[n] is the frame, of
  * *ret_size bytes. The caller empties @m by n = 0.
  */
-void merge_finish(struct merge *m, struct tap_header *ret,
-		  uint32_t *ret_size);
+void merge_finish(struct merge *m, struct tap_header *ret, uint32_t *ret_size);
 
 #endif

@@ -278,6 +278,7 @@ enum out_result out_send(struct out *o, const struct out_message **ret,
 			continue;
 		if (error == EAGAIN)
 			return OUT_FULL;
+		o->has_errors = true;
 		/* The first may be about a datagram that was sent before. */
 		if (!is_second && error != ENOBUFS) {
 			is_second = true;

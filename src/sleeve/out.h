@@ -36,6 +36,7 @@ struct out {
 	uint32_t max_segments; /* found at run time */
 	uint32_t max_bytes;
 	bool is_open;
+	bool has_errors; /* some may wait to be read from the socket */
 	uint32_t n_pieces, n_messages, n_sent, n_header;
 	struct out_message open; /* the datagram under way */
 	bool must_begin;	 /* it starts a message of its own */

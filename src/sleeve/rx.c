@@ -174,7 +174,8 @@ static void follow_on(struct worker *w, const struct datagram *d,
 
 	if (!rx->follow)
 		return;
-	if (frame != d->p + LEAD_SIZE || !merge_expect(rx->follow, frame, f->size))
+	if (frame != d->p + LEAD_SIZE ||
+	    !merge_expect(rx->follow, frame, f->size))
 		rx->follow = NULL;
 }
 
@@ -193,8 +194,7 @@ static bool take_following(struct worker *w, const struct datagram *d,
 	    !merge_follow(w->rx->follow, d->p + LEAD_SIZE,
 			  (uint32_t)(d->size - LEAD_SIZE)))
 		return false;
-	window_accept(&worker_state(w, d->peer)->window,
-		      sleeve_get_seq(d->p));
+	window_accept(&worker_state(w, d->peer)->window, sleeve_get_seq(d->p));
 	w->n[SLEEVE_RX_DATAGRAMS]++;
 	w->n[SLEEVE_RX_SEGMENTS]++;
 	return true;

@@ -17,6 +17,7 @@
 
 #define DATA_BUFFER (4 << 20) /* of a socket, in bytes; the kernel doubles it */
 #define CONTROL_BUFFER (1 << 20)
+#define MAX_HINTS 8U
 #define STACK_SIZE (256 << 10)
 #define TYPE_OFFSET 1U /* of the type in a datagram */
 
@@ -27,6 +28,8 @@ struct sleeve {
 	struct udp_abilities udp;
 	struct tap_offloads tap;
 	peer_id_t slots[MAX_PEERS];
+	struct udp_error hints[MAX_HINTS]; /* that the owner itself has read */
+	uint32_t n_hints;
 	struct shared shared;
 	struct worker *worker;
 	pthread_t thread;
@@ -341,6 +344,29 @@ void sleeve_publish(struct sleeve *s, struct sleeve_table *t)
 
 /* Heartbeats */
 
+/*
+ * The kernel gives the answers of routers to any of the sockets that share the
+ * port, and the one for sending is polled by nobody.
+ */
+static void read_hints(struct sleeve *s, const struct sockets *k)
+{
+	const uint64_t one = 1;
+	bool has_news = false;
+
+	if (k->send == k->data)
+		return;
+	while (s->n_hints < MAX_HINTS &&
+	       udp_next_error(k->send, &s->hints[s->n_hints]) > 0) {
+		if (s->hints[s->n_hints].error == 0)
+			continue;
+		s->n_hints++;
+		has_news = true;
+	}
+	/* It fails only when the counter is full: readable as well. */
+	if (has_news && write(s->shared.ring.fd, &one, sizeof(one)) < 0)
+		return;
+}
+
 int sleeve_send_beat(struct sleeve *s, const struct sleeve_peer *peer,
 		     const struct sleeve_beat *beat, uint32_t size)
 {
@@ -363,6 +389,7 @@ int sleeve_send_beat(struct sleeve *s, const struct sleeve_peer *peer,
 		return -EINVAL;
 	if (fd < 0)
 		return -EAFNOSUPPORT;
+	read_hints(s, &s->sockets[family]);
 	/* The first may fail with what is about an earlier datagram. */
 	for (tries = 0; tries < 2; tries++) {
 		if (sendto(fd, p, size, MSG_DONTWAIT, (struct sockaddr *)&to,
@@ -381,6 +408,10 @@ int sleeve_fd(const struct sleeve *s)
 
 bool sleeve_next_event(struct sleeve *s, struct sleeve_event *ret)
 {
+	if (s->n_hints) {
+		worker_hint(&s->hints[--s->n_hints], ret);
+		return true;
+	}
 	return ring_pop(&s->shared.ring, ret);
 }
 

@@ -104,14 +104,18 @@ static void read_counters(struct worker *w)
 /* False: the socket is full. */
 static bool send_batch(struct worker *w)
 {
+	struct out *o = &w->tx->out;
 	const struct out_message *m;
 	enum out_result result;
 	int error;
 
-	while ((result = out_send(&w->tx->out, &m, &error)) == OUT_REFUSED) {
+	while ((result = out_send(o, &m, &error)) == OUT_REFUSED) {
 		w->n[SLEEVE_DROP_REFUSED] += m->n_segments;
-		worker_read_errors(w, w->tx->out.fd);
 		tell_refused(w, m->to, error);
+	}
+	if (o->has_errors) {
+		o->has_errors = false;
+		worker_read_errors(w, o->fd);
 	}
 	read_counters(w);
 	return result == OUT_SENT;

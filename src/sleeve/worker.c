@@ -70,8 +70,7 @@ static bool watch_all(struct worker *w)
 	return r == 0;
 }
 
-struct worker *worker_new(struct shared *shared,
-			  const struct sockets *sockets,
+struct worker *worker_new(struct shared *shared, const struct sockets *sockets,
 			  bool has_segment)
 {
 	struct worker *w = calloc(1, sizeof(*w));
@@ -133,6 +132,16 @@ void worker_tell(struct worker *w, const struct sleeve_event *event,
 		w->n[SLEEVE_DROP_EVENTS]++;
 }
 
+void worker_hint(const struct udp_error *e, struct sleeve_event *ret)
+{
+	memset(ret, 0, offsetof(struct sleeve_event, data));
+	ret->type = e->error == EMSGSIZE ? SLEEVE_EVENT_HINT_TOO_BIG
+					 : SLEEVE_EVENT_HINT_UNREACHABLE;
+	ret->endpoint = e->to;
+	ret->error = e->error;
+	ret->mtu = e->mtu;
+}
+
 void worker_read_errors(struct worker *w, int fd)
 {
 	struct sleeve_event event;
@@ -142,13 +151,7 @@ void worker_read_errors(struct worker *w, int fd)
 	for (i = 0; i < MAX_ERRORS && udp_next_error(fd, &e) > 0; i++) {
 		if (e.error == 0)
 			continue;
-		memset(&event, 0, offsetof(struct sleeve_event, data));
-		event.type = e.error == EMSGSIZE
-				     ? SLEEVE_EVENT_HINT_TOO_BIG
-				     : SLEEVE_EVENT_HINT_UNREACHABLE;
-		event.endpoint = e.to;
-		event.error = e.error;
-		event.mtu = e.mtu;
+		worker_hint(&e, &event);
 		worker_tell(w, &event, true);
 	}
 }

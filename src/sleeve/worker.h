@@ -17,6 +17,7 @@
 
 struct tx;
 struct rx;
+struct udp_error;
 
 /* Sequence numbers that are told apart: the newest and so many before. */
 #define WINDOW_BITS 2048U
@@ -155,6 +156,9 @@ static inline struct peer_state *worker_state(struct worker *w,
 /* Counts when there is no room. With @is_cheap also when there are many. */
 void worker_tell(struct worker *w, const struct sleeve_event *event,
 		 bool is_cheap);
+
+/* An error that came back on a socket, as an event for the owner. */
+void worker_hint(const struct udp_error *e, struct sleeve_event *ret);
 
 /* Errors that came back on @fd go up as hints. */
 void worker_read_errors(struct worker *w, int fd);

@@ -23,12 +23,12 @@ struct tap_header {
 	uint16_t csum_start, csum_offset;
 };
 
-#define TAP_NEEDS_CSUM 1U  /* flags */
-#define TAP_GSO_NONE 0U	   /* gso_type */
+#define TAP_NEEDS_CSUM 1U /* flags */
+#define TAP_GSO_NONE 0U	  /* gso_type */
 #define TAP_GSO_TCP4 1U
 #define TAP_GSO_TCP6 4U
-#define TAP_GSO_UDP 5U	   /* USO */
-#define TAP_GSO_ECN 0x80U  /* a bit, besides TCP4 or TCP6 */
+#define TAP_GSO_UDP 5U	  /* USO */
+#define TAP_GSO_ECN 0x80U /* a bit, besides TCP4 or TCP6 */
 
 struct tap_offloads {
 	bool has_csum, has_tso, has_ecn, has_uso;

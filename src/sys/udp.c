@@ -62,8 +62,8 @@ static int set_v6(int fd)
 static int new_socket(int family, int buffer_size, int *ret_fd,
 		      struct udp_abilities *ret)
 {
-	CLEAN_FD int fd = socket(
-		family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	CLEAN_FD int fd = socket(family,
+				 SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int r;
 
 	if (fd < 0)
@@ -148,9 +148,9 @@ int udp_divide(int fd, uint32_t offset, uint8_t value)
 	};
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
-			  sizeof(program)) ?
-		       -errno :
-		       0;
+			  sizeof(program))
+		       ? -errno
+		       : 0;
 }
 
 int udp_endpoint(int fd, struct endpoint *ret)

@@ -251,10 +251,7 @@ class Container:
     def wait_usable(self, timeout=3.0):
         """Until no global address is tentative (RFC 4862 section 5.4)."""
         wait_until("%s still has tentative addresses" % self.label,
-                   lambda: not self.ns.ip("-6", "addr", "show", "scope",
-                                          "global", "tentative"
-                                          ).stdout.strip(),
-                   timeout, 0.05)
+                   lambda: not self.ns.tentative(), timeout, 0.05)
 
     def flood(self, frames, seconds):
         """Send these frames round and round as fast as it goes, from another

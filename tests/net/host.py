@@ -106,10 +106,9 @@ class Host:
             log.flush()
             self._log_start = log.tell()
             self.started_at = time.monotonic()
-            self.process = subprocess.Popen(
-                self.ns.argv(*self._wrapped(self.argv(extra))),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env,
-                cwd=self.directory)
+            self.process = self.ns.call(lambda: subprocess.Popen(
+                self._wrapped(self.argv(extra)), stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, env=env, cwd=self.directory))
         if wait:
             self.wait_ready()
 
@@ -299,7 +298,7 @@ class Host:
         self.ctl(*args)
         container.host, container.ifname = self, ifname
         container.network = network
-        container.mac = container.addresses()[0]
+        container.mac = container.ns.mac(ifname)
         for address in addresses:
             bare = address.split("/")[0]
             if ":" in bare:

@@ -2,13 +2,20 @@
 """Network namespaces: made with a name of this run, entered, taken away."""
 
 import ctypes
+import fcntl
 import os
 import signal
+import socket
+import struct
 import subprocess
 import threading
 import time
 
 CLONE_NEWNET = 0x40000000
+MS_BIND, MNT_DETACH = 4096, 2
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+SIOCGIFHWADDR = 0x8927
+IFA_F_TENTATIVE = 0x40
 _libc = ctypes.CDLL(None, use_errno=True)
 _serial = 0
 
@@ -66,6 +73,47 @@ def ip_batch(lines, namespace=None):
     sh(*argv, "-batch", "-", stdin="\n".join(lines) + "\n")
 
 
+def _checked(result, what):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), what)
+
+
+def in_thread(function):
+    """Run it in a thread of its own, so that what it does to the thread's
+    namespace ends with it."""
+    result = []
+
+    def inside():
+        try:
+            result.append((function(), None))
+        except BaseException as e:  # pylint: disable=broad-except
+            result.append((None, e))
+
+    thread = threading.Thread(target=inside)
+    thread.start()
+    thread.join()
+    value, error = result[0]
+    if error is not None:
+        raise error
+    return value
+
+
+def _make_namespace(path):
+    """As `ip netns add`, without a process: these are many."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "x", encoding="ascii"):
+        pass
+    _checked(_libc.unshare(CLONE_NEWNET), "unshare")
+    _checked(_libc.mount(b"/proc/thread-self/ns/net", path.encode(), b"none",
+                         MS_BIND, None), "mount " + path)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        request = struct.pack("=16sH14x", b"lo", 0)
+        _, flags = struct.unpack(
+            "=16sH14x", fcntl.ioctl(s, SIOCGIFFLAGS, request))
+        fcntl.ioctl(s, SIOCSIFFLAGS,
+                    struct.pack("=16sH14x", b"lo", flags | IFF_UP))
+
+
 class Namespace:
     """One network namespace. close() ends what runs in it and removes it."""
 
@@ -75,20 +123,17 @@ class Namespace:
         self.name = "fdt%x-%x-%s" % (os.getpid(), _serial, label)
         self.path = "/run/netns/" + self.name
         self._children = []
-        sh("ip", "netns", "add", self.name)
+        in_thread(lambda: _make_namespace(self.path))
         self.is_open = True
-        sh("ip", "-n", self.name, "link", "set", "lo", "up")
-
-    def argv(self, *argv):
-        return ["nsenter", "--net=" + self.path, "--"] + [
-            str(a) for a in argv]
 
     def run(self, *argv, **kw):
-        return sh(*self.argv(*argv), **kw)
+        return self.call(lambda: sh(*argv, **kw))
 
     def popen(self, *argv, **kw):
+        """A child is born into the namespace of the thread that makes it."""
         kw.setdefault("stdin", subprocess.DEVNULL)
-        child = subprocess.Popen(self.argv(*argv), **kw)
+        child = self.call(lambda: subprocess.Popen([str(a) for a in argv],
+                                                   **kw))
         self._children.append(child)
         return child
 
@@ -100,27 +145,15 @@ class Namespace:
 
         Sockets that it makes stay in the namespace for ever.
         """
-        result = []
-
         def inside():
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    if _libc.setns(fd, CLONE_NEWNET) != 0:
-                        raise OSError(ctypes.get_errno(), "setns")
-                finally:
-                    os.close(fd)
-                result.append((function(*args), None))
-            except BaseException as e:  # pylint: disable=broad-except
-                result.append((None, e))
+                _checked(_libc.setns(fd, CLONE_NEWNET), "setns")
+            finally:
+                os.close(fd)
+            return function(*args)
 
-        thread = threading.Thread(target=inside)
-        thread.start()
-        thread.join()
-        value, error = result[0]
-        if error is not None:
-            raise error
-        return value
+        return in_thread(inside)
 
     def sysctl(self, name, value=None):
         """Read or write /proc/sys/net/NAME as this namespace sees it."""
@@ -139,11 +172,26 @@ class Namespace:
         st = os.stat(self.path)
         return "%d:%d" % (st.st_dev, st.st_ino)
 
+    def mac(self, ifname):
+        """The hardware address of a link, as text."""
+        def ask():
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                return fcntl.ioctl(s, SIOCGIFHWADDR, struct.pack(
+                    "=16s24x", ifname.encode()))[18:24]
+        return ":".join("%02x" % b for b in self.call(ask))
+
+    def tentative(self):
+        """Global IPv6 addresses that are not usable yet."""
+        def read():
+            with open("/proc/thread-self/net/if_inet6",
+                      encoding="ascii") as f:
+                return [line.split() for line in f]
+        return [one[0] for one in self.call(read)
+                if one[3] == "00" and int(one[4], 16) & IFA_F_TENTATIVE]
+
     def links(self):
         """Names of the links in it."""
-        out = self.ip("-o", "link", "show").stdout
-        return [line.split(":")[1].strip().split("@")[0]
-                for line in out.splitlines()]
+        return [name for _, name in self.call(socket.if_nameindex)]
 
     def close(self):
         if not self.is_open:
@@ -156,4 +204,5 @@ class Namespace:
             for stream in (child.stdout, child.stderr):
                 if stream is not None:
                     stream.close()
-        sh("ip", "netns", "del", self.name, check=False)
+        _libc.umount2(self.path.encode(), MNT_DETACH)
+        os.unlink(self.path)

@@ -39,7 +39,7 @@ def pair(needs_root):
         c.ns.ip("addr", "add", "fd32::%d/64" % k, "dev", "eth0", "nodad")
         c.ns.ip("link", "set", "eth0", "up")
         c.ip4, c.ip6 = "10.32.0.%d" % k, "fd32::%d" % k
-        c.mac = c.addresses()[0]
+        c.mac = c.ns.mac("eth0")
     wait_until("IPv4 and IPv6 between them",
                lambda: a.reaches(b.ip4) and a.reaches(b.ip6))
     yield a, b

@@ -34,18 +34,31 @@ static struct ip some_ip(struct reader *r)
 	return (struct ip){ { 0xfd, [15] = b % 10U } };
 }
 
-static struct ip some_place(struct reader *r)
+struct ip bytes_place(struct reader *r)
 {
 	const uint8_t v4[4] = { 192, 0, 2, read_u8(r) % 6U + 1U };
 
 	return ip_from_v4(v4);
 }
 
+vni_t bytes_vni(uint32_t i)
+{
+	return 100 + 100 * i;
+}
+
+uint32_t bytes_vni_index(vni_t vni)
+{
+	return vni / 100 - 1;
+}
+
+port_no_t bytes_tap(uint32_t i)
+{
+	return PORT_NO_FIRST + 100 + i;
+}
+
 static vni_t some_vni(struct reader *r)
 {
-	static const vni_t vnis[] = { 100, 200, 300 };
-
-	return vnis[read_u8(r) % 3];
+	return bytes_vni(read_u8(r) % 3U);
 }
 
 static uint64_t some_revision(struct reader *r)
@@ -82,9 +95,11 @@ void bytes_session(struct reader *r, struct hello *hello, struct event *ret)
 	hello->control_port = 6783;
 	hello->vxlan_port = what & 1 ? 6784 : 4789;
 	hello->can_fastdp = what & 14;
+	hello->can_sleeve = what & 16;
+	hello->sleeve_port = 6783;
 	hello->has_discovery = true;
 	ret->session.hello = hello;
-	ret->session.remote.ip = some_place(r);
+	ret->session.remote.ip = bytes_place(r);
 	ret->session.remote.port = 1000U + read_u8(r);
 	ret->session.local.ip = ip_from_v4((const uint8_t[]){ 192, 0, 2, 99 });
 	ret->session.local.port = 6783;
@@ -131,7 +146,7 @@ void bytes_message(struct reader *r, struct message *ret,
 		for (i = 0; i < ret->peers.n; i++) {
 			memset(&hints[i], 0, sizeof(hints[i]));
 			hints[i].id = bytes_peer_id(read_u8(r) % 8U);
-			hints[i].control.ip = some_place(r);
+			hints[i].control.ip = bytes_place(r);
 			hints[i].control.port = 6783;
 		}
 		break;
@@ -139,6 +154,10 @@ void bytes_message(struct reader *r, struct message *ret,
 		ret->type = MESSAGE_HEARD;
 		ret->heard.path = n & 1 ? PATH_SLEEVE : PATH_FASTDP;
 		ret->heard.seq = read_u8(r);
+		break;
+	case 4:
+		ret->type = MESSAGE_SLEEVE;
+		ret->sleeve.token = 1U + n;
 		break;
 	case 3:
 		ret->type = n == 7 ? MESSAGE_LEAVE : MESSAGE_HEARD;
@@ -240,9 +259,11 @@ void bytes_packet(struct reader *r, struct fake_packet *ret, uint8_t *frame,
 	ret->recirc_id = (uint32_t)(where / 16 % 8) << 24;
 	if (ret->recirc_id)
 		ret->recirc_id |= some_vni(r);
+	if (where % 8 == 7)
+		ret->in_port = bytes_tap(where / 16 % 3);
 	if (where & 8) {
 		ret->in_port = PORT_NO_VXLAN;
-		ret->tun_src = some_place(r);
+		ret->tun_src = bytes_place(r);
 		ret->tun_id = where & 1 ? VNI_PROBE : some_vni(r);
 	}
 	put_frame(r, &w);

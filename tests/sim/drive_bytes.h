@@ -14,6 +14,12 @@
 /* 0 is the engine itself. */
 peer_id_t bytes_peer_id(uint32_t n);
 
+struct ip bytes_place(struct reader *r);
+/* Networks by number, 0 … 2, and the port that sleeve's TAP gets there. */
+vni_t bytes_vni(uint32_t i);
+uint32_t bytes_vni_index(vni_t vni);
+port_no_t bytes_tap(uint32_t i);
+
 void bytes_port(struct reader *r, port_no_t port_no, struct port *ret);
 /* Of @ret: hello (in *hello), local, remote. */
 void bytes_session(struct reader *r, struct hello *hello, struct event *ret);

@@ -145,8 +145,8 @@ static struct super_frame make(const struct shape *s)
 	f.p = malloc(400 + s->n_payload);
 	assert_non_null(f.p);
 	at = put_ethernet(f.p, s);
-	at += s->is_v6 ? put_v6(f.p + at, s, l4 + s->n_payload) :
-			 put_v4(f.p + at, s, l4 + s->n_payload);
+	at += s->is_v6 ? put_v6(f.p + at, s, l4 + s->n_payload)
+		       : put_v4(f.p + at, s, l4 + s->n_payload);
 	at += put_l4(f.p + at, s);
 	for (i = 0; i < s->n_payload; i++)
 		f.p[at + i] = (uint8_t)(i * 7 + i / 1000);
@@ -155,9 +155,9 @@ static struct super_frame make(const struct shape *s)
 	assert_non_null(f.p);
 	assert_true(inner_parse(f.p, f.size, &f.in));
 	f.h.flags = TAP_NEEDS_CSUM;
-	f.h.gso_type = s->is_udp ? TAP_GSO_UDP :
-		       s->is_v6	 ? TAP_GSO_TCP6 :
-				   TAP_GSO_TCP4;
+	f.h.gso_type = s->is_udp  ? TAP_GSO_UDP
+		       : s->is_v6 ? TAP_GSO_TCP6
+				  : TAP_GSO_TCP4;
 	if (s->tcp_flags & INNER_TCP_CWR && !s->is_udp)
 		f.h.gso_type |= TAP_GSO_ECN;
 	f.h.gso_size = s->unit;
@@ -187,8 +187,8 @@ static void cut_up(const struct super_frame *super, struct segments *ret)
 		memcpy(ret->p[i] + header, payload, n);
 		ret->f[i] = (struct sleeve_frame){
 			.vni = 1,
-			.flags = c.in.is_tcp ? SLEEVE_PARTIAL :
-					       SLEEVE_PARTIAL | SLEEVE_CUT_UDP,
+			.flags = c.in.is_tcp ? SLEEVE_PARTIAL
+					     : SLEEVE_PARTIAL | SLEEVE_CUT_UDP,
 			.csum_start = (uint8_t)c.in.l4,
 			.csum_offset = cut_csum_offset(&c),
 			.size = (uint16_t)(header + n),
@@ -246,7 +246,8 @@ static void check_same(struct merge *m, const struct super_frame *super)
 static void check_segment(const struct segments *s, uint32_t i,
 			  const struct shape *shape)
 {
-	const uint8_t *p = s->p[i], *ip = p + s->in[i].l3, *l4 = p + s->in[i].l4;
+	const uint8_t *p = s->p[i], *ip = p + s->in[i].l3,
+		      *l4 = p + s->in[i].l4;
 	const bool is_last = i + 1 == s->n;
 	uint8_t flags = shape->tcp_flags;
 
@@ -262,7 +263,7 @@ static void check_segment(const struct segments *s, uint32_t i,
 	assert_true(inner_get32(l4 + 4) ==
 		    (uint32_t)(0xfffffe00 + i * shape->unit));
 	if (!is_last)
-		flags &= (uint8_t)~(INNER_TCP_FIN | INNER_TCP_PSH);
+		flags &= (uint8_t) ~(INNER_TCP_FIN | INNER_TCP_PSH);
 	if (i > 0)
 		flags &= (uint8_t)~INNER_TCP_CWR;
 	assert_int_equal(l4[13], flags);
@@ -276,8 +277,8 @@ static void check_round_trip(const struct shape *shape)
 	uint32_t i;
 
 	cut_up(&super, &s);
-	assert_int_equal(s.n, (shape->n_payload + shape->unit - 1) /
-				      shape->unit);
+	assert_int_equal(s.n,
+			 (shape->n_payload + shape->unit - 1) / shape->unit);
 	for (i = 0; i < s.n; i++)
 		check_segment(&s, i, shape);
 	assert_int_equal(join(&m, &s, 0), s.n);
@@ -371,9 +372,10 @@ static void test_random_shapes(void **state)
 		};
 
 		/* Two at least, and no more than can be put together. */
-		s.n_payload = s.unit + 1U + (uint32_t)rand() %
-			      (63U * s.unit < 60000 - s.unit ?
-				       62U * s.unit : 60000U - s.unit);
+		s.n_payload = s.unit + 1U +
+			      (uint32_t)rand() % (63U * s.unit < 60000 - s.unit
+							  ? 62U * s.unit
+							  : 60000U - s.unit);
 		check_round_trip(&s);
 	}
 }
@@ -414,8 +416,7 @@ static void check_each_bit(const struct shape *shape)
 
 	free(super.p);
 	for (bit = 0; bit < in.payload * 8U; bit++) {
-		if (is_joined_with(shape, bit) !=
-		    is_free_bit(shape, &in, bit))
+		if (is_joined_with(shape, bit) != is_free_bit(shape, &in, bit))
 			fail_msg("byte %zu, bit %zu", bit / 8, bit % 8);
 	}
 	/* Payload is nobody's business. */

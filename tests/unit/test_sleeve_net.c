@@ -74,8 +74,8 @@ static uint32_t index_of(int host, const char *ifname)
 
 static void set_up(int host, const char *ifname)
 {
-	assert_int_equal(rtnl_link_set_up(links[host], index_of(host, ifname),
-					  true), 0);
+	assert_int_equal(
+		rtnl_link_set_up(links[host], index_of(host, ifname), true), 0);
 }
 
 static int start_sleeve(void *arg)
@@ -107,13 +107,17 @@ static int packet_socket(int host, const char *ifname)
 
 	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one,
-				    sizeof(one)), 0);
+				    sizeof(one)),
+			 0);
 	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one,
-				    sizeof(one)), 0);
+				    sizeof(one)),
+			 0);
 	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING,
-				    &one, sizeof(one)), 0);
+				    &one, sizeof(one)),
+			 0);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
-				    sizeof(size)), 0);
+				    sizeof(size)),
+			 0);
 	assert_int_equal(bind(fd, (const struct sockaddr *)&sa, sizeof(sa)), 0);
 	return fd;
 }
@@ -357,8 +361,8 @@ static void fill_ethernet(struct packet *p, const uint8_t *dst, int from,
 static struct packet *random_frame(size_t size)
 {
 	static struct packet p;
-	static const uint16_t types[] = { 0x88b5, 0x8100, 0x0800, 0x86dd,
-					  0x0806, 0x0100 };
+	static const uint16_t types[] = { 0x88b5, 0x8100, 0x0800,
+					  0x86dd, 0x0806, 0x0100 };
 	size_t i;
 
 	memset(&p.h, 0, sizeof(p.h));
@@ -481,8 +485,8 @@ static void fill_sum(struct packet *p, bool is_v6, bool is_udp, size_t l4_size)
 	const uint8_t *ip = p->data + 14;
 	const uint16_t l4 = is_v6 ? 54 : 34;
 	const uint16_t offset = is_udp ? 6 : 16;
-	const uint16_t addresses = is_v6 ? inner_sum(ip + 8, 32) :
-					   inner_sum(ip + 12, 8);
+	const uint16_t addresses = is_v6 ? inner_sum(ip + 8, 32)
+					 : inner_sum(ip + 12, 8);
 
 	inner_put16(p->data + l4 + offset,
 		    inner_fold((uint64_t)addresses + (is_udp ? 17U : 6U) +
@@ -519,9 +523,9 @@ static struct packet *super_frame(bool is_v6, bool is_udp, size_t n_payload,
 	fill_sum(&p, is_v6, is_udp, header + n_payload);
 	p.h.gso_size = unit;
 	p.h.hdr_len = (uint16_t)(l4 + header);
-	p.h.gso_type = is_udp ? TAP_GSO_UDP :
-		       is_v6  ? TAP_GSO_TCP6 :
-				TAP_GSO_TCP4;
+	p.h.gso_type = is_udp  ? TAP_GSO_UDP
+		       : is_v6 ? TAP_GSO_TCP6
+			       : TAP_GSO_TCP4;
 	return &p;
 }
 
@@ -618,8 +622,8 @@ static size_t pump(int out, int in, size_t total, size_t *n_sent,
 		   size_t n_received)
 {
 	static uint8_t buf[1 << 16];
-	size_t i, n = total - *n_sent < sizeof(buf) ? total - *n_sent :
-						      sizeof(buf);
+	size_t i, n = total - *n_sent < sizeof(buf) ? total - *n_sent
+						    : sizeof(buf);
 	ssize_t r;
 
 	for (i = 0; i < n; i++)
@@ -778,17 +782,19 @@ static void test_beats_probe_the_mtu(void **state)
 	static struct sleeve_event e;
 
 	(void)state;
-	assert_int_equal(sleeve_send_beat(sleeves[0], &peers[0], &beat,
-					  MAX_PAYLOAD), 0);
+	assert_int_equal(
+		sleeve_send_beat(sleeves[0], &peers[0], &beat, MAX_PAYLOAD), 0);
 	assert_true(next_event(0, &e, PATIENCE_MS));
 	assert_int_equal(e.beat.size, MAX_PAYLOAD);
 	/* We do not even ask the kernel. */
 	assert_int_equal(sleeve_send_beat(sleeves[0], &peers[0], &beat,
-					  MAX_PAYLOAD + 1), -EMSGSIZE);
+					  MAX_PAYLOAD + 1),
+			 -EMSGSIZE);
 	/* And the kernel does not cut it into pieces. */
 	assert_int_equal(rtnl_link_set_mtu(links[0], u, 1300), 0);
 	assert_int_equal(sleeve_send_beat(sleeves[0], &peers[0], &beat,
-					  MAX_PAYLOAD), -EMSGSIZE);
+					  MAX_PAYLOAD),
+			 -EMSGSIZE);
 	assert_int_equal(rtnl_link_set_mtu(links[0], u, LINK_MTU), 0);
 	assert_int_equal(sleeve_send_beat(sleeves[0], &peers[0], &beat, 10),
 			 -EINVAL);
@@ -847,13 +853,15 @@ static void test_over_v6(void **state)
 	publish(1);
 	usleep(20000);
 	assert_int_equal(sleeve_send_beat(sleeves[0], &peers[0], &beat,
-					  MAX_PAYLOAD - 20), 0);
+					  MAX_PAYLOAD - 20),
+			 0);
 	assert_true(next_event(0, &e, PATIENCE_MS));
 	assert_int_equal(e.type, SLEEVE_EVENT_REPLY);
 	check_passes(random_frame(1000));
 	check_super(true, false, 60000, 1300);
 	assert_int_equal(sleeve_send_beat(sleeves[0], &peers[0], &beat,
-					  MAX_PAYLOAD - 19), -EMSGSIZE);
+					  MAX_PAYLOAD - 19),
+			 -EMSGSIZE);
 }
 
 /* Strangers */

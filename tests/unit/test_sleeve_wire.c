@@ -171,7 +171,8 @@ static void test_frames_refused(void **state)
 
 static void test_beat(void **state)
 {
-	const struct sleeve_beat beat = { .cookie = UINT64_C(0x1122334455667788),
+	const struct sleeve_beat beat = { .cookie =
+						  UINT64_C(0x1122334455667788),
 					  .number = 7,
 					  .size = 1400 };
 	struct sleeve_header h = data_header, got;
@@ -215,14 +216,12 @@ static void check_bounds(uint8_t *p, size_t size)
 		return;
 	}
 	left = size - SLEEVE_HEADER_SIZE;
-	while (left &&
-	       sleeve_get_frame(&at, &left, &f, &data) == SLEEVE_OK) {
+	while (left && sleeve_get_frame(&at, &left, &f, &data) == SLEEVE_OK) {
 		assert_true(data >= p && data + f.size <= p + size);
 		assert_ptr_equal(at, data + f.size);
 		assert_int_equal(left, p + size - at);
 		if (f.flags & SLEEVE_PARTIAL)
-			assert_true(f.csum_start + f.csum_offset + 2 <=
-				    f.size);
+			assert_true(f.csum_start + f.csum_offset + 2 <= f.size);
 	}
 }
 
