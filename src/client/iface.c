@@ -286,6 +286,8 @@ static int ask_attach(struct job *job, const struct iface_request *request,
 	json_object_set_new(o, "mac",
 			    json_string(addr_print_mac(&job->mac, mac)));
 	json_object_set_new(o, "trust", json_boolean(request->is_trusted));
+	if (request->owner)
+		json_object_set_new(o, "owner", json_string(request->owner));
 	if (call(job->client, o, ret_reply, e))
 		return -1;
 	job->is_attached = true;

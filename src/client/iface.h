@@ -31,6 +31,7 @@ struct iface_request {
 	const char *mac;	      /* NULL: the daemon's choice */
 	const char *network;	      /* NULL: the default network */
 	const char *container_id;     /* NULL: not known */
+	const char *owner; /* who manages it, for `ports` to show; or NULL */
 	bool is_trusted;
 };
 

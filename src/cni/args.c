@@ -73,8 +73,10 @@ static int check_present(const struct cni_args *args, struct cni_error *e)
 		strcat(missing, ", CNI_IFNAME");
 	if (!missing[0])
 		return 0;
-	return cni_fail(e, CNI_ENVIRONMENT, "%s needs variables that are "
-			"not set: %s", verb_names[args->verb], missing + 2);
+	return cni_fail(e, CNI_ENVIRONMENT,
+			"%s needs variables that are "
+			"not set: %s",
+			verb_names[args->verb], missing + 2);
 }
 
 static int check_values(const struct cni_args *args, struct cni_error *e)
@@ -83,8 +85,10 @@ static int check_values(const struct cni_args *args, struct cni_error *e)
 				   strlen(args->container_id) > CNI_MAX_ID)) {
 		cni_fail(e, CNI_ENVIRONMENT,
 			 "CNI_CONTAINERID \"%.64s\" cannot be the id of a "
-			 "container", args->container_id);
-		return cni_detail(e, "1 to %u letters, digits, '_', '.' or "
+			 "container",
+			 args->container_id);
+		return cni_detail(e,
+				  "1 to %u letters, digits, '_', '.' or "
 				  "'-', the first a letter or digit",
 				  CNI_MAX_ID);
 	}
@@ -92,10 +96,10 @@ static int check_values(const struct cni_args *args, struct cni_error *e)
 			     strcmp(args->ifname, "lo") == 0))
 		return cni_fail(e, CNI_ENVIRONMENT,
 				"CNI_IFNAME \"%.64s\" cannot be the name of "
-				"an interface", args->ifname);
+				"an interface",
+				args->ifname);
 	/* A name or number alone would be looked for in other places. */
-	if (args->verb != CNI_DEL && args->netns &&
-	    !strchr(args->netns, '/'))
+	if (args->verb != CNI_DEL && args->netns && !strchr(args->netns, '/'))
 		return cni_fail(e, CNI_ENVIRONMENT,
 				"CNI_NETNS \"%.64s\" is no path", args->netns);
 	return 0;
@@ -103,8 +107,9 @@ static int check_values(const struct cni_args *args, struct cni_error *e)
 
 static bool is_true(const char *text)
 {
-	static const char *const yes[] = { "1", "t", "T", "true", "TRUE",
-					   "True" };
+	static const char *const yes[] = {
+		"1", "t", "T", "true", "TRUE", "True"
+	};
 	size_t i;
 
 	for (i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
@@ -133,7 +138,8 @@ static int read_words(struct cni_args *args, const char *text,
 		if (!value || value == word)
 			return cni_fail(e, CNI_ENVIRONMENT,
 					"CNI_ARGS has \"%.64s\", which is no "
-					"KEY=VALUE", word);
+					"KEY=VALUE",
+					word);
 		*value++ = '\0';
 		if (strcasecmp(word, "IgnoreUnknown") == 0)
 			ignores = is_true(value);

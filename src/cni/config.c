@@ -37,14 +37,16 @@ static ssize_t read_some(int fd, char *data, size_t size, usec_t deadline)
 
 static int too_long(struct cni_error *e)
 {
-	return cni_fail(e, CNI_IO, "the configuration is longer than %u bytes "
-			"or than memory has room for", CONFIG_MAX_SIZE);
+	return cni_fail(e, CNI_IO,
+			"the configuration is longer than %u bytes "
+			"or than memory has room for",
+			CONFIG_MAX_SIZE);
 }
 
 int config_read(int fd, struct cni_config *ret, struct cni_error *e)
 {
-	usec_t deadline = clock_monotonic_us() + CONFIG_TIMEOUT_MS *
-							  USEC_PER_MS;
+	usec_t deadline = clock_monotonic_us() +
+			  CONFIG_TIMEOUT_MS * USEC_PER_MS;
 	size_t capacity = 0;
 	ssize_t n = 1;
 
@@ -70,7 +72,8 @@ int config_read(int fd, struct cni_config *ret, struct cni_error *e)
 		if (n < 0)
 			return cni_fail(e, CNI_IO,
 					"cannot read the configuration from "
-					"stdin: %s", strerror((int)-n));
+					"stdin: %s",
+					strerror((int)-n));
 		ret->size += (size_t)n;
 	}
 	return 0;
@@ -94,8 +97,8 @@ enum cni_version config_version(const struct cni_config *c)
 {
 	enum cni_version version = CNI_NEWEST;
 	json_t *json = json_loadb(c->text, c->size, 0, NULL);
-	const char *text = json_string_value(json_object_get(json,
-							     "cniVersion"));
+	const char *text =
+		json_string_value(json_object_get(json, "cniVersion"));
 
 	if (text && !cni_version_parse(text, &version))
 		version = CNI_NEWEST;
@@ -117,11 +120,12 @@ static int take_version(struct cni_config *c, struct cni_error *e)
 		return cni_fail(e, CNI_DECODE, "\"cniVersion\" must be a text");
 	if (text && cni_version_parse(text, &c->version))
 		return 0;
-	cni_fail(e, CNI_VERSION, "the configuration's cniVersion %s%.32s is "
-		 "not supported", text ? "" : "is missing, and 0.1.0",
-		 text ? text : "");
+	cni_fail(e, CNI_VERSION,
+		 "the configuration's cniVersion %s%.32s is "
+		 "not supported",
+		 text ? "" : "is missing, and 0.1.0", text ? text : "");
 	return cni_detail(e, "fastdp speaks 0.3.0, 0.3.1, 0.4.0, 1.0.0 and "
-			  "1.1.0");
+			     "1.1.0");
 }
 
 /* A text that may be absent; "" is absent too. */
@@ -148,8 +152,10 @@ static int take_name(struct cni_config *c, struct cni_error *e)
 		return 0;
 	cni_fail(e, CNI_CONFIG, "\"%.64s\" cannot be the name of a network",
 		 c->name);
-	return cni_detail(e, "1 to %u letters, digits, '_', '.' or '-', the "
-			  "first a letter or digit", CONFIG_MAX_NAME);
+	return cni_detail(e,
+			  "1 to %u letters, digits, '_', '.' or '-', the "
+			  "first a letter or digit",
+			  CONFIG_MAX_NAME);
 }
 
 static int take_ipam(struct cni_config *c, struct cni_error *e)
@@ -171,7 +177,8 @@ static int take_ipam(struct cni_config *c, struct cni_error *e)
 	if (!args_is_id(c->ipam_type) || strlen(c->ipam_type) > 255)
 		return cni_fail(e, CNI_CONFIG,
 				"\"%.64s\" cannot be the name of an IPAM "
-				"plugin", c->ipam_type);
+				"plugin",
+				c->ipam_type);
 	return 0;
 }
 
@@ -181,7 +188,8 @@ int config_parse(struct cni_config *c, struct cni_error *e)
 
 	c->json = json_loadb(c->text, c->size, 0, &why);
 	if (!c->json) {
-		cni_fail(e, CNI_DECODE, "the configuration on stdin is no "
+		cni_fail(e, CNI_DECODE,
+			 "the configuration on stdin is no "
 			 "JSON");
 		return cni_detail(e, "line %d, column %d: %s", why.line,
 				  why.column, why.text);
@@ -221,15 +229,16 @@ static int refuse_others(const struct cni_config *c, struct cni_error *e)
 	if (masquerades) {
 		cni_fail(e, CNI_UNSUPPORTED, "\"ipMasq\" is not supported");
 		return cni_detail(e, "masquerade the network's range with the "
-				  "host's firewall, or the \"firewall\" and "
-				  "\"portmap\" plugins in a chain");
+				     "host's firewall, or the \"firewall\" and "
+				     "\"portmap\" plugins in a chain");
 	}
 	if (hairpin) {
-		cni_fail(e, CNI_UNSUPPORTED, "\"hairpinMode\" makes no sense "
+		cni_fail(e, CNI_UNSUPPORTED,
+			 "\"hairpinMode\" makes no sense "
 			 "here");
 		return cni_detail(e, "there is no bridge port to turn it on "
-				  "for: no frame goes back to the interface "
-				  "that sent it");
+				     "for: no frame goes back to the interface "
+				     "that sent it");
 	}
 	return 0;
 }
@@ -252,10 +261,12 @@ static int take_gateway(struct cni_config *c, struct cni_error *e)
 		return -1;
 	if (!c->is_gateway || strcmp(c->network, DEFAULT_NETWORK) == 0)
 		return 0;
-	cni_fail(e, CNI_UNSUPPORTED, "\"isGateway\" is for network %s only, "
-		 "this is %.64s", DEFAULT_NETWORK, c->network);
+	cni_fail(e, CNI_UNSUPPORTED,
+		 "\"isGateway\" is for network %s only, "
+		 "this is %.64s",
+		 DEFAULT_NETWORK, c->network);
 	return cni_detail(e, "the host's own port is in that network and in "
-			  "no other");
+			     "no other");
 }
 
 /* The order of precedence: capability, args.cni, CNI_ARGS. */
@@ -267,7 +278,8 @@ static const json_t *asked(const struct cni_config *c, const char *key)
 	if (!value || json_is_null(value))
 		value = config_member(json_object_get(json_object_get(c->json,
 								      "args"),
-						      "cni"), key);
+						      "cni"),
+				      key);
 	return json_is_null(value) ? NULL : value;
 }
 
@@ -301,11 +313,11 @@ const char *config_asked_ip(const struct cni_config *c,
 static bool is_known(const char *key)
 {
 	static const char *const known[] = {
-		"cniVersion",  "name",	      "type",	    "ipam",
-		"dns",	       "args",	      "prevResult", "capabilities",
-		"runtimeConfig", "network",   "mtu",	    "socket",
-		"isGateway",   "ipMasq",      "hairpinMode", "disableCheck",
-		"disableGC",   "cniVersions",
+		"cniVersion",	 "name",	"type",	       "ipam",
+		"dns",		 "args",	"prevResult",  "capabilities",
+		"runtimeConfig", "network",	"mtu",	       "socket",
+		"isGateway",	 "ipMasq",	"hairpinMode", "disableCheck",
+		"disableGC",	 "cniVersions",
 	};
 	size_t i;
 
@@ -327,7 +339,8 @@ static void name_unknown(const struct cni_config *c)
 	json_object_foreach(c->json, key, value) {
 		if (!is_known(key) && n++ < MAX_NAMED)
 			cni_log("network %s: the key \"%.64s\" is not known "
-				"and has no effect", c->name, key);
+				"and has no effect",
+				c->name, key);
 	}
 }
 
@@ -340,14 +353,17 @@ int config_check(struct cni_config *c, const struct cni_args *args,
 	if (!name_is_valid(c->network)) {
 		cni_fail(e, CNI_CONFIG, "\"%.64s\" is no name for a network",
 			 c->network);
-		return cni_detail(e, "1 to %u letters, digits, '_', '.', ':' "
-				  "or '-'", MAX_NAME - 1);
+		return cni_detail(e,
+				  "1 to %u letters, digits, '_', '.', ':' "
+				  "or '-'",
+				  MAX_NAME - 1);
 	}
 	if (!c->ipam_type) {
-		cni_fail(e, CNI_CONFIG, "the configuration has no "
+		cni_fail(e, CNI_CONFIG,
+			 "the configuration has no "
 			 "\"ipam\" with a \"type\"");
 		return cni_detail(e, "name a plugin that gives addresses, "
-				  "such as host-local");
+				     "such as host-local");
 	}
 	return refuse_others(c, e) || take_mtu(c, e) || take_gateway(c, e) ||
 			       take_mac(c, args, e)

@@ -41,7 +41,8 @@ struct cni_config {
 };
 
 /* All of @fd, without looking into it. */
-int config_read(int fd, struct cni_config *ret, struct cni_error *e) WARN_UNUSED;
+int config_read(int fd, struct cni_config *ret, struct cni_error *e)
+	WARN_UNUSED;
 void config_release(struct cni_config *c);
 
 int config_parse(struct cni_config *c, struct cni_error *e) WARN_UNUSED;

@@ -68,8 +68,7 @@ int cni_fail_from(struct cni_error *e, const struct error *why)
 int cni_fail_system(struct cni_error *e, int rc, const char *what,
 		    const char *whom)
 {
-	cni_fail(e, CNI_SYSTEM, "cannot %s %s: %s", what, whom,
-		 strerror(-rc));
+	cni_fail(e, CNI_SYSTEM, "cannot %s %s: %s", what, whom, strerror(-rc));
 	if (rc == -EPERM || rc == -EACCES)
 		cni_detail(e, "the plugin needs root's rights");
 	return -1;

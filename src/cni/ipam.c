@@ -50,8 +50,7 @@ static int find(const char *path, const char *name, char ret[PATH_MAX],
 
 		end = at[size] ? at + size + 1 : NULL;
 		if (size > 0 && size + strlen(name) + 2 < PATH_MAX) {
-			snprintf(ret, PATH_MAX, "%.*s/%s", (int)size, at,
-				 name);
+			snprintf(ret, PATH_MAX, "%.*s/%s", (int)size, at, name);
 			if (stat(ret, &st) == 0 && S_ISREG(st.st_mode) &&
 			    access(ret, X_OK) == 0)
 				return 0;
@@ -237,11 +236,14 @@ static int its_error(const struct child *c, const char *name,
 	json_int_t code;
 
 	if (!text) {
-		cni_fail(e, CNI_IPAM, "IPAM plugin %s failed and did not say "
-			 "why in a way that can be read", name);
-		return cni_detail(e, WIFSIGNALED(c->status)
-					     ? "signal %d ended it"
-					     : "its exit status was %d",
+		cni_fail(e, CNI_IPAM,
+			 "IPAM plugin %s failed and did not say "
+			 "why in a way that can be read",
+			 name);
+		return cni_detail(e,
+				  WIFSIGNALED(c->status)
+					  ? "signal %d ended it"
+					  : "its exit status was %d",
 				  WIFSIGNALED(c->status)
 					  ? WTERMSIG(c->status)
 					  : WEXITSTATUS(c->status));
@@ -273,8 +275,10 @@ static int judge(const struct child *c, const char *name, json_t **ret_reply,
 	}
 	*ret_is_unsure = is_good || !WIFEXITED(c->status);
 	if (is_good)
-		cni_fail(e, CNI_IPAM, "IPAM plugin %s gave a result that is "
-			 "no JSON object", name);
+		cni_fail(e, CNI_IPAM,
+			 "IPAM plugin %s gave a result that is "
+			 "no JSON object",
+			 name);
 	else
 		its_error(c, name, reply, e);
 	json_decref(reply);
@@ -285,8 +289,9 @@ int ipam_run(const struct cni_args *args, const struct cni_config *config,
 	     const char *verb, json_t **ret_reply, bool *ret_is_unsure,
 	     struct cni_error *e)
 {
-	struct child c = { .in = -1, .out = -1, .text = config->text,
-			   .size = config->size };
+	struct child c = {
+		.in = -1, .out = -1, .text = config->text, .size = config->size
+	};
 	const char *name = config->ipam_type;
 	char path[PATH_MAX];
 	bool is_unsure = false;
@@ -297,8 +302,8 @@ int ipam_run(const struct cni_args *args, const struct cni_config *config,
 	c.answer = malloc(IPAM_MAX_OUTPUT);
 	rc = c.answer ? start(&c, path, name, verb) : -ENOMEM;
 	if (rc) {
-		cni_fail(e, CNI_IPAM, "cannot run the IPAM plugin %s: %s",
-			 path, strerror(-rc));
+		cni_fail(e, CNI_IPAM, "cannot run the IPAM plugin %s: %s", path,
+			 strerror(-rc));
 	} else {
 		c.deadline = clock_monotonic_us() + IPAM_TIMEOUT_US;
 		attend(&c);

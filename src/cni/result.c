@@ -12,8 +12,10 @@ static int bad(struct cni_error *e, int code, const char *what,
 {
 	const char *text = json_string_value(value);
 
-	return cni_fail(e, code, "the result has %s \"%.64s\", which makes no "
-			"sense", what, text ? text : "?");
+	return cni_fail(e, code,
+			"the result has %s \"%.64s\", which makes no "
+			"sense",
+			what, text ? text : "?");
 }
 
 static bool parse_ip(const json_t *json, struct result_ip *ret)
@@ -29,9 +31,9 @@ static bool parse_ip(const json_t *json, struct result_ip *ret)
 		return true;
 	text = json_string_value(gateway);
 	ret->has_gateway = text && text[0];
-	return text && (!text[0] ||
-			(addr_parse_ip(text, &ret->gateway) &&
-			 ip_is_v4(&ret->gateway) == ip_is_v4(&ret->ip)));
+	return text &&
+	       (!text[0] || (addr_parse_ip(text, &ret->gateway) &&
+			     ip_is_v4(&ret->gateway) == ip_is_v4(&ret->ip)));
 }
 
 static int parse_ips(const json_t *list, int interface, int code,
@@ -42,11 +44,14 @@ static int parse_ips(const json_t *list, int interface, int code,
 
 	json_array_foreach(list, i, entry) {
 		index = json_object_get(entry, "interface");
-		if (interface >= 0 && json_integer_value(index) != interface)
+		if (interface >= 0 && (!json_is_integer(index) ||
+				       json_integer_value(index) != interface))
 			continue;
 		if (ret->n_ips == MAX_IPS_PER_ENTRY)
-			return cni_fail(e, code, "the result has more than %u "
-					"addresses", MAX_IPS_PER_ENTRY);
+			return cni_fail(e, code,
+					"the result has more than %u "
+					"addresses",
+					MAX_IPS_PER_ENTRY);
 		if (!parse_ip(entry, &ret->ips[ret->n_ips]))
 			return bad(e, code, "the address",
 				   json_object_get(entry, "address"));
@@ -155,14 +160,13 @@ static json_t *ip_json(enum cni_version version, const struct result_ip *ip,
 	if (version < CNI_1_0_0)
 		json_object_set_new(o, "version",
 				    json_string(ip_is_v4(&ip->ip) ? "4" : "6"));
-	json_object_set_new(o, "address",
-			    json_string(addr_print_prefix(&ip->ip,
-							  ip->prefix_len,
-							  text)));
+	json_object_set_new(
+		o, "address",
+		json_string(addr_print_prefix(&ip->ip, ip->prefix_len, text)));
 	if (ip->has_gateway)
 		json_object_set_new(o, "gateway",
-				    json_string(addr_print_ip(&ip->gateway,
-							      text)));
+				    json_string(
+					    addr_print_ip(&ip->gateway, text)));
 	json_object_set_new(o, "interface",
 			    json_integer((json_int_t)interface));
 	return o;
@@ -185,16 +189,14 @@ static json_t *route_json(enum cni_version version, const struct route *r)
 	json_t *o = json_object();
 	size_t i;
 
-	json_object_set_new(o, "dst",
-			    json_string(addr_print_prefix(&r->dst,
-							  r->prefix_len,
-							  text)));
+	json_object_set_new(
+		o, "dst",
+		json_string(addr_print_prefix(&r->dst, r->prefix_len, text)));
 	if (r->has_gateway)
-		json_object_set_new(o, "gw",
-				    json_string(addr_print_ip(&r->gateway,
-							      text)));
-	for (i = 0; version >= CNI_1_1_0 &&
-		    i < sizeof(numbers) / sizeof(numbers[0]);
+		json_object_set_new(
+			o, "gw", json_string(addr_print_ip(&r->gateway, text)));
+	for (i = 0;
+	     version >= CNI_1_1_0 && i < sizeof(numbers) / sizeof(numbers[0]);
 	     i++) {
 		if (numbers[i].is_set)
 			json_object_set_new(o, numbers[i].key,
@@ -232,13 +234,12 @@ json_t *result_json(enum cni_version version, const json_t *previous,
 	json_array_append_new(list, interface_json(version, inside));
 	list = list_of(o, "ips");
 	for (i = 0; i < r->n_ips; i++)
-		json_array_append_new(list, ip_json(version, &r->ips[i],
-						    index));
+		json_array_append_new(list,
+				      ip_json(version, &r->ips[i], index));
 	if (r->n_routes > 0)
 		list = list_of(o, "routes");
 	for (i = 0; i < r->n_routes; i++)
-		json_array_append_new(list, route_json(version,
-						       &r->routes[i]));
+		json_array_append_new(list, route_json(version, &r->routes[i]));
 	if (json_object_size(dns) > 0)
 		json_object_set_new(o, "dns", json_deep_copy(dns));
 	else if (!json_object_get(o, "dns"))
@@ -258,8 +259,9 @@ int result_find(const json_t *json, const char *ifname, const char *sandbox,
 
 		name = json_string_value(json_object_get(entry, "name"));
 		where = json_string_value(json_object_get(entry, "sandbox"));
-		if (!name || !where || strcmp(name, ifname) != 0 ||
-		    strcmp(where, sandbox) != 0)
+		if (!name || !where || !where[0] || strcmp(name, ifname) != 0)
+			continue;
+		if (sandbox && strcmp(where, sandbox) != 0)
 			continue;
 		*ret = entry;
 		return (int)i;

@@ -60,8 +60,8 @@ json_t *result_json(enum cni_version version, const json_t *previous,
 		    const struct result_interface *inside, const json_t *dns);
 
 /*
- * The number of the interface with this name and sandbox in a result's
- * "interfaces", and the object; -1: it has none.
+ * The number of the interface with this name and sandbox (NULL: any) in a
+ * result's "interfaces", and the object; -1: it has none.
  */
 int result_find(const json_t *json, const char *ifname, const char *sandbox,
 		const json_t **ret);

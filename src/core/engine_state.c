@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "matches.h"
 
 /* Beyond the limit a note is lost, never an action: notes are for people. */
 struct note *engine_note(struct engine *e, enum note_type type)
@@ -119,8 +120,7 @@ void engine_disown(struct engine *e, usec_t now, vni_t vni,
 static void unlearn(struct engine *e, usec_t now, const struct claim *ours)
 {
 	const struct mac mac = ours->mac;
-	const struct flow_match source = pipeline_source_match(ours->port_no,
-							       &mac);
+	const struct flow_match source = match_source(ours->port_no, &mac);
 
 	flowset_unwant(&e->flows, &source);
 	engine_disown(e, now, ours->vni, &mac);
@@ -182,4 +182,5 @@ void engine_refresh(struct engine *e, usec_t now)
 			break;
 		}
 	}
+	pipeline_again(&e->pipeline);
 }

@@ -2,7 +2,9 @@
 #include "miss.h"
 
 #include "alloc.h"
+#include "arrival.h"
 #include "health.h"
+#include "matches.h"
 
 #define GROUP_AGE_US (60 * USEC_PER_SEC)
 #define DROP_AGE_US (10 * USEC_PER_SEC)
@@ -58,24 +60,27 @@ static void from_tunnel(struct engine *e, usec_t now, const struct event *ev,
 	const struct peer *p = peers_find_ip(&e->peers, &ev->upcall.tun_src);
 	struct flow_match m;
 
-	if (p && p->hello.can_fastdp && !is_tagged(f) &&
-	    ports_has_network(&e->ports, ev->upcall.tun_id)) {
-		flow_actions_clear(&e->actions);
-		flow_recirc(&e->actions, RECIRC_REMOTE(ev->upcall.tun_id));
-		/* The tunnel key is lost with the packet: only the first. */
-		goes_on(e, ev);
-		return;
-	}
-	memset(&m, 0, sizeof(m));
-	m.fields = FLOW_IN_PORT | FLOW_TUN_SRC | FLOW_TUN_ID;
-	m.in_port = PORT_NO_VXLAN;
-	m.tun_src = ev->upcall.tun_src;
-	m.tun_id = ev->upcall.tun_id;
 	if (is_tagged(f)) {
+		m = match_arrival(&ev->upcall.tun_src, ev->upcall.tun_id);
 		m.fields |= FLOW_ETH_TYPE;
 		m.eth_type = f->eth_type;
+		drop_lazily(e, now, &m, PORT_NO_VXLAN, DROP_AGE_US, true);
+		return;
 	}
-	drop_lazily(e, now, &m, PORT_NO_VXLAN, DROP_AGE_US, true);
+	m = arrival_miss(&e->pipeline, &ev->upcall.tun_src, ev->upcall.tun_id,
+			 f);
+	if (!p || !p->hello.can_fastdp ||
+	    !ports_has_network(&e->ports, ev->upcall.tun_id)) {
+		drop_lazily(e, now, &m, PORT_NO_VXLAN, DROP_AGE_US, true);
+		return;
+	}
+	/* To a MAC that is not ours: the next stage knows what to do. */
+	flow_actions_clear(&e->actions);
+	flow_recirc(&e->actions, RECIRC_REMOTE(ev->upcall.tun_id));
+	if (!flowset_want_lazy(&e->flows, now, &m, &e->actions, PORT_NO_VXLAN,
+			       DROP_AGE_US, true))
+		engine_limit(e, "lazy flows");
+	goes_on_slowly(e, now, ev);
 }
 
 /* What is declared is nobody else's to use, trusted or not. */
@@ -95,11 +100,10 @@ static void learn(struct engine *e, usec_t now, struct local_port *p,
 {
 	const struct claim *c = directory_find_claim(e->directory, p->port.vni,
 						     mac, e->config.id);
-	const struct flow_match m = pipeline_source_match(p->port.port_no, mac);
+	const struct flow_match m = match_source(p->port.port_no, mac);
 
 	if (c && c->port_no != p->port.port_no) {
-		const struct flow_match old = pipeline_source_match(c->port_no,
-								    mac);
+		const struct flow_match old = match_source(c->port_no, mac);
 
 		flowset_unwant(&e->flows, &old);
 	}
@@ -142,7 +146,7 @@ static void from_port(struct engine *e, usec_t now, const struct event *ev,
 	if (!mac_equal(&f->src, &p->port.mac)) {
 		if (!may_learn(e, p, &f->src)) {
 			e->counters.n_foreign_macs++;
-			m = pipeline_source_match(p->port.port_no, &f->src);
+			m = match_source(p->port.port_no, &f->src);
 			if (!flowset_find(&e->flows, &m)) {
 				n = engine_note(e, NOTE_FOREIGN_MAC);
 				n->port_no = p->port.port_no;

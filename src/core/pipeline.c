@@ -4,78 +4,11 @@
 #include <assert.h>
 
 #include "alloc.h"
+#include "arrival.h"
+#include "matches.h"
 #include "wire.h"
 
 #define TUNNEL_TTL 64
-
-static struct flow_match match_of(uint32_t recirc_id, uint32_t fields)
-{
-	struct flow_match m;
-
-	memset(&m, 0, sizeof(m));
-	m.recirc_id = recirc_id;
-	m.fields = fields;
-	return m;
-}
-
-static struct flow_match unicast_match(uint32_t recirc_id,
-				       const struct mac *mac)
-{
-	struct flow_match m = match_of(recirc_id, FLOW_ETH_DST);
-
-	m.eth_dst = *mac;
-	return m;
-}
-
-struct flow_match pipeline_source_match(port_no_t port_no,
-					const struct mac *mac)
-{
-	struct flow_match m = match_of(0, FLOW_IN_PORT | FLOW_ETH_SRC);
-
-	m.in_port = port_no;
-	m.eth_src = *mac;
-	return m;
-}
-
-static struct flow_match arrival_match(const struct ip *peer, vni_t vni)
-{
-	struct flow_match m = match_of(0, FLOW_IN_PORT | FLOW_TUN_SRC |
-						  FLOW_TUN_ID);
-
-	m.in_port = PORT_NO_VXLAN;
-	m.tun_src = *peer;
-	m.tun_id = vni;
-	return m;
-}
-
-static struct flow_match probe_match(const struct ip *peer,
-				     const struct mac *dst)
-{
-	struct flow_match m = arrival_match(peer, VNI_PROBE);
-
-	m.fields |= FLOW_ETH_DST;
-	m.eth_dst = *dst;
-	return m;
-}
-
-static struct flow_match request_match(uint32_t recirc_id, const struct ip *ip)
-{
-	struct flow_match m = match_of(recirc_id,
-				       FLOW_ETH_GROUP | FLOW_ETH_TYPE);
-
-	if (ip_is_v4(ip)) {
-		m.fields |= FLOW_ARP_OP | FLOW_ARP_TIP;
-		m.eth_type = ETH_TYPE_ARP;
-		m.arp_op = ARP_REQUEST;
-	} else {
-		m.fields |= FLOW_IP_PROTO | FLOW_ICMP6_TYPE | FLOW_ND_TARGET;
-		m.eth_type = ETH_TYPE_IPV6;
-		m.ip_proto = IP_PROTO_ICMP6;
-		m.icmp6_type = ND_SOLICITATION;
-	}
-	m.ip = *ip;
-	return m;
-}
 
 bool pipeline_tunnel(const struct peer *p, vni_t vni, struct flow_tunnel *ret)
 {
@@ -129,27 +62,39 @@ bool pipeline_to_owner(struct pipeline *pl, const struct claim *c,
 	return p && to_peer(pl, p, c->vni, ret);
 }
 
+/* E, and D: to a container of ours (@c), or no longer (NULL). */
+static void deliver(struct pipeline *pl, vni_t vni, const struct mac *mac,
+		    const struct claim *c)
+{
+	const struct flow_match m = match_unicast(RECIRC_REMOTE(vni), mac);
+	const struct flow_slot *slot = flowset_find(pl->flows, &m);
+
+	if (c) {
+		flowset_want(pl->flows, &m, &pl->scratch);
+		arrival_of_mac(pl, vni, mac, c->port_no);
+	} else if (slot && slot->is_wanted) {
+		flowset_unwant(pl->flows, &m);
+		arrival_mac_gone(pl, vni, mac);
+	}
+}
+
 void pipeline_mac(struct pipeline *pl, vni_t vni, const struct mac *mac)
 {
 	const struct claim *c = directory_find_mac(pl->directory, vni, mac);
-	const struct flow_match local = unicast_match(RECIRC_LOCAL(vni), mac);
-	const struct flow_match remote = unicast_match(RECIRC_REMOTE(vni), mac);
+	const struct flow_match local = match_unicast(RECIRC_LOCAL(vni), mac);
 
 	if (c && pipeline_to_owner(pl, c, &pl->scratch))
 		flowset_want(pl->flows, &local, &pl->scratch);
 	else
 		flowset_unwant(pl->flows, &local);
-	if (c && c->owner == pl->self)
-		flowset_want(pl->flows, &remote, &pl->scratch);
-	else
-		flowset_unwant(pl->flows, &remote);
+	deliver(pl, vni, mac, c && c->owner == pl->self ? c : NULL);
 }
 
 void pipeline_ip(struct pipeline *pl, vni_t vni, const struct ip *ip)
 {
 	const struct claim *c = directory_find_ip(pl->directory, vni, ip);
-	const struct flow_match local = request_match(RECIRC_LOCAL(vni), ip);
-	const struct flow_match remote = request_match(RECIRC_REMOTE(vni), ip);
+	const struct flow_match local = match_request(RECIRC_LOCAL(vni), ip);
+	const struct flow_match remote = match_request(RECIRC_REMOTE(vni), ip);
 
 	if (c && pipeline_to_owner(pl, c, &pl->scratch)) {
 		flowset_want(pl->flows, &local, &pl->scratch);
@@ -307,33 +252,10 @@ void pipeline_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
 		to_tap(pl, vni, ret);
 }
 
-static void arrival(struct pipeline *pl, const struct peer *p, vni_t vni)
-{
-	const struct flow_match m = arrival_match(&p->remote.ip, vni);
-
-	if (ip_is_zero(&p->remote.ip))
-		return;
-	if (!p->hello.can_fastdp || !ports_has_network(pl->ports, vni)) {
-		flowset_unwant(pl->flows, &m);
-		return;
-	}
-	flow_actions_clear(&pl->scratch);
-	flow_recirc(&pl->scratch, RECIRC_REMOTE(vni));
-	flowset_want(pl->flows, &m, &pl->scratch);
-}
-
-static struct flow_match flood_match(vni_t vni, port_no_t in_port)
-{
-	struct flow_match m = match_of(RECIRC_FLOOD(vni), FLOW_IN_PORT);
-
-	m.in_port = in_port;
-	return m;
-}
-
 /* Never back to where it came from; from a peer to no other peer. */
 static void flood_from(struct pipeline *pl, vni_t vni, port_no_t in_port)
 {
-	const struct flow_match m = flood_match(vni, in_port);
+	const struct flow_match m = match_flood(vni, in_port);
 
 	pipeline_flood(pl, vni, in_port, &pl->scratch);
 	if (in_port != PORT_NO_VXLAN && !tap_ports_have(pl->taps, in_port) &&
@@ -389,19 +311,11 @@ static void classes(struct pipeline *pl, vni_t vni, uint32_t recirc_id,
 	}
 }
 
-static struct flow_match tap_match(port_no_t port_no)
-{
-	struct flow_match m = match_of(0, FLOW_IN_PORT);
-
-	m.in_port = port_no;
-	return m;
-}
-
 /* D': what sleeve's thread hands in has proved where it comes from. */
 static void arrival_by_sleeve(struct pipeline *pl, vni_t vni)
 {
 	const port_no_t tap = tap_ports_get(pl->taps, vni);
-	const struct flow_match m = tap_match(tap);
+	const struct flow_match m = match_tap(tap);
 
 	if (tap == PORT_NO_NONE)
 		return;
@@ -413,8 +327,8 @@ static void arrival_by_sleeve(struct pipeline *pl, vni_t vni)
 
 void pipeline_tap_gone(struct pipeline *pl, vni_t vni, port_no_t port_no)
 {
-	const struct flow_match arrival_m = tap_match(port_no);
-	const struct flow_match flood = flood_match(vni, port_no);
+	const struct flow_match arrival_m = match_tap(port_no);
+	const struct flow_match flood = match_flood(vni, port_no);
 
 	flowset_unwant(pl->flows, &arrival_m);
 	flowset_unwant(pl->flows, &flood);
@@ -423,11 +337,11 @@ void pipeline_tap_gone(struct pipeline *pl, vni_t vni, port_no_t port_no)
 void pipeline_network(struct pipeline *pl, vni_t vni)
 {
 	const bool is_here = ports_has_network(pl->ports, vni);
-	const struct flow_match from_peers = flood_match(vni, PORT_NO_VXLAN);
+	const struct flow_match from_peers = match_flood(vni, PORT_NO_VXLAN);
 
 	peers_of_network(pl, vni);
 	EACH_PEER(pl->peers, node)
-		arrival(pl, PEER_OF(node), vni);
+		arrival_of_peer(pl, PEER_OF(node), vni);
 	EACH_PORT(pl->ports, port_node) {
 		const struct port *port = &PORT_OF(port_node)->port;
 
@@ -445,8 +359,7 @@ void pipeline_network(struct pipeline *pl, vni_t vni)
 
 void pipeline_port(struct pipeline *pl, const struct port *port)
 {
-	const struct flow_match m = pipeline_source_match(port->port_no,
-							  &port->mac);
+	const struct flow_match m = match_source(port->port_no, &port->mac);
 
 	flow_actions_clear(&pl->scratch);
 	flow_recirc(&pl->scratch, RECIRC_LOCAL(port->vni));
@@ -456,9 +369,9 @@ void pipeline_port(struct pipeline *pl, const struct port *port)
 
 void pipeline_port_gone(struct pipeline *pl, const struct port *port)
 {
-	const struct flow_match source = pipeline_source_match(port->port_no,
-							       &port->mac);
-	const struct flow_match flood = flood_match(port->vni, port->port_no);
+	const struct flow_match source = match_source(port->port_no,
+						      &port->mac);
+	const struct flow_match flood = match_flood(port->vni, port->port_no);
 	struct list *node = pl->flows->lazy.next, *next;
 
 	flowset_unwant(pl->flows, &source);
@@ -479,8 +392,8 @@ void pipeline_port_gone(struct pipeline *pl, const struct port *port)
 static void probes(struct pipeline *pl, const struct peer *p)
 {
 	const struct mac request = PROBE_REQUEST_MAC, reply = PROBE_REPLY_MAC;
-	const struct flow_match echo = probe_match(&p->remote.ip, &request);
-	const struct flow_match answer = probe_match(&p->remote.ip, &reply);
+	const struct flow_match echo = match_probe(&p->remote.ip, &request);
+	const struct flow_match answer = match_probe(&p->remote.ip, &reply);
 	struct flow_tunnel tunnel;
 
 	flow_actions_clear(&pl->scratch);
@@ -501,7 +414,7 @@ static void serve(struct pipeline *pl, const struct peer *p)
 {
 	probes(pl, p);
 	EACH_PORT(pl->ports, node)
-		arrival(pl, p, PORT_OF(node)->port.vni);
+		arrival_of_peer(pl, p, PORT_OF(node)->port.vni);
 }
 
 void pipeline_peer(struct pipeline *pl, struct peer *p)
@@ -524,16 +437,15 @@ void pipeline_peer(struct pipeline *pl, struct peer *p)
 void pipeline_peer_gone(struct pipeline *pl, const struct peer *p)
 {
 	const struct mac request = PROBE_REQUEST_MAC, reply = PROBE_REPLY_MAC;
-	struct flow_match m = probe_match(&p->remote.ip, &request);
+	struct flow_match m = match_probe(&p->remote.ip, &request);
 
 	if (ip_is_zero(&p->remote.ip))
 		return;
 	flowset_unwant(pl->flows, &m);
-	m = probe_match(&p->remote.ip, &reply);
+	m = match_probe(&p->remote.ip, &reply);
 	flowset_unwant(pl->flows, &m);
 	EACH_PORT(pl->ports, node) {
-		m = arrival_match(&p->remote.ip, PORT_OF(node)->port.vni);
-		flowset_unwant(pl->flows, &m);
+		arrival_peer_gone(pl, p, PORT_OF(node)->port.vni);
 	}
 	/* Another identity may have taken over the address. */
 	EACH_PEER(pl->peers, peer_node) {
@@ -635,4 +547,16 @@ void pipeline_group(struct pipeline *pl, const struct flow_match *match,
 	flow_actions_clear(ret);
 	if (!is_request || !directory_find_ip(pl->directory, vni, &match->ip))
 		flow_recirc(ret, RECIRC_FLOOD(vni));
+}
+
+void pipeline_again(struct pipeline *pl)
+{
+	const struct claim *c = NULL;
+
+	if (!arrival_choose(pl))
+		return;
+	EACH_PORT(pl->ports, node)
+		pipeline_network(pl, PORT_OF(node)->port.vni);
+	while ((c = directory_walk_owner(pl->directory, pl->self, c)))
+		pipeline_mac(pl, c->vni, &c->mac);
 }

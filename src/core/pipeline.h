@@ -11,22 +11,8 @@
  * of the cluster. Calling one too often changes nothing.
  */
 
-#include "directory.h"
-#include "flowset.h"
 #include "frame.h"
-#include "peer.h"
-#include "port.h"
-#include "tap_port.h"
-
-struct pipeline {
-	struct flowset *flows;
-	const struct directory *directory;
-	struct peers *peers;
-	struct ports *ports;
-	const struct tap_ports *taps;
-	peer_id_t self;
-	struct flow_actions scratch;
-};
+#include "pipeline_state.h"
 
 /* B, C, E: where frames to @mac go. */
 void pipeline_mac(struct pipeline *pl, vni_t vni, const struct mac *mac);
@@ -72,14 +58,13 @@ void pipeline_flood(struct pipeline *pl, vni_t vni, port_no_t except,
 void pipeline_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
 			    bool to_peers, struct flow_actions *ret);
 
+/* Peers or ports of ours have come or gone: see arrival_choose(). */
+void pipeline_again(struct pipeline *pl);
+
 /* Before a network's TAP at @port_no goes. */
 void pipeline_tap_gone(struct pipeline *pl, vni_t vni, port_no_t port_no);
 
 /* The VXLAN header to @p; false: it has no address yet. */
 bool pipeline_tunnel(const struct peer *p, vni_t vni, struct flow_tunnel *ret);
-
-/* A of a MAC behind a port. */
-struct flow_match pipeline_source_match(port_no_t port_no,
-					const struct mac *mac);
 
 #endif

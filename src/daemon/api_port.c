@@ -134,6 +134,7 @@ static int get_record(const struct daemon *d, const json_t *request,
 		      sizeof(r->netns_path), e) ||
 	    copy_text(request, "container_id", r->container_id,
 		      sizeof(r->container_id), e) ||
+	    copy_text(request, "owner", r->owner, sizeof(r->owner), e) ||
 	    copy_text(request, "host_ifname", r->host_ifname,
 		      sizeof(r->host_ifname), e))
 		return -1;

@@ -19,7 +19,7 @@ const char *flow_text_stage(const struct flow_match *m)
 	if (stage == STAGE_FIRST) {
 		if (m->fields & FLOW_ETH_SRC)
 			return "A";
-		return (m->fields & FLOW_ETH_DST) ? "H" : "D";
+		return m->tun_id == VNI_PROBE ? "H" : "D";
 	}
 	if (stage >= STAGE_FLOOD)
 		return "G";

@@ -23,13 +23,13 @@ json_t *port_record_json(const struct port_record *r)
 				      json_string(addr_print_prefix(
 					      &r->ips[i], r->prefix_lens[i],
 					      prefix)));
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:s, s:s, s:s, s:I, "
-			 "s:b, s:I}",
+	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:s, s:s, s:s, s:s, "
+			 "s:I, s:b, s:I}",
 			 "ifname", r->ifname, "host_ifname", r->host_ifname,
 			 "mac", addr_print_mac(&r->mac, mac), "addresses",
 			 addresses, "network", r->network, "vni",
 			 (json_int_t)r->vni, "container_id", r->container_id,
-			 "netns", r->netns, "netns_path", r->netns_path,
+			 "owner", r->owner, "netns", r->netns, "netns_path", r->netns_path,
 			 "port_no", (json_int_t)r->port_no, "trust",
 			 r->is_trusted, "revision", (json_int_t)r->revision);
 }
@@ -82,6 +82,7 @@ bool port_record_parse(const json_t *json, struct port_record *ret)
 	    !get_text(json, "network", r.network, sizeof(r.network)) ||
 	    !get_text(json, "container_id", r.container_id,
 		      sizeof(r.container_id)) ||
+	    !get_text(json, "owner", r.owner, sizeof(r.owner)) ||
 	    !get_text(json, "netns", r.netns, sizeof(r.netns)) ||
 	    !get_text(json, "netns_path", r.netns_path, sizeof(r.netns_path)) ||
 	    !get_text(json, "mac", mac, sizeof(mac)) ||

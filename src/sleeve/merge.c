@@ -53,7 +53,7 @@ static bool is_suitable(const uint8_t *frame, const struct inner *in,
 	if (!in->is_v6 && !is_v4_sum_right(frame, in))
 		return false;
 	if (!in->is_tcp)
-		return (f->flags & SLEEVE_CUT_UDP) != 0;
+		return true;
 	flags = frame[in->l4 + INNER_TCP_FLAGS];
 	return !(f->flags & SLEEVE_CUT_UDP) &&
 	       !(flags & (INNER_TCP_SYN | INNER_TCP_RST | INNER_TCP_URG));

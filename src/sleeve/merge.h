@@ -5,9 +5,10 @@
 /*
  * Putting the segments of one flow together into a super-frame, where each
  * follows the one before to the byte: headers are compared, payload stays
- * where it is. TCP in sequence, and datagrams that the sender's UDP had in one
- * send. Only frames with a partial checksum, so that no wrong one is made
- * good. What is cut again is what was merged (cut.h), to the byte. Pure.
+ * where it is: TCP in sequence, and datagrams of one size with consecutive IP
+ * identifications, as one socket sends them. Only frames with a partial
+ * checksum, so that no wrong one is made good. What is cut again is what was
+ * merged (cut.h), to the byte. Pure.
  */
 
 #include <sys/uio.h>

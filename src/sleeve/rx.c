@@ -144,7 +144,8 @@ static void gather(struct worker *w, uint16_t tap, uint8_t *frame,
 	struct merge *m;
 	uint32_t slot;
 
-	if (!inner_parse(frame, f->size, &in)) {
+	if (!inner_parse(frame, f->size, &in) ||
+	    (!in.is_tcp && !w->taps[tap].has_uso)) {
 		flush_all(w);
 		write_frame(w, tap, frame, f);
 		return;

@@ -288,6 +288,7 @@ int sleeve_add_network(struct sleeve *s, vni_t vni, const char *ifname,
 	r = tap_open(ifname, mtu, &c.fd, &offloads);
 	if (r < 0)
 		return r == -EBUSY ? -EEXIST : r;
+	c.has_uso = offloads.has_uso;
 	r = command(s, &c);
 	if (r < 0)
 		close(c.fd);

@@ -55,7 +55,7 @@ static void rebuild_map(struct worker *w)
 	}
 }
 
-int taps_add(struct worker *w, vni_t vni, int fd)
+int taps_add(struct worker *w, vni_t vni, int fd, bool has_uso)
 {
 	uint32_t i = 0;
 	int r;
@@ -72,6 +72,7 @@ int taps_add(struct worker *w, vni_t vni, int fd)
 		return r;
 	w->taps[i].fd = fd;
 	w->taps[i].vni = vni;
+	w->taps[i].has_uso = has_uso;
 	w->taps[i].network = fib_find_vni(w->table, vni);
 	if (i >= w->n_taps)
 		w->n_taps = i + 1;

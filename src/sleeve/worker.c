@@ -203,8 +203,9 @@ static void obey_command(struct worker *w)
 	if (!c)
 		return;
 	atomic_store_explicit(&w->shared->command, NULL, memory_order_relaxed);
-	c->result = c->kind == COMMAND_ADD_TAP ? taps_add(w, c->vni, c->fd)
-					       : taps_remove(w, c->vni);
+	c->result = c->kind == COMMAND_ADD_TAP
+			    ? taps_add(w, c->vni, c->fd, c->has_uso)
+			    : taps_remove(w, c->vni);
 	sem_post(&w->shared->done);
 }
 

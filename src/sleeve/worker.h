@@ -44,6 +44,7 @@ struct worker_tap {
 	int fd; /* -1: a free place */
 	vni_t vni;
 	uint16_t network; /* in the table; FIB_NONE: it does not say */
+	bool has_uso;	  /* it takes super-frames of UDP */
 };
 
 enum { SOCKET_V4, SOCKET_V6, N_FAMILIES };
@@ -67,6 +68,7 @@ struct command {
 	enum command_kind kind;
 	vni_t vni;
 	int fd;
+	bool has_uso;
 	int result; /* 0 or -errno */
 };
 
@@ -119,7 +121,7 @@ void *worker_run(void *worker);
 void taps_init(struct worker *w);
 void taps_close(struct worker *w);
 /* 0 or -errno; on 0 the descriptor is the worker's. */
-int taps_add(struct worker *w, vni_t vni, int fd) WARN_UNUSED;
+int taps_add(struct worker *w, vni_t vni, int fd, bool has_uso) WARN_UNUSED;
 int taps_remove(struct worker *w, vni_t vni) WARN_UNUSED;
 /* FIB_NONE: no TAP of this network. */
 uint16_t taps_find(const struct worker *w, vni_t vni);

@@ -17,12 +17,14 @@ static void check_wanted(void *ctx, const struct flow_match *match,
 
 	c->n_wanted++;
 	if (!f)
-		sim_fail(c->h->sim, "host %u: a wanted flow is not there "
-				    "(recirc %08x, fields %03x)",
+		sim_fail(c->h->sim,
+			 "host %u: a wanted flow is not there "
+			 "(recirc %08x, fields %03x)",
 			 c->h->index, match->recirc_id, match->fields);
 	else if (!flow_actions_equal(&f->actions, actions))
-		sim_fail(c->h->sim, "host %u: a flow has other actions "
-				    "(recirc %08x, fields %03x)",
+		sim_fail(c->h->sim,
+			 "host %u: a flow has other actions "
+			 "(recirc %08x, fields %03x)",
 			 c->h->index, match->recirc_id, match->fields);
 	else
 		c->n_met++;
@@ -56,15 +58,16 @@ void check_flows(struct host *h)
 	uint32_t i, n_left = 0;
 
 	engine_all_flows(h->engine, check_wanted, &c);
-	EACH_FAKE_FLOW(&h->dp, i, f) {
+	EACH_FAKE_FLOW(&h->dp, i, f)
+	{
 		if (engine_find_flow(h->engine, &f->match))
 			continue;
 		n_left += is_awaited(h, f) ? 0 : 1;
 		if (!f->is_old)
-			sim_fail(h->sim, "host %u: a flow that nobody wants "
-					 "(recirc %08x, fields %03x)",
-				 h->index, f->match.recirc_id,
-				 f->match.fields);
+			sim_fail(h->sim,
+				 "host %u: a flow that nobody wants "
+				 "(recirc %08x, fields %03x)",
+				 h->index, f->match.recirc_id, f->match.fields);
 	}
 	if (n_left && h->sim->now > h->started_at + HOLD_US + 1000)
 		sim_fail(h->sim, "host %u: %u flows of an earlier life",
@@ -123,8 +126,9 @@ static void check_entries(struct sim *sim, struct host *a, struct host *b)
 			sim_fail(sim, "host %u does not know port %u of %u",
 				 a->index, p->port.port_no, b->index);
 		else if (view.owner != b->hello.id)
-			sim_fail(sim, "host %u takes port %u of %u for "
-				      "another's",
+			sim_fail(sim,
+				 "host %u takes port %u of %u for "
+				 "another's",
 				 a->index, p->port.port_no, b->index);
 	}
 	if (a != b && engine_find_peer(a->engine, b->hello.id, &peer) &&

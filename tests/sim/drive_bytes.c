@@ -121,9 +121,8 @@ static void some_entry(struct reader *r, struct entry *ret)
 		ret->ips[i] = some_ip(r);
 }
 
-void bytes_message(struct reader *r, struct message *ret,
-		   struct entry *entries, struct peer_hint *hints,
-		   uint32_t max)
+void bytes_message(struct reader *r, struct message *ret, struct entry *entries,
+		   struct peer_hint *hints, uint32_t max)
 {
 	const uint8_t what = read_u8(r), n = read_u8(r);
 	uint32_t i;
@@ -218,8 +217,8 @@ static void put_raw(struct reader *r, struct writer *w)
 
 static void put_frame(struct reader *r, struct writer *w)
 {
-	static const uint16_t types[] = { 0x0800, 0x8100, 0x88a8, 0x0026,
-					  0x86dd, 0x88cc };
+	static const uint16_t types[] = { 0x0800, 0x8100, 0x88a8,
+					  0x0026, 0x86dd, 0x88cc };
 	const uint8_t kind = read_u8(r);
 	struct mac dst = some_mac(r), src = some_mac(r);
 

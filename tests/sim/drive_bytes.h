@@ -24,9 +24,8 @@ void bytes_port(struct reader *r, port_no_t port_no, struct port *ret);
 /* Of @ret: hello (in *hello), local, remote. */
 void bytes_session(struct reader *r, struct hello *hello, struct event *ret);
 /* Lists of up to @max in @entries and @hints. */
-void bytes_message(struct reader *r, struct message *ret,
-		   struct entry *entries, struct peer_hint *hints,
-		   uint32_t max);
+void bytes_message(struct reader *r, struct message *ret, struct entry *entries,
+		   struct peer_hint *hints, uint32_t max);
 void bytes_packet(struct reader *r, struct fake_packet *ret, uint8_t *frame,
 		  size_t max);
 

@@ -33,7 +33,8 @@ void fake_dp_free(struct fake_dp *dp)
 	fake_dp_flush(dp);
 }
 
-static struct fake_flow **bucket_of(const struct fake_dp *dp, uint32_t recirc_id)
+static struct fake_flow **bucket_of(const struct fake_dp *dp,
+				    uint32_t recirc_id)
 {
 	const uint32_t i = (recirc_id ^ recirc_id >> 24) % FAKE_BUCKETS;
 

@@ -88,8 +88,8 @@ void fake_dp_execute(struct fake_dp *dp, usec_t now,
 		     const struct fake_packet *p,
 		     const struct flow_actions *actions);
 
-#define EACH_FAKE_FLOW(dp, i, f)                   \
-	for ((i) = 0; (i) < FAKE_BUCKETS; (i)++)   \
+#define EACH_FAKE_FLOW(dp, i, f)                 \
+	for ((i) = 0; (i) < FAKE_BUCKETS; (i)++) \
 		for ((f) = (dp)->buckets[i]; (f); (f) = (f)->next)
 
 #endif

@@ -48,9 +48,9 @@ static void ip6_key(const uint8_t *p, size_t size, struct fake_key *key)
 	       next == 60) {
 		if (at + 8 > size)
 			return;
-		length = next == 44 ? 8 :
-			 next == 51 ? ((size_t)p[at + 1] + 2) * 4 :
-				      ((size_t)p[at + 1] + 1) * 8;
+		length = next == 44   ? 8
+			 : next == 51 ? ((size_t)p[at + 1] + 2) * 4
+				      : ((size_t)p[at + 1] + 1) * 8;
 		if (next == 44 && (u16(p + at + 2) & 0xfff8) != 0) {
 			key->ip_proto = 44;
 			return;

@@ -148,7 +148,8 @@ static void tell_flows(struct host *h)
 	struct fake_flow *f;
 	uint32_t i;
 
-	EACH_FAKE_FLOW(&h->dp, i, f) {
+	EACH_FAKE_FLOW(&h->dp, i, f)
+	{
 		struct event ev = { .type = EVENT_FLOW_FOUND };
 
 		f->is_old = true;

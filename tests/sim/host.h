@@ -59,7 +59,7 @@ struct host {
 	uint32_t n_targets;
 	uint64_t n_puts_at_start; /* of the datapath */
 	uint64_t n_checked_ops;
-	bool is_short; /* its kernel refuses flows: they may differ */
+	bool is_short;	    /* its kernel refuses flows: they may differ */
 	uint64_t notes[64]; /* how often each was given */
 	struct note last_note[64];
 };

@@ -86,8 +86,8 @@ static void apply_put(struct host *h, const struct action *a)
 		[FAKE_OVERLAP] = FLOW_REFUSED_OVERLAP,
 		[FAKE_FULL] = FLOW_REFUSED_FULL
 	};
-	const enum fake_result r =
-		fake_dp_put(&h->dp, &a->flow.match, a->flow.actions);
+	const enum fake_result r = fake_dp_put(&h->dp, &a->flow.match,
+					       a->flow.actions);
 	struct event ev = { .type = EVENT_FLOW_REFUSED };
 
 	if (r == FAKE_OK)
@@ -249,8 +249,7 @@ void host_event(struct host *h, const struct event *ev)
 
 void host_session_up(struct host *h, const struct event *ev)
 {
-	const struct host *other =
-		host_of_ip(h->sim, &ev->session.remote.ip);
+	const struct host *other = host_of_ip(h->sim, &ev->session.remote.ip);
 	struct memory *m = &h->memory[other->index];
 
 	m->hello = *ev->session.hello;

@@ -35,8 +35,8 @@ void scenario_leave(struct sim *sim, uint32_t n_steps);
 void scenario_churn(struct sim *sim, uint32_t n_steps);
 
 /* Ways to a cluster that all scenarios share. */
-void build_mesh(struct sim *sim);      /* every host dials every other */
-void build_chain(struct sim *sim);     /* each dials the one before it */
+void build_mesh(struct sim *sim);  /* every host dials every other */
+void build_chain(struct sim *sim); /* each dials the one before it */
 /* The port @n of a host, in network 100 or 200, with both families. */
 struct sim_port *build_port(struct host *h, unsigned int n, bool is_trusted);
 /* Mesh, @n_ports containers a host, settled. */

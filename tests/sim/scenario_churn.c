@@ -58,8 +58,8 @@ static void detach(struct sim *sim)
 
 static void talk(struct sim *sim)
 {
-	const struct mac stranger =
-		build_mac(50, (unsigned int)sim_random(sim, 4));
+	const struct mac stranger = build_mac(50,
+					      (unsigned int)sim_random(sim, 4));
 	struct host *h = any_host(sim), *to = any_host(sim);
 	struct sim_port *from = any_port(sim, h);
 	struct sim_port *target = any_port(sim, to);
@@ -200,9 +200,9 @@ void scenario_churn(struct sim *sim, uint32_t n_steps)
 	build_mesh(sim);
 	for (i = 0; i < n_steps && !sim->is_failed; i++) {
 		step(sim);
-		sim_run(sim, sim_random(sim, sim_chance(sim, 10) ?
-						     4 * USEC_PER_SEC :
-						     100 * USEC_PER_MS));
+		sim_run(sim, sim_random(sim, sim_chance(sim, 10)
+						     ? 4 * USEC_PER_SEC
+						     : 100 * USEC_PER_MS));
 	}
 	heal(sim);
 	/* The longest pause between dials is 37 s. */

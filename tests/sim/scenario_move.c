@@ -52,8 +52,9 @@ void scenario_moved(struct sim *sim, uint32_t n_steps)
 		n_ops[i] = sim->hosts[i]->dp.n_puts +
 			   sim->hosts[i]->dp.n_deletes - n_ops[i];
 		if (n_ops[i] > 16)
-			sim_fail(sim, "host %u: %llu flow operations for one "
-				      "move",
+			sim_fail(sim,
+				 "host %u: %llu flow operations for one "
+				 "move",
 				 i, (unsigned long long)n_ops[i]);
 	}
 }
@@ -86,14 +87,14 @@ void scenario_returned(struct sim *sim, uint32_t n_steps)
 
 			if (!q->is_known || q == p)
 				continue;
-			if (q->port.vni != old.port.vni ? q->n_told != 0 :
-							  q->n_told < 2)
-				sim_fail(sim, "host %u: port %u was told %u "
-					      "times of a move",
+			if (q->port.vni != old.port.vni ? q->n_told != 0
+							: q->n_told < 2)
+				sim_fail(sim,
+					 "host %u: port %u was told %u "
+					 "times of a move",
 					 i, q->port.port_no, q->n_told);
 			else if (q->n_told && !mac_equal(&q->told_mac, &mac))
-				sim_fail(sim, "host %u: told the wrong MAC",
-					 i);
+				sim_fail(sim, "host %u: told the wrong MAC", i);
 		}
 	}
 	traffic_all_pairs(sim, true);
@@ -125,8 +126,7 @@ void scenario_learnt(struct sim *sim, uint32_t n_steps)
 		ports[i % 2]->port.mac = mac;
 		traffic_send(sim, sim->hosts[2], from, ports[i % 2],
 			     TRAFFIC_UNICAST, TRAFFIC_MUST, NULL);
-		ports[i % 2]->port.mac =
-			build_mac(i % 2 + 1, i % 2 ? 7 : 5);
+		ports[i % 2]->port.mac = build_mac(i % 2 + 1, i % 2 ? 7 : 5);
 		sim_run(sim, sim_random(sim, 3 * USEC_PER_SEC));
 	}
 	traffic_check(sim);

@@ -22,7 +22,8 @@ static void expect_no_trace(struct sim *sim, const struct host *h,
 	struct fake_flow *f;
 	uint32_t i, k;
 
-	EACH_FAKE_FLOW(&h->dp, i, f) {
+	EACH_FAKE_FLOW(&h->dp, i, f)
+	{
 		bool is_there = ip_equal(&f->match.tun_src, &gone->ip);
 
 		for (k = 0; k < f->actions.n; k++) {
@@ -32,8 +33,9 @@ static void expect_no_trace(struct sim *sim, const struct host *h,
 				    ip_equal(&a->tunnel.dst, &gone->ip);
 		}
 		if (is_there)
-			sim_fail(sim, "host %u has a flow of host %u, which is "
-				      "gone (recirc %08x, fields %03x)",
+			sim_fail(sim,
+				 "host %u has a flow of host %u, which is "
+				 "gone (recirc %08x, fields %03x)",
 				 h->index, gone->index, f->match.recirc_id,
 				 f->match.fields);
 	}
@@ -200,8 +202,8 @@ void scenario_parted(struct sim *sim, uint32_t n_steps)
 					net_cut(sim, i, k, true);
 			}
 		}
-		sim_run(sim, is_long ? 2 * HOLD_US :
-				       sim_random(sim, 8 * USEC_PER_SEC));
+		sim_run(sim, is_long ? 2 * HOLD_US
+				     : sim_random(sim, 8 * USEC_PER_SEC));
 		for (i = 0; i < sim->n_hosts; i++) {
 			for (k = 0; k < i; k++)
 				net_cut(sim, i, k, false);

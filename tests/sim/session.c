@@ -34,7 +34,7 @@ struct end {
 
 struct conn {
 	struct end ends[2]; /* the one that dialled first */
-	uint16_t port; /* short-lived, of the dialling end */
+	uint16_t port;	    /* short-lived, of the dialling end */
 	usec_t blocked_since;
 	bool is_over;
 };
@@ -334,9 +334,9 @@ void session_send(struct sim *sim, struct host *h, session_t session,
 {
 	unsigned int at;
 	struct conn *c = find(sim, h, session, &at);
-	const size_t n = m->type == MESSAGE_ENTRIES ? m->entries.n :
-			 m->type == MESSAGE_PEERS   ? m->peers.n :
-						      0;
+	const size_t n = m->type == MESSAGE_ENTRIES ? m->entries.n
+			 : m->type == MESSAGE_PEERS ? m->peers.n
+						    : 0;
 	struct letter *l;
 
 	if (!c)

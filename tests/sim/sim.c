@@ -144,8 +144,9 @@ void sim_fail(struct sim *sim, const char *format, ...)
 		return;
 	sim->is_failed = true;
 	fflush(stdout);
-	fprintf(stderr, "FAILED %s, seed %llu, hosts %u, at %.6f s: ",
-		sim->name, (unsigned long long)sim->seed, sim->n_hosts,
+	fprintf(stderr,
+		"FAILED %s, seed %llu, hosts %u, at %.6f s: ", sim->name,
+		(unsigned long long)sim->seed, sim->n_hosts,
 		(double)sim->now / 1e6);
 	va_start(args, format);
 	vfprintf(stderr, format, args);

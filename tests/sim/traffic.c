@@ -105,7 +105,8 @@ static void put_nd(struct writer *w, const struct ip *sip, const struct ip *tip)
 static void put_dst(struct writer *w, enum traffic_kind kind,
 		    const struct mac *dst)
 {
-	static const struct mac all = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
+	static const struct mac all = { { 0xff, 0xff, 0xff, 0xff, 0xff,
+					  0xff } };
 	static const struct mac nodes = { { 0x33, 0x33, 0xff, 0, 0, 1 } };
 
 	if (kind == TRAFFIC_UNICAST)
@@ -156,8 +157,8 @@ static uint64_t send(struct sim *sim, struct host *h, struct record *r,
 	put_dst(&w, kind, dst);
 	write_bytes(&w, src->b, 6);
 	if (kind == TRAFFIC_ARP || kind == TRAFFIC_GRATUITOUS)
-		put_arp(&w, kind == TRAFFIC_ARP ? 1 : 2, src,
-			ip_of(from, true), ip_of(to ? to : from, true));
+		put_arp(&w, kind == TRAFFIC_ARP ? 1 : 2, src, ip_of(from, true),
+			ip_of(to ? to : from, true));
 	else if (kind == TRAFFIC_ND)
 		put_nd(&w, ip_of(from, false), ip_of(to, false));
 	else
@@ -206,9 +207,8 @@ uint64_t traffic_send(struct sim *sim, struct host *h, struct sim_port *from,
 		    to ? &to->port.mac : NULL);
 }
 
-uint64_t traffic_send_to(struct sim *sim, struct host *h,
-			 struct sim_port *from, const struct mac *dst,
-			 enum traffic_rule rule)
+uint64_t traffic_send_to(struct sim *sim, struct host *h, struct sim_port *from,
+			 const struct mac *dst, enum traffic_rule rule)
 {
 	struct record *r = add(sim);
 
@@ -254,7 +254,8 @@ void traffic_arrived(struct sim *sim, struct host *h, struct sim_port *port,
 		sim_fail(sim, "host %u: frame %llu in another network",
 			 h->index, (unsigned long long)number);
 	if (port == r->from && !r->is_to_itself)
-		sim_fail(sim, "host %u: frame %llu, kind %d: back at its sender",
+		sim_fail(sim,
+			 "host %u: frame %llu, kind %d: back at its sender",
 			 h->index, (unsigned long long)number, r->kind);
 	for (i = 0; i < r->n; i++) {
 		if (r->where[i] == port)
@@ -279,8 +280,9 @@ static void check_record(struct sim *sim, const struct record *r,
 			sim_fail(sim, "frame %llu of %.6f s, kind %d: lost", nr,
 				 at, r->kind);
 		else if (r->n > 1 || r->where[0] != r->to)
-			sim_fail(sim, "frame %llu of %.6f s, kind %d: at others",
-				 nr, at, r->kind);
+			sim_fail(sim,
+				 "frame %llu of %.6f s, kind %d: at others", nr,
+				 at, r->kind);
 		break;
 	case TRAFFIC_ALL:
 		if (r->n != r->n_due)

@@ -18,9 +18,9 @@ void traffic_free(struct traffic *t);
 
 enum traffic_kind {
 	TRAFFIC_UNICAST,
-	TRAFFIC_ARP,	   /* who has the target's IPv4 address */
-	TRAFFIC_ND,	   /* the same in IPv6 */
-	TRAFFIC_BROADCAST, /* IPv4 to everybody */
+	TRAFFIC_ARP,	    /* who has the target's IPv4 address */
+	TRAFFIC_ND,	    /* the same in IPv6 */
+	TRAFFIC_BROADCAST,  /* IPv4 to everybody */
 	TRAFFIC_GRATUITOUS, /* an ARP reply to everybody */
 };
 
@@ -40,9 +40,8 @@ uint64_t traffic_send(struct sim *sim, struct host *h, struct sim_port *from,
 		      struct sim_port *to, enum traffic_kind kind,
 		      enum traffic_rule rule, const struct mac *src);
 /* The same to an address of nobody's. */
-uint64_t traffic_send_to(struct sim *sim, struct host *h,
-			 struct sim_port *from, const struct mac *dst,
-			 enum traffic_rule rule);
+uint64_t traffic_send_to(struct sim *sim, struct host *h, struct sim_port *from,
+			 const struct mac *dst, enum traffic_rule rule);
 void traffic_arrived(struct sim *sim, struct host *h, struct sim_port *port,
 		     const struct fake_packet *p);
 

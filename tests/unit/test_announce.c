@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What sessions are told of our entries: a snapshot, then what changes. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -109,8 +109,8 @@ static void assert_same(const struct listener *l)
 	assert_true(l->is_complete);
 	for (n = 0; n < N_MACS; n++) {
 		const struct entry e = entry_of(n);
-		const struct claim *c =
-			directory_find_claim(d, e.vni, &e.mac, US);
+		const struct claim *c = directory_find_claim(d, e.vni, &e.mac,
+							     US);
 
 		if (l->has[n] != (c != NULL))
 			fail_msg("entry %u", n);
@@ -175,9 +175,9 @@ static void test_during_snapshot(void **state)
 		own(i);
 	feed_open(&a, &l.feed);
 	assert_true(hear(&l));
-	own(3);	    /* was sent */
-	disown(4);  /* was sent */
-	own(300);   /* is to come */
+	own(3);	   /* was sent */
+	disown(4); /* was sent */
+	own(300);  /* is to come */
 	disown(301);
 	own(500);
 	disown(128); /* the very next */
@@ -269,10 +269,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		TEST(test_empty),
-		TEST(test_snapshot_and_deltas),
-		TEST(test_during_snapshot),
-		TEST(test_withdrawn_are_collected),
+		TEST(test_empty),	    TEST(test_snapshot_and_deltas),
+		TEST(test_during_snapshot), TEST(test_withdrawn_are_collected),
 		TEST(test_random),
 	};
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine through its door: start, sessions in every order, limits. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -30,17 +30,16 @@ struct log {
 
 static struct engine *make(const char *name, uint64_t instance)
 {
-	const struct engine_config config = {
-		.id = peer_id_of_name(name),
-		.instance = instance,
-		.seed = instance,
-		.vxlan_port = 6784,
-		.control_port = 6783,
-		.has_fastdp = true,
-		.has_discovery = true,
-		.heartbeat_interval_us = 300 * USEC_PER_MS,
-		.hold_us = HOLD
-	};
+	const struct engine_config config = { .id = peer_id_of_name(name),
+					      .instance = instance,
+					      .seed = instance,
+					      .vxlan_port = 6784,
+					      .control_port = 6783,
+					      .has_fastdp = true,
+					      .has_discovery = true,
+					      .heartbeat_interval_us =
+						      300 * USEC_PER_MS,
+					      .hold_us = HOLD };
 
 	return engine_new(&config, now);
 }
@@ -227,7 +226,7 @@ struct pair {
 	struct who who[2];
 	target_t targets[2][2];
 	struct {
-		unsigned int by; /* who dialled */
+		unsigned int by;  /* who dialled */
 		unsigned int nth; /* by which of its names */
 		uint16_t port;
 		bool is_told[2], is_closed[2], is_down[2];
@@ -506,12 +505,11 @@ static void test_removed(void **state)
 
 static bool has_arrival(struct engine *e, uint32_t ip, vni_t vni)
 {
-	const struct flow_match m = {
-		.fields = FLOW_IN_PORT | FLOW_TUN_SRC | FLOW_TUN_ID,
-		.in_port = PORT_NO_VXLAN,
-		.tun_src = ip_number(ip),
-		.tun_id = vni
-	};
+	const struct flow_match m = { .fields = FLOW_IN_PORT | FLOW_TUN_SRC |
+						FLOW_TUN_ID,
+				      .in_port = PORT_NO_VXLAN,
+				      .tun_src = ip_number(ip),
+				      .tun_id = vni };
 
 	return engine_find_flow(e, &m) != NULL;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Flows as values: overlap against every packet of a small world. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -17,8 +17,8 @@ static uint64_t state_of_random = 11;
 
 static uint32_t pick(uint32_t range)
 {
-	state_of_random =
-		core_hash(&state_of_random, sizeof(state_of_random), 1);
+	state_of_random = core_hash(&state_of_random, sizeof(state_of_random),
+				    1);
 	return (uint32_t)(state_of_random % range);
 }
 
@@ -101,8 +101,7 @@ static struct fake_key key_for(const struct flow_match *a,
 	struct fake_key k;
 
 	memset(&k, 0, sizeof(k));
-#define EITHER(field, member) \
-	((a->fields & (field)) ? a->member : b->member)
+#define EITHER(field, member) ((a->fields & (field)) ? a->member : b->member)
 	k.recirc_id = a->recirc_id;
 	k.in_port = EITHER(FLOW_IN_PORT, in_port);
 	k.tun_id = EITHER(FLOW_TUN_ID, tun_id);

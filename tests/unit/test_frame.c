@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames of containers and heartbeats, byte by byte. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -113,7 +113,7 @@ static void test_extensions(void **state)
 	f = parse();
 	assert_true(f.ip_proto == 59 && !f.icmp6_type);
 	set(IP6("00") "00 00 000000000000 00 00 000000000000 "
-	    "00 00 000000000000 3c 00 000000000000 11 00 000000000000 ");
+		      "00 00 000000000000 3c 00 000000000000 11 00 000000000000 ");
 	f = parse();
 	assert_true(f.ip_proto == 17 && !f.icmp6_type);
 }
@@ -225,12 +225,9 @@ static void test_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_arp),
-		cmocka_unit_test(test_nd),
-		cmocka_unit_test(test_extensions),
-		cmocka_unit_test(test_short),
-		cmocka_unit_test(test_announce),
-		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_arp),	   cmocka_unit_test(test_nd),
+		cmocka_unit_test(test_extensions), cmocka_unit_test(test_short),
+		cmocka_unit_test(test_announce),   cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_bytes),
 	};
 

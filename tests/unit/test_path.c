@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Liveness of one path, with time fed by hand. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -49,8 +49,8 @@ static void run(struct play *pl, usec_t until)
 		pl->n_sent++;
 		assert_true(path_deadline(&pl->p) > pl->now);
 		if (!pl->is_cut && !(pl->lost & 1))
-			assert_true(path_acked(&pl->p, pl->now + RTT, seq,
-					       &is_up));
+			assert_true(
+				path_acked(&pl->p, pl->now + RTT, seq, &is_up));
 		pl->lost >>= 1;
 	}
 	pl->now = until;
@@ -281,7 +281,10 @@ static void test_refused(void **state)
 static void test_long_way(void **state)
 {
 	const usec_t rtt = 400 * USEC_PER_MS;
-	struct { usec_t at; uint64_t seq; } way[64];
+	struct {
+		usec_t at;
+		uint64_t seq;
+	} way[64];
 	struct play pl;
 	uint32_t first = 0, last = 0;
 	bool is_up;

@@ -7,10 +7,10 @@
  *
  * test_pipeline [SEED] plays one other seed.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -95,8 +95,8 @@ static size_t random_frame(uint8_t frame[MAX_FRAME])
 	} else if (type == 0x86dd) {
 		frame[14] = 0x60;
 		frame[20] = nexts[random_byte() % 8];
-		frame[54] = frame[20] == 58 ? 133 + random_byte() % 5 :
-					      nexts[random_byte() % 8];
+		frame[54] = frame[20] == 58 ? 133 + random_byte() % 5
+					    : nexts[random_byte() % 8];
 		frame[55] = random_byte() % 3;
 	} else if (type == 0x0026 && random_byte() % 2) {
 		write_number(&w, UINT64_C(0xaaaa03000000), 6);
@@ -130,8 +130,8 @@ static void test_mask(void **state)
 	(void)state;
 	random_state = first_seed * 2 + 1;
 	for (i = 0; i < 40000; i++) {
-		const uint32_t recirc_id = i % 2 ? RECIRC_LOCAL(100) :
-						   RECIRC_REMOTE(100);
+		const uint32_t recirc_id = i % 2 ? RECIRC_LOCAL(100)
+						 : RECIRC_REMOTE(100);
 		uint8_t frame[MAX_FRAME];
 		const size_t size = random_frame(frame);
 		const struct flow_match m = class_of(frame, size, recirc_id);
@@ -145,8 +145,8 @@ static void test_mask(void **state)
 			frame[bit / 8 % size] ^= (uint8_t)(1 << bit % 8);
 			if (!fits(frame, size, &m)) {
 				n_other++;
-				frame[bit / 8 % size] ^=
-					(uint8_t)(1 << bit % 8);
+				frame[bit / 8 % size] ^= (uint8_t)(1
+								   << bit % 8);
 				continue;
 			}
 			/* Not asked for: the same comes out. */

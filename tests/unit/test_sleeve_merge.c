@@ -488,13 +488,27 @@ static void test_unsuitable(void **state)
 	assert_false(merge_start(&m, 3, s.p[0], &s.in[0], &s.f[0]));
 	free_segments(&s);
 	free(super.p);
-	/* Datagrams that the sender sent one by one stay alone. */
+}
+
+/* Datagrams that were sent one by one are joined as well, among themselves. */
+static void test_single_datagrams(void **state)
+{
+	struct shape shape = plain;
+	struct super_frame super;
+	static struct segments s;
+	struct merge m;
+	uint32_t i;
+
+	(void)state;
 	shape.is_udp = true;
 	super = make(&shape);
 	cut_up(&super, &s);
-	f = s.f[0];
-	f.flags = SLEEVE_PARTIAL;
-	assert_false(merge_start(&m, 3, s.p[0], &s.in[0], &f));
+	s.f[1].flags = SLEEVE_PARTIAL;
+	assert_int_equal(join(&m, &s, 0), 1);
+	for (i = 0; i < s.n; i++)
+		s.f[i].flags = SLEEVE_PARTIAL;
+	assert_int_equal(join(&m, &s, 0), s.n);
+	check_same(&m, &super);
 	free_segments(&s);
 	free(super.p);
 }
@@ -622,6 +636,7 @@ int main(void)
 		cmocka_unit_test(test_every_header_bit_counts),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_unsuitable),
+		cmocka_unit_test(test_single_datagrams),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_longest),
 		cmocka_unit_test(test_cut_refused),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Addresses to dial and their back-off; ports; announcements of moves. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -71,8 +71,8 @@ static void test_backoff(void **state)
 		assert_null(targets_poll(&ts));
 		pass(pause / 2 + 1);
 		assert_ptr_equal(targets_poll(&ts), t);
-		pause = pause * 2 > 30 * USEC_PER_SEC ? 30 * USEC_PER_SEC :
-							pause * 2;
+		pause = pause * 2 > 30 * USEC_PER_SEC ? 30 * USEC_PER_SEC
+						      : pause * 2;
 	}
 	assert_true(target_failed(&ts, now, t, REASON_UNREACHABLE));
 	/* Asked for again: at once, and from the beginning. */
@@ -170,8 +170,7 @@ static void test_target_limits(void **state)
 	assert_null(targets_add(&ts, now, "", 6783, true));
 	assert_null(targets_add(&ts, now, "a", 0, true));
 	for (i = 1; i < MAX_TARGETS; i++)
-		assert_non_null(
-			targets_add(&ts, now, "a", (uint16_t)i, true));
+		assert_non_null(targets_add(&ts, now, "a", (uint16_t)i, true));
 	assert_null(targets_add(&ts, now, "a", (uint16_t)i, true));
 	assert_non_null(targets_add(&ts, now, "a", 1, true));
 }
@@ -282,14 +281,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		TEST(test_backoff),
-		TEST(test_hopeless),
-		TEST(test_connected),
-		TEST(test_discovered),
-		TEST(test_target_limits),
-		TEST(test_ip_text),
-		TEST(test_ports),
-		TEST(test_neighbours),
+		TEST(test_backoff),	  TEST(test_hopeless),
+		TEST(test_connected),	  TEST(test_discovered),
+		TEST(test_target_limits), TEST(test_ip_text),
+		TEST(test_ports),	  TEST(test_neighbours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PIPELINE_STATE_H
+#define PIPELINE_STATE_H
+
+/* What the pipeline looks at, and the flow set that it tells. */
+
+#include "directory.h"
+#include "flowset.h"
+#include "peer.h"
+#include "port.h"
+#include "tap_port.h"
+
+struct pipeline {
+	struct flowset *flows;
+	const struct directory *directory;
+	struct peers *peers;
+	struct ports *ports;
+	const struct tap_ports *taps;
+	peer_id_t self;
+	struct flow_actions scratch;
+	bool is_wide; /* D: see arrival.h */
+};
+
+#endif
