@@ -12,6 +12,7 @@
 #include "config.h"
 #include "fail.h"
 #include "ipam.h"
+#include "lock.h"
 #include "port.h"
 #include "result.h"
 #include "sys/addr.h"
@@ -324,11 +325,14 @@ int verb_add(const struct cni_args *args, struct cni_config *config,
 	     struct cni_error *e)
 {
 	struct add a = { .args = args, .config = config, .netns_fd = -1 };
+	CLEAN_FD int lock = -1;
 	int rc;
 
 	rc = config_check(config, args, e);
-	if (!rc)
+	if (!rc) {
+		lock = lock_take(args, config);
 		rc = enter(&a, e);
+	}
 	if (!rc)
 		rc = ask_plan(&a, e);
 	if (!rc)

@@ -13,6 +13,7 @@
 #include "fail.h"
 #include "ipam.h"
 #include "link.h"
+#include "lock.h"
 #include "port.h"
 #include "result.h"
 #include "sys/cleanup.h"
@@ -84,8 +85,11 @@ static int remove_interface(const struct cni_args *args,
 int verb_del(const struct cni_args *args, struct cni_config *config,
 	     struct cni_error *e)
 {
+	CLEAN_FD int lock = lock_take(args, config);
 	int rc = remove_interface(args, config, e);
 
+	/* Held to the end. */
+	(void)lock;
 	if (rc == 0 && config->ipam_type)
 		rc = ipam_run(args, config, "DEL", NULL, NULL, e);
 	return rc;

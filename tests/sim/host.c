@@ -159,14 +159,25 @@ static void tell_flows(struct host *h)
 	}
 }
 
-/* In any order: the run directory has none. */
+/* The numbers below @n in any order: directories of files have none. */
+static void shuffle(struct sim *sim, uint32_t *list, uint32_t n)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < n; i++) {
+		k = (uint32_t)sim_random(sim, i + 1);
+		list[i] = list[k];
+		list[k] = i;
+	}
+}
+
 static void tell_ports(struct host *h)
 {
-	const uint32_t first = (uint32_t)sim_random(h->sim, HOST_MAX_PORTS);
-	uint32_t i;
+	uint32_t order[HOST_MAX_PORTS], i;
 
+	shuffle(h->sim, order, HOST_MAX_PORTS);
 	for (i = 0; i < HOST_MAX_PORTS; i++) {
-		struct sim_port *p = &h->ports[(first + i) % HOST_MAX_PORTS];
+		struct sim_port *p = &h->ports[order[i]];
 		struct event ev = { .type = EVENT_PORT_ADDED };
 
 		if (!p->is_known)
@@ -182,12 +193,11 @@ static void tell_ports(struct host *h)
 
 static void tell_peers(struct host *h)
 {
-	const uint32_t first = (uint32_t)sim_random(h->sim, SIM_MAX_HOSTS);
-	uint32_t i;
+	uint32_t order[SIM_MAX_HOSTS], i;
 
+	shuffle(h->sim, order, SIM_MAX_HOSTS);
 	for (i = 0; i < SIM_MAX_HOSTS; i++) {
-		const struct memory *m =
-			&h->memory[(first + i) % SIM_MAX_HOSTS];
+		const struct memory *m = &h->memory[order[i]];
 		struct event ev = { .type = EVENT_PEER_REMEMBERED };
 
 		if (!m->is_kept)

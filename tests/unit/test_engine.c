@@ -506,7 +506,7 @@ static void test_removed(void **state)
 static bool has_arrival(struct engine *e, uint32_t ip, vni_t vni)
 {
 	const struct flow_match m = { .fields = FLOW_IN_PORT | FLOW_TUN_SRC |
-						FLOW_TUN_ID,
+						FLOW_ETH_GROUP | FLOW_TUN_ID,
 				      .in_port = PORT_NO_VXLAN,
 				      .tun_src = ip_number(ip),
 				      .tun_id = vni };
