@@ -308,6 +308,13 @@ static const struct ip *tunnel_end(const struct flow_slot *slot)
 	return NULL;
 }
 
+/* Of a TAP that went with the last life and is back in a moment. */
+static bool is_of_tap(const struct flow_slot *slot)
+{
+	return (slot->match.fields & FLOW_IN_PORT) &&
+	       slot->match.in_port >= PORT_NO_TAP;
+}
+
 void flowset_release(struct flowset *fs, const struct ip *peer)
 {
 	struct list *node = fs->inherited.next, *next;
@@ -318,7 +325,8 @@ void flowset_release(struct flowset *fs, const struct ip *peer)
 		const struct ip *end = tunnel_end(slot);
 
 		next = node->next;
-		if (peer ? end && ip_equal(end, peer) : !end)
+		if (peer ? end && ip_equal(end, peer)
+			 : !end && !is_of_tap(slot))
 			unwant(fs, slot);
 	}
 }

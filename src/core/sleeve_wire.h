@@ -34,10 +34,13 @@
 #include "core.h"
 
 #define SLEEVE_VERSION 1U
+/* The first four bytes of every datagram, but for the two bits of the type. */
+#define SLEEVE_FIRST (SLEEVE_VERSION << 24)
+#define SLEEVE_FIRST_MASK 0xfffcffffU
 #define SLEEVE_HEADER_SIZE 20U
 #define SLEEVE_FRAME_SIZE 8U /* before each frame */
 #define SLEEVE_SEQ_AT 12U    /* in the header: all before it is the same for */
-			     /* all data of one peer to another */
+/* all data of one peer to another */
 #define SLEEVE_BEAT_SIZE 38U /* of the shortest request, and of a reply */
 #define SLEEVE_TAG_SIZE 16U
 #define SLEEVE_SEALED 0x0001U

@@ -187,7 +187,7 @@ enum sleeve_counter {
 	SLEEVE_DROP_VNI,
 	SLEEVE_DROP_SPOOFED, /* a group address as source */
 	SLEEVE_DROP_TAP,     /* the TAP did not take it: down */
-	SLEEVE_DROP_KERNEL,  /* receive buffers ran over */
+	SLEEVE_DROP_KERNEL,  /* garbage, and what found buffers full */
 	SLEEVE_DROP_EVENTS,  /* events lost: the owner does not read */
 	SLEEVE_N_COUNTERS
 };

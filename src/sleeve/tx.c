@@ -29,10 +29,6 @@
 #define DRAIN_NODES 2048U
 #define NO_NODE UINT16_MAX
 
-/* A drain of so little may be one half of a conversation. */
-#define LITTLE_FRAMES 4U
-#define LITTLE_SIZE 4096U
-
 /* In a datagram before a single frame. */
 #define LEAD_SIZE (SLEEVE_HEADER_SIZE + SLEEVE_FRAME_SIZE)
 /* And before the payload of a segment: TCP's header has 60 bytes at most. */
@@ -465,8 +461,6 @@ void tx_flush(struct worker *w)
 
 	if (tx->n_frames == 0)
 		return;
-	w->has_sent_little = tx->n_frames <= LITTLE_FRAMES &&
-			     tx->used <= LITTLE_SIZE;
 	send_active(w);
 	if (out_is_empty(&tx->out) || send_batch(w))
 		forget_drain(tx);

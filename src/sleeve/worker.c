@@ -12,9 +12,6 @@
 #include "sys/udp.h"
 
 #define TURN_EVENTS 64
-#define SPIN_US 60
-#define MAX_LUCK 16U
-#define SPINS_PER_SKIPPED 8U
 #define WAIT_FOR_SOCKET_MS 5
 #define NO_NODE UINT16_MAX
 #define MAX_ERRORS 64 /* read at a time */
@@ -83,7 +80,6 @@ struct worker *worker_new(struct shared *shared, const struct sockets *sockets,
 		return NULL;
 	w->shared = shared;
 	w->full_fd = -1;
-	w->may_spin = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	for (i = 0; i < N_FAMILIES; i++)
 		w->sockets[i] = sockets[i];
 	taps_init(w);
@@ -308,53 +304,11 @@ static void pause_or_go_on(struct worker *w)
 		watch_full(w, EPOLL_CTL_ADD, fd);
 }
 
-/*
- * To sleep and be woken takes longer than many an answer. So after little was
- * sent, the thread stays awake for a moment: as long as that has been worth
- * it, and now and then to see whether it would be.
- */
-static bool is_spin_due(struct worker *w)
-{
-	const bool has_sent_little = w->has_sent_little;
-
-	w->has_sent_little = false;
-	if (!has_sent_little || !w->may_spin || w->full_fd >= 0)
-		return false;
-	if (w->luck > 0)
-		return true;
-	w->n_not_spun = (w->n_not_spun + 1) % SPINS_PER_SKIPPED;
-	return w->n_not_spun == 0;
-}
-
-static int spin(struct worker *w, struct epoll_event *events)
-{
-	const usec_t end = clock_monotonic_us() + SPIN_US;
-	int n;
-
-	do {
-		n = epoll_wait(w->epoll_fd, events, TURN_EVENTS, 0);
-	} while (n == 0 && clock_monotonic_us() < end);
-	if (n > 0)
-		w->luck = w->luck + 2 > MAX_LUCK ? MAX_LUCK : w->luck + 2;
-	else if (w->luck > 0)
-		w->luck--;
-	return n;
-}
-
-static int wait_events(struct worker *w, struct epoll_event *events)
-{
-	const int n = is_spin_due(w) ? spin(w, events) : 0;
-
-	if (n != 0)
-		return n;
-	return epoll_wait(w->epoll_fd, events, TURN_EVENTS,
-			  w->full_fd >= 0 ? WAIT_FOR_SOCKET_MS : -1);
-}
-
 static void turn(struct worker *w)
 {
 	struct epoll_event events[TURN_EVENTS];
-	const int n = wait_events(w, events);
+	const int n = epoll_wait(w->epoll_fd, events, TURN_EVENTS,
+				 w->full_fd >= 0 ? WAIT_FOR_SOCKET_MS : -1);
 	enum source kind;
 
 	w->now = clock_monotonic_us();

@@ -102,9 +102,6 @@ struct worker {
 	usec_t now; /* of this turn */
 	usec_t events_since;
 	uint32_t n_events;
-	bool may_spin;		   /* there is a second processor */
-	bool has_sent_little;	   /* in this turn: an answer may be near */
-	uint32_t luck, n_not_spun; /* see worker.c */
 	int full_fd; /* the socket that is waited for, or -1: TAPs rest */
 	struct tx *tx;
 	struct rx *rx;

@@ -22,6 +22,8 @@
 #define UDP_GRO 104
 #endif
 
+#define UDP_HEADER_SIZE 8U
+
 static int set_option(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value)) ? -errno : 0;
@@ -148,6 +150,27 @@ int udp_divide(int fd, uint32_t offset, uint8_t value)
 	};
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
+			  sizeof(program))
+		       ? -errno
+		       : 0;
+}
+
+int udp_require(int fd, uint32_t mask, uint32_t value)
+{
+	/* A socket's filter begins at the UDP header; too short is refused. */
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, UDP_HEADER_SIZE),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog program = {
+		.len = sizeof(code) / sizeof(code[0]),
+		.filter = code,
+	};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
 			  sizeof(program))
 		       ? -errno
 		       : 0;

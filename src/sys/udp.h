@@ -37,9 +37,16 @@ int udp_open_beside(int fd, int buffer_size, int *ret_fd) WARN_UNUSED;
  */
 int udp_divide(int fd, uint32_t offset, uint8_t value) WARN_UNUSED;
 
+/*
+ * From here on the kernel drops, and counts, what does not begin with four
+ * bytes that are @value where @mask (both as big-endian numbers) has ones: a
+ * flood of garbage ends there. Of coalesced datagrams it sees the first.
+ */
+int udp_require(int fd, uint32_t mask, uint32_t value) WARN_UNUSED;
+
 int udp_endpoint(int fd, struct endpoint *ret) WARN_UNUSED;
 
-/* Datagrams that found the receive buffer full, since it was opened. */
+/* Datagrams that udp_require() refused or that found the buffer full, so far. */
 uint32_t udp_n_dropped(int fd);
 
 struct udp_error {

@@ -9,6 +9,7 @@ import netlink
 from netlink import attributes, u32
 
 GROUP = "01:00:00:00:00:00"  # the group bit alone
+PORT_TAP = 65001
 STAGE_FLOOD = 0x03000000  # and above: to all of a network
 
 
@@ -123,8 +124,11 @@ class Flow:
 
     @property
     def is_lazy(self):
-        """Made by an upcall, gone with age: a class of group frames, or a
-        drop; not what follows from the directory."""
+        """Not what follows from the directory alone: made by an upcall and
+        gone with age (a class of group frames, a drop), or of sleeve's port,
+        which comes and goes with the daemon."""
+        if self.match.get("in_port", 0) >= PORT_TAP:
+            return True
         return self.recirc >= STAGE_FLOOD or not self.actions or any(
             name == "recirc" and value >= STAGE_FLOOD
             for name, value in self.actions)

@@ -85,9 +85,11 @@ class Unloaded:
         with open(self.LOADER, encoding="ascii") as f:
             self._loader = f.read().strip()
         # Datapaths of tests before go with their namespaces, a bit later.
-        wait_until("openvswitch to be unused", lambda: sh(
-            "modprobe", "-r", "vport-vxlan", "openvswitch",
-            check=False).returncode == 0, 10, 0.2)
+        wait_until(lambda: "openvswitch to be unused: %s %s" % (
+            sh("modprobe", "-r", "vport-vxlan", "openvswitch",
+               check=False).stderr, sh("lsmod").stdout),
+                   lambda: sh("modprobe", "-r", "vport-vxlan", "openvswitch",
+                              check=False).returncode == 0, 10, 0.2)
         with open(self.LOADER, "w", encoding="ascii") as f:
             f.write("/bin/false\n")
 

@@ -1002,7 +1002,7 @@ static void test_garbage(void **state)
 	close(fd);
 	calm(NULL);
 	assert_true(count(0, SLEEVE_DROP_MALFORMED) > 100);
-	assert_true(count(0, SLEEVE_DROP_VERSION) > 100);
+	assert_true(count(0, SLEEVE_DROP_KERNEL) > 100);
 	assert_true(count(0, SLEEVE_DROP_TOKEN) > 100);
 	check_passes(random_frame(500));
 }
