@@ -9,7 +9,7 @@ import pytest
 
 from container import Stream
 from host import find_program
-from ns import is_long, wait_until
+from ns import is_long, sh, wait_until
 
 DEAD_S = 60 if is_long() else 15
 
