@@ -15,6 +15,7 @@ void flowset_init(struct flowset *fs, uint64_t seed, struct timerq *timers,
 	fs->seed = seed;
 	fs->timers = timers;
 	fs->timer_kind = timer_kind;
+	list_init(&fs->clears);
 	list_init(&fs->puts);
 	list_init(&fs->deletes);
 	list_init(&fs->queries);
@@ -294,6 +295,20 @@ void flowset_unwant(struct flowset *fs, const struct flow_match *match)
 		unwant(fs, slot);
 }
 
+void flowset_clear(struct flowset *fs, const struct flow_match *match)
+{
+	struct flow_slot *slot = find(fs, match);
+
+	if (!slot)
+		return;
+	if (!slot->is_installed) {
+		destroy(fs, slot);
+		return;
+	}
+	unwant(fs, slot);
+	list_append(&fs->clears, &slot->owed);
+}
+
 /* The peer that a flow has to do with; NULL: none. */
 static const struct ip *tunnel_end(const struct flow_slot *slot)
 {
@@ -377,6 +392,8 @@ bool flowset_poll(struct flowset *fs, enum flowset_op *ret_op,
 
 	*ret_op = FLOWSET_DELETE;
 	*ret_actions = NULL;
+	if (poll_delete(fs, &fs->clears, ret_match))
+		return true;
 	slot = first(&fs->puts);
 	if (slot) {
 		*ret_op = FLOWSET_PUT;

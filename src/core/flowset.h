@@ -21,7 +21,8 @@
  * asked for the last use when it is reached.
  *
  * Order of what is owed: puts, then deletes: first the new, then the old. The
- * flows that the pipeline makes never overlap, whatever the order.
+ * flows that the pipeline makes never overlap, whatever the order; but for what
+ * is cleared, which goes before the puts.
  */
 
 #include "flow.h"
@@ -63,7 +64,7 @@ struct flowset {
 	struct table table;
 	struct timerq *timers; /* borrowed */
 	int timer_kind;
-	struct list puts, deletes, queries;
+	struct list clears, puts, deletes, queries;
 	struct list lazy, inherited;
 	uint32_t n_lazy, n_inherited;
 	uint16_t n_asked[FLOWSET_PLACES]; /* lazy ones, by who asked */
@@ -96,6 +97,12 @@ bool flowset_want_lazy(struct flowset *fs, usec_t now,
 
 /* Lazy or steady; one that is only inherited stays. Not there is fine. */
 void flowset_unwant(struct flowset *fs, const struct flow_match *match);
+
+/*
+ * It goes before anything is put, also one that is only inherited: what is
+ * narrower and overlaps with it would be refused.
+ */
+void flowset_clear(struct flowset *fs, const struct flow_match *match);
 
 const struct flow_slot *flowset_find(const struct flowset *fs,
 				     const struct flow_match *match);

@@ -78,3 +78,16 @@ bool ports_has_trusted(const struct ports *ps, vni_t vni)
 	}
 	return false;
 }
+
+vni_t ports_next_network(const struct ports *ps, vni_t after)
+{
+	vni_t best = VNI_NONE;
+
+	EACH_PORT(ps, node) {
+		const vni_t vni = PORT_OF(node)->port.vni;
+
+		if (vni > after && (best == VNI_NONE || vni < best))
+			best = vni;
+	}
+	return best;
+}

@@ -35,6 +35,12 @@ struct local_port *ports_find(const struct ports *ps, port_no_t port_no);
 /* Has @vni a port here (a trusted one)? */
 bool ports_has_network(const struct ports *ps, vni_t vni);
 bool ports_has_trusted(const struct ports *ps, vni_t vni);
+/* The lowest VNI above @after that has a port here; VNI_NONE: no more. */
+vni_t ports_next_network(const struct ports *ps, vni_t after);
+
+#define EACH_NETWORK(ps, vni)                                             \
+	for (vni_t vni = ports_next_network((ps), VNI_NONE); vni != VNI_NONE; \
+	     vni = ports_next_network((ps), vni))
 
 #define EACH_PORT(ps, node)                                          \
 	for (struct list *node = (ps)->all.next; node != &(ps)->all; \

@@ -25,6 +25,11 @@ def is_long():
     return os.environ.get("FASTDP_LONG") == "1"
 
 
+def figure(what, value):
+    """A measurement for the reader of `pytest -rP`."""
+    print("figure: %s: %s" % (what, value))
+
+
 def wait_until(what, predicate, timeout=5.0, every=0.02):
     """Ask until the answer is true and return it; fail with a sentence.
 

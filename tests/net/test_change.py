@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ns import always, wait_until
+from ns import always, figure, wait_until
 from peer import ScriptedPeer
 
 N_OTHERS = 500
@@ -65,6 +65,10 @@ class Cost:
         for h in self.cluster.hosts:
             h.monitor.settle()
         self.seen = {h: h.monitor.n() for h in self.cluster.hosts}
+        figure("flow operations of %d flows" % max(map(len,
+                                                       self.flows.values())),
+               ", ".join("%s %d" % (h.label, n)
+                         for h, n in self.seen.items()))
         for h, before in self.before.items():
             if h.is_running():
                 counted = h.flow_operations() - before

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from host import find_program, is_sanitized
-from ns import wait_until
+from ns import figure, wait_until
 from peer import ScriptedPeer
 
 N = 10000
@@ -63,6 +63,8 @@ def full(world):
 
 
 def test_all_flows_are_in_place_in_time(full):
+    figure("10 000 entries", "%d flows in place after %.2f s" % (
+        2 * N, full.took))
     assert full.took <= IN_PLACE_S, \
         "all flows after %.2f s, not %g" % (full.took, IN_PLACE_S)
     host = full.hosts[0]
@@ -78,6 +80,7 @@ def test_memory_is_bounded(full):
     host = full.hosts[0]
     if is_sanitized(find_program("fastdpd")):
         pytest.skip("AddressSanitizer's own memory would be measured")
+    figure("resident", "%.1f MB" % (host.rss() / 2**20))
     assert host.rss() <= MAX_RSS, "%.1f MB resident" % (host.rss() / 2**20)
 
 
@@ -89,6 +92,7 @@ def test_one_more_entry_costs_four_operations_at_most(full):
     full.session.announce([(full.vni, mac_of(N), [ip_of(N)])])
     wait_until("its flow", lambda: host.kernel.mentions(mac_of(N)), 2, 0.2)
     host.monitor.settle()
+    figure("one more entry", "%d operations" % host.monitor.n())
     assert 1 <= host.monitor.n() <= 4, host.monitor.text()
     assert host.flow_operations() - before <= 4
     host.monitor.reset()
@@ -105,6 +109,7 @@ def test_idle_costs_nothing(full):
     before, start = host.cpu(), time.monotonic()
     time.sleep(IDLE_S)
     used = (host.cpu() - before) / (time.monotonic() - start)
+    figure("idle", "%.2f %% of a core" % (100 * used))
     assert used <= MAX_IDLE, "%.2f %% of a core when idle" % (100 * used)
 
 
