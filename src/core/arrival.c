@@ -6,8 +6,8 @@
 
 static const struct mac any_group = { { 1, 0, 0, 0, 0, 0 } };
 
-/* What was dropped for want of a D has keys of the old form. */
-static void drop_lazy(struct pipeline *pl)
+/* What a packet without a D made, of @peer or (NULL) of all. */
+static void drop_lazy(struct pipeline *pl, const struct ip *peer)
 {
 	struct list *node = pl->flows->lazy.next, *next;
 
@@ -17,7 +17,8 @@ static void drop_lazy(struct pipeline *pl)
 		struct flow_match m = slot->match;
 
 		next = node->next;
-		if (!m.recirc_id && (m.fields & FLOW_TUN_SRC))
+		if (!m.recirc_id && (m.fields & FLOW_TUN_SRC) &&
+		    (!peer || ip_equal(&m.tun_src, peer)))
 			flowset_unwant(pl->flows, &m);
 	}
 }
@@ -32,7 +33,7 @@ bool arrival_choose(struct pipeline *pl)
 	if (is_wide == pl->is_wide)
 		return false;
 	pl->is_wide = is_wide;
-	drop_lazy(pl);
+	drop_lazy(pl, NULL); /* their keys have the old form */
 	return true;
 }
 
@@ -82,6 +83,9 @@ void arrival_of_peer(struct pipeline *pl, const struct peer *p, vni_t vni)
 
 	if (ip_is_zero(&p->remote.ip))
 		return;
+	/* Beside it the kernel takes none of the narrow ones. */
+	if (is_narrow)
+		flowset_clear(pl->flows, &wide);
 	flow_actions_clear(&pl->scratch);
 	flow_recirc(&pl->scratch, RECIRC_REMOTE(vni));
 	want(pl, &wide, &pl->scratch, is_wanted && pl->is_wide);
@@ -90,15 +94,20 @@ void arrival_of_peer(struct pipeline *pl, const struct peer *p, vni_t vni)
 		to_ports(pl, p, vni, is_narrow);
 }
 
-void arrival_peer_gone(struct pipeline *pl, const struct peer *p, vni_t vni)
+void arrival_peer_gone(struct pipeline *pl, const struct peer *p)
 {
-	const struct flow_match wide = match_arrival(&p->remote.ip, vni);
-	const struct flow_match group = match_delivery(&p->remote.ip, vni,
-						       &any_group);
+	EACH_NETWORK(pl->ports, vni)
+	{
+		const struct flow_match wide = match_arrival(&p->remote.ip,
+							     vni);
+		const struct flow_match group = match_delivery(&p->remote.ip,
+							       vni, &any_group);
 
-	flowset_unwant(pl->flows, &wide);
-	flowset_unwant(pl->flows, &group);
-	to_ports(pl, p, vni, false);
+		flowset_unwant(pl->flows, &wide);
+		flowset_unwant(pl->flows, &group);
+		to_ports(pl, p, vni, false);
+	}
+	drop_lazy(pl, &p->remote.ip);
 }
 
 void arrival_of_mac(struct pipeline *pl, vni_t vni, const struct mac *mac,

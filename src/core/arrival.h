@@ -23,7 +23,8 @@
 bool arrival_choose(struct pipeline *pl);
 
 void arrival_of_peer(struct pipeline *pl, const struct peer *p, vni_t vni);
-void arrival_peer_gone(struct pipeline *pl, const struct peer *p, vni_t vni);
+/* In all networks, and what its packets made. */
+void arrival_peer_gone(struct pipeline *pl, const struct peer *p);
 
 /* @mac is at our @port_no; or no longer anywhere here. */
 void arrival_of_mac(struct pipeline *pl, vni_t vni, const struct mac *mac,

@@ -134,8 +134,12 @@ static bool poll_old_network(struct engine *e, struct action *ret)
 		if (ports_has_network(&e->ports, gone.vni))
 			continue;
 		tap_ports_remove(&e->taps, t);
-		if (gone.port_no != PORT_NO_NONE)
+		/* Its number may soon be another network's. */
+		if (gone.port_no != PORT_NO_NONE) {
 			pipeline_tap_gone(&e->pipeline, gone.vni, gone.port_no);
+			pipeline_network(&e->pipeline, gone.vni);
+			again_on_sleeve(e);
+		}
 		ret->type = ACTION_NETWORK;
 		ret->network.vni = gone.vni;
 		ret->network.is_wanted = false;

@@ -4,7 +4,6 @@
 #include <assert.h>
 
 #include "alloc.h"
-#include "arrival.h"
 #include "carry.h"
 #include "engine_state.h"
 #include "health.h"
@@ -130,11 +129,7 @@ static void started(struct engine *e, usec_t now)
 	if (e->is_started)
 		return;
 	e->is_started = true;
-	arrival_choose(&e->pipeline);
-	EACH_PEER(&e->peers, node)
-		pipeline_peer(&e->pipeline, PEER_OF(node));
-	EACH_PORT(&e->ports, port_node)
-		pipeline_port(&e->pipeline, &PORT_OF(port_node)->port);
+	pipeline_start(&e->pipeline);
 	engine_refresh(e, now);
 	miss_adopt(e, now);
 	flowset_release(&e->flows, NULL);

@@ -21,6 +21,13 @@ bool member_is_removed(const struct engine *e, peer_id_t id)
 	return false;
 }
 
+/* Flows of MACs that we no longer have are found by the peers there are. */
+static void before_gone(struct engine *e, usec_t now)
+{
+	if (e->is_started)
+		engine_refresh(e, now);
+}
+
 static void forget(struct engine *e, usec_t now, struct peer *p,
 		   enum reason reason)
 {
@@ -29,6 +36,7 @@ static void forget(struct engine *e, usec_t now, struct peer *p,
 
 	n->peer_id = p->hello.id;
 	n->reason = reason;
+	before_gone(e, now);
 	pipeline_peer_gone(&e->pipeline, p);
 	feed_close(&e->announce, &p->feed);
 	timerq_set(&e->timers, &p->timer, USEC_NEVER);
@@ -57,6 +65,7 @@ static void set_place(struct engine *e, usec_t now, struct peer *p,
 			      p->hello.can_fastdp != hello->can_fastdp;
 
 	if (is_moved && !ip_is_zero(&p->remote.ip)) {
+		before_gone(e, now);
 		pipeline_peer_gone(&e->pipeline, p);
 		path_stop(&p->paths[PATH_FASTDP], now, REASON_STARTING);
 	}

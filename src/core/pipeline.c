@@ -39,12 +39,20 @@ static bool to_tap(const struct pipeline *pl, vni_t vni,
 	return tap != PORT_NO_NONE && flow_output(ret, tap);
 }
 
+/* Without a TAP there is but the tunnel: better than nowhere. */
+static bool is_by_tap(const struct pipeline *pl, const struct peer *p,
+		      vni_t vni)
+{
+	return is_carried_by(p, PATH_SLEEVE) &&
+	       tap_ports_get(pl->taps, vni) != PORT_NO_NONE;
+}
+
 static bool to_peer(const struct pipeline *pl, const struct peer *p, vni_t vni,
 		    struct flow_actions *ret)
 {
 	struct flow_tunnel tunnel;
 
-	if (is_carried_by(p, PATH_SLEEVE))
+	if (is_by_tap(pl, p, vni))
 		return to_tap(pl, vni, ret);
 	return pipeline_tunnel(p, vni, &tunnel) &&
 	       flow_set_tunnel(ret, &tunnel) && flow_output(ret, PORT_NO_VXLAN);
@@ -162,9 +170,9 @@ static size_t members(struct pipeline *pl, vni_t vni,
 
 		if (!takes_part(pl, p, vni))
 			continue;
-		if (is_carried_by(p, PATH_SLEEVE))
+		if (is_by_tap(pl, p, vni))
 			*ret_has_sleeve = true;
-		else if (is_carried_by(p, PATH_FASTDP))
+		else if (p->hello.can_fastdp && !ip_is_zero(&p->remote.ip))
 			ret[n++] = p;
 	}
 	qsort(ret, n, sizeof(ret[0]), by_id);
@@ -243,7 +251,7 @@ void pipeline_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
 		if (!directory_is_member(pl->directory, p->hello.id, vni,
 					 ENTRY_TRUSTED))
 			continue;
-		if (is_carried_by(p, PATH_SLEEVE))
+		if (is_by_tap(pl, p, vni))
 			has_sleeve = true;
 		else
 			to_peer(pl, p, vni, ret);
@@ -340,8 +348,6 @@ void pipeline_network(struct pipeline *pl, vni_t vni)
 	const struct flow_match from_peers = match_flood(vni, PORT_NO_VXLAN);
 
 	peers_of_network(pl, vni);
-	EACH_PEER(pl->peers, node)
-		arrival_of_peer(pl, PEER_OF(node), vni);
 	EACH_PORT(pl->ports, port_node) {
 		const struct port *port = &PORT_OF(port_node)->port;
 
@@ -357,13 +363,26 @@ void pipeline_network(struct pipeline *pl, vni_t vni)
 	classes(pl, vni, RECIRC_REMOTE(vni), is_here);
 }
 
-void pipeline_port(struct pipeline *pl, const struct port *port)
+/* D of all peers: when @vni gets its first port, or has lost its last. */
+static void arrivals(struct pipeline *pl, vni_t vni)
+{
+	EACH_PEER(pl->peers, node)
+		arrival_of_peer(pl, PEER_OF(node), vni);
+}
+
+static void source(struct pipeline *pl, const struct port *port)
 {
 	const struct flow_match m = match_source(port->port_no, &port->mac);
 
 	flow_actions_clear(&pl->scratch);
 	flow_recirc(&pl->scratch, RECIRC_LOCAL(port->vni));
 	flowset_want(pl->flows, &m, &pl->scratch);
+}
+
+void pipeline_port(struct pipeline *pl, const struct port *port)
+{
+	source(pl, port);
+	arrivals(pl, port->vni);
 	pipeline_network(pl, port->vni);
 }
 
@@ -385,6 +404,7 @@ void pipeline_port_gone(struct pipeline *pl, const struct port *port)
 		if ((m.fields & FLOW_IN_PORT) && m.in_port == port->port_no)
 			flowset_unwant(pl->flows, &m);
 	}
+	arrivals(pl, port->vni);
 	pipeline_network(pl, port->vni);
 }
 
@@ -413,8 +433,8 @@ static void probes(struct pipeline *pl, const struct peer *p)
 static void serve(struct pipeline *pl, const struct peer *p)
 {
 	probes(pl, p);
-	EACH_PORT(pl->ports, node)
-		arrival_of_peer(pl, p, PORT_OF(node)->port.vni);
+	EACH_NETWORK(pl->ports, vni)
+	arrival_of_peer(pl, p, vni);
 }
 
 void pipeline_peer(struct pipeline *pl, struct peer *p)
@@ -444,9 +464,7 @@ void pipeline_peer_gone(struct pipeline *pl, const struct peer *p)
 	flowset_unwant(pl->flows, &m);
 	m = match_probe(&p->remote.ip, &reply);
 	flowset_unwant(pl->flows, &m);
-	EACH_PORT(pl->ports, node) {
-		arrival_peer_gone(pl, p, PORT_OF(node)->port.vni);
-	}
+	arrival_peer_gone(pl, p);
 	/* Another identity may have taken over the address. */
 	EACH_PEER(pl->peers, peer_node) {
 		const struct peer *other = PEER_OF(peer_node);
@@ -551,12 +569,19 @@ void pipeline_group(struct pipeline *pl, const struct flow_match *match,
 
 void pipeline_again(struct pipeline *pl)
 {
-	const struct claim *c = NULL;
-
 	if (!arrival_choose(pl))
 		return;
-	EACH_PORT(pl->ports, node)
-		pipeline_network(pl, PORT_OF(node)->port.vni);
-	while ((c = directory_walk_owner(pl->directory, pl->self, c)))
-		pipeline_mac(pl, c->vni, &c->mac);
+	EACH_NETWORK(pl->ports, vni)
+	arrivals(pl, vni);
+}
+
+void pipeline_start(struct pipeline *pl)
+{
+	arrival_choose(pl);
+	EACH_PEER(pl->peers, peer_node)
+		pipeline_peer(pl, PEER_OF(peer_node));
+	EACH_PORT(pl->ports, port_node)
+		source(pl, &PORT_OF(port_node)->port);
+	EACH_NETWORK(pl->ports, vni)
+	pipeline_network(pl, vni);
 }

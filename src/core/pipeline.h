@@ -18,7 +18,7 @@
 void pipeline_mac(struct pipeline *pl, vni_t vni, const struct mac *mac);
 /* F: where requests for @ip go. */
 void pipeline_ip(struct pipeline *pl, vni_t vni, const struct ip *ip);
-/* G, where copies of group frames go, and D of all peers. */
+/* G, and where copies of group frames go. */
 void pipeline_network(struct pipeline *pl, vni_t vni);
 /* A of a port; D of its network. */
 void pipeline_port(struct pipeline *pl, const struct port *port);
@@ -57,6 +57,9 @@ void pipeline_flood(struct pipeline *pl, vni_t vni, port_no_t except,
 /* Only trusted ports, here and (@to_peers) elsewhere. */
 void pipeline_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
 			    bool to_peers, struct flow_actions *ret);
+
+/* All there is, once the first flows are owed. */
+void pipeline_start(struct pipeline *pl);
 
 /* Peers or ports of ours have come or gone: see arrival_choose(). */
 void pipeline_again(struct pipeline *pl);

@@ -38,7 +38,7 @@ bool ports_has_trusted(const struct ports *ps, vni_t vni);
 /* The lowest VNI above @after that has a port here; VNI_NONE: no more. */
 vni_t ports_next_network(const struct ports *ps, vni_t after);
 
-#define EACH_NETWORK(ps, vni)                                             \
+#define EACH_NETWORK(ps, vni)                                                 \
 	for (vni_t vni = ports_next_network((ps), VNI_NONE); vni != VNI_NONE; \
 	     vni = ports_next_network((ps), vni))
 

@@ -104,6 +104,10 @@ static json_t *warnings_json(const struct daemon *d)
 			list,
 			json_string("insecure: peers are not authenticated and "
 				    "packets not encrypted (--insecure)"));
+	if (!d->has_sleeve)
+		json_array_append_new(
+			list, json_string("no user-space path: /dev/net/tun "
+					  "cannot be opened ('modprobe tun')"));
 	if (!d->underlay.ifname[0])
 		json_array_append_new(
 			list, json_string("no link to other hosts was found: "

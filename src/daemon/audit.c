@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <string.h>
 
+#include "carrier.h"
 #include "core/alloc.h"
 #include "log.h"
 #include "state.h"
@@ -60,6 +61,7 @@ static void on_timer(void *ctx)
 	engine_counters(a->daemon->engine, &c);
 	check_flows(a, &c);
 	give_back(a, &c);
+	carrier_look(a->daemon->carrier);
 	loop_timer_set(a->timer, clock_monotonic_us() + PAUSE_US);
 	daemon_turn(a->daemon);
 }

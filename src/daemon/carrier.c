@@ -2,6 +2,7 @@
 #include "carrier.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "sleeve/sleeve.h"
 #include "state.h"
 #include "sys/addr.h"
+#include "sys/cleanup.h"
 #include "sys/clock.h"
 #include "turn.h"
 
@@ -19,9 +21,15 @@
 #define EVENTS_AT_ONCE 256U
 #define UDP_OVERHEAD_V4 28U
 #define UDP_OVERHEAD_V6 48U
+#define TAP_RETRY_US (2 * USEC_PER_SEC)
+/* A table of all entries takes time: a tenth of ours at most, and a change is
+ * in it after this at most. */
+#define PUBLISH_SHARE 9U
+#define PUBLISH_PAUSE_MAX_US (500 * USEC_PER_MS)
 
 struct network_tap {
 	vni_t vni; /* VNI_NONE: free */
+	bool is_there;
 	char ifname[MAX_IFNAME];
 };
 
@@ -29,8 +37,13 @@ struct carrier {
 	struct daemon *daemon;
 	struct sleeve *sleeve;
 	struct loop_io *io;
+	struct loop_timer *retry;   /* of TAPs */
+	struct loop_timer *publish; /* one is put off */
+	usec_t publish_at;	    /* not before */
+	uint32_t mtu;		    /* that the table was made with */
 	struct network_tap taps[MAX_NETWORKS];
-	struct log_limit limit;
+	size_t next_tap;
+	struct log_limit limit, tap_limit;
 };
 
 static void tap_event(struct carrier *c, vni_t vni, port_no_t port_no)
@@ -51,6 +64,20 @@ static struct network_tap *find_tap(struct carrier *c, vni_t vni)
 	for (i = 0; i < MAX_NETWORKS; i++) {
 		if (c->taps[i].vni == vni)
 			return &c->taps[i];
+	}
+	return NULL;
+}
+
+/* The one longest unused: word of a port that went may come late. */
+static struct network_tap *free_tap(struct carrier *c)
+{
+	size_t i;
+
+	for (i = 0; i < MAX_NETWORKS; i++) {
+		struct network_tap *t = &c->taps[c->next_tap++ % MAX_NETWORKS];
+
+		if (t->vni == VNI_NONE)
+			return t;
 	}
 	return NULL;
 }
@@ -83,27 +110,69 @@ static int add_tap(struct carrier *c, struct network_tap *t, vni_t vni,
 	return datapath_add_port(d->datapath, t->ifname, port_of(c, t), e);
 }
 
+static void try_tap(struct carrier *c, struct network_tap *t)
+{
+	struct error e = { .code = "" };
+
+	if (add_tap(c, t, t->vni, &e)) {
+		if (log_allows(&c->tap_limit))
+			log_error("network %u has no user-space path: %s; it "
+				  "is tried again",
+				  t->vni, e.message);
+		sleeve_remove_network(c->sleeve, t->vni);
+		loop_timer_set(c->retry, clock_monotonic_us() + TAP_RETRY_US);
+		return;
+	}
+	t->is_there = true;
+	tap_event(c, t->vni, port_of(c, t));
+}
+
+static void on_retry(void *ctx)
+{
+	struct carrier *c = ctx;
+	size_t i;
+
+	for (i = 0; i < MAX_NETWORKS; i++) {
+		if (c->taps[i].vni != VNI_NONE && !c->taps[i].is_there)
+			try_tap(c, &c->taps[i]);
+	}
+	daemon_turn(c->daemon);
+}
+
 void carrier_network(struct carrier *c, vni_t vni, bool is_wanted)
 {
-	struct network_tap *t = find_tap(c, is_wanted ? VNI_NONE : vni);
-	struct error e = { .code = "" };
+	struct network_tap *t = is_wanted ? free_tap(c) : find_tap(c, vni);
 
 	if (!t)
 		return;
-	if (!is_wanted) {
-		datapath_remove_port(c->daemon->datapath, port_of(c, t));
-		sleeve_remove_network(c->sleeve, vni);
-		t->vni = VNI_NONE;
+	if (is_wanted) {
+		t->vni = vni;
+		try_tap(c, t);
 		return;
 	}
-	if (add_tap(c, t, vni, &e)) {
-		log_error("network %u has no user-space path: %s (%s)", vni,
-			  e.message, e.hint);
-		sleeve_remove_network(c->sleeve, vni);
-		return;
-	}
-	t->vni = vni;
-	tap_event(c, vni, port_of(c, t));
+	datapath_remove_port(c->daemon->datapath, port_of(c, t));
+	sleeve_remove_network(c->sleeve, vni);
+	t->vni = VNI_NONE;
+	t->is_there = false;
+}
+
+bool carrier_port_gone(struct carrier *c, port_no_t port_no)
+{
+	struct network_tap *t;
+
+	if (!c || port_no < PORT_NO_TAP ||
+	    port_no - PORT_NO_TAP >= MAX_NETWORKS)
+		return false;
+	t = &c->taps[port_no - PORT_NO_TAP];
+	if (t->vni == VNI_NONE || !t->is_there || c->daemon->is_stopping)
+		return true;
+	log_warn("somebody took %s out of the datapath: it is made again",
+		 t->ifname);
+	t->is_there = false;
+	sleeve_remove_network(c->sleeve, t->vni);
+	tap_event(c, t->vni, PORT_NO_NONE);
+	loop_timer_set(c->retry, clock_monotonic_us() + TAP_RETRY_US);
+	return true;
 }
 
 static void fill_peer(const struct carrier *c, const struct sleeve_place *place,
@@ -173,7 +242,7 @@ static void fill_flood(void *ctx, vni_t vni, bool is_unknown, peer_id_t peer_id)
 		f->n_refused++;
 }
 
-void carrier_publish(struct carrier *c)
+static void publish(struct carrier *c)
 {
 	struct daemon *d = c->daemon;
 	struct filling f = { .daemon = d };
@@ -182,6 +251,7 @@ void carrier_publish(struct carrier *c)
 	uint64_t seed;
 	size_t pos = 0;
 
+	c->mtu = d->underlay.mtu;
 	if (clock_random(&seed, sizeof(seed)))
 		return;
 	f.table = sleeve_table_new(seed);
@@ -197,6 +267,37 @@ void carrier_publish(struct carrier *c)
 	engine_all_entries(d->engine, fill_mac, &f);
 	engine_all_floods(d->engine, fill_flood, &f);
 	sleeve_publish(c->sleeve, f.table);
+}
+
+static void on_publish(void *ctx)
+{
+	struct carrier *c = ctx;
+	const usec_t begin = clock_monotonic_us();
+	usec_t end, pause;
+
+	publish(c);
+	end = clock_monotonic_us();
+	pause = (end - begin) * PUBLISH_SHARE;
+	c->publish_at = end + (pause < PUBLISH_PAUSE_MAX_US
+				       ? pause
+				       : PUBLISH_PAUSE_MAX_US);
+}
+
+void carrier_publish(struct carrier *c)
+{
+	if (clock_monotonic_us() < c->publish_at)
+		loop_timer_set(c->publish, c->publish_at);
+	else
+		on_publish(c);
+}
+
+void carrier_look(struct carrier *c)
+{
+	if (!c)
+		return;
+	daemon_mtu(c->daemon);
+	if (c->daemon->underlay.mtu != c->mtu)
+		carrier_publish(c);
 }
 
 static void take_event(struct carrier *c, const struct sleeve_event *in)
@@ -254,6 +355,17 @@ static void on_events(void *ctx, int fd, unsigned int events)
 	daemon_turn(c->daemon);
 }
 
+bool carrier_is_possible(struct error *e)
+{
+	CLEAN_FD int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return true;
+	error_set(e, error_code_of(errno), "cannot open /dev/net/tun: %s",
+		  strerror(errno));
+	return false;
+}
+
 struct carrier *carrier_open(struct daemon *d, struct error *e)
 {
 	struct sleeve_config config = { .local = d->settings.local_address,
@@ -268,6 +380,8 @@ struct carrier *carrier_open(struct daemon *d, struct error *e)
 		free(c);
 		return NULL;
 	}
+	c->retry = loop_timer_new(d->loop, on_retry, c);
+	c->publish = loop_timer_new(d->loop, on_publish, c);
 	c->io = loop_io_new(d->loop, sleeve_fd(c->sleeve), LOOP_READ, on_events,
 			    c);
 	return c;
@@ -278,6 +392,8 @@ void carrier_close(struct carrier *c)
 	if (!c)
 		return;
 	loop_io_free(c->io);
+	loop_timer_free(c->retry);
+	loop_timer_free(c->publish);
 	sleeve_free(c->sleeve);
 	free(c);
 }
@@ -288,6 +404,8 @@ void carrier_metrics(const struct carrier *c, json_t *metrics)
 	char name[64], *p;
 	int i;
 
+	if (!c)
+		return;
 	sleeve_counters(c->sleeve, values);
 	for (i = 0; i < SLEEVE_N_COUNTERS; i++) {
 		snprintf(name, sizeof(name), "sleeve_%s",

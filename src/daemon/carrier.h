@@ -5,7 +5,8 @@
 /*
  * The daemon's sleeve: a TAP for each network as a port of the datapath, the
  * forwarding table made of what the engine knows, heartbeats out, events in.
- * The packets themselves are the business of sleeve's thread.
+ * The packets themselves are the business of sleeve's thread. A host without
+ * TAPs has none: NULL, where a function below allows it.
  */
 
 #include <jansson.h>
@@ -16,6 +17,9 @@
 struct carrier;
 struct daemon;
 
+/* False: this host has no TAPs, and @e says why; the tunnel is all there is. */
+bool carrier_is_possible(struct error *e);
+
 /* Binds the UDP port and starts the thread. NULL: @e says why. */
 struct carrier *carrier_open(struct daemon *d, struct error *e);
 void carrier_close(struct carrier *c);
@@ -25,7 +29,13 @@ void carrier_network(struct carrier *c, vni_t vni, bool is_wanted);
 void carrier_beat(struct carrier *c, const struct action *action);
 void carrier_publish(struct carrier *c);
 
-/* Counters, for metrics: "sleeve_tx_frames", … */
+/* The kernel took @port_no away. True: it was a TAP, which is made again. */
+bool carrier_port_gone(struct carrier *c, port_no_t port_no);
+/* At times: has the underlay's MTU changed? */
+void carrier_look(struct carrier *c);
+
+/* NULL is fine for the two above, and here.
+ * Counters, for metrics: "sleeve_tx_frames", … */
 void carrier_metrics(const struct carrier *c, json_t *metrics);
 
 #endif

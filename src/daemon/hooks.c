@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "carrier.h"
 #include "core/alloc.h"
 #include "log.h"
 #include "state.h"
@@ -119,6 +120,8 @@ static void on_port_gone(void *ctx, port_no_t port_no)
 	struct port_record *r = portbook_find(&d->ports, port_no);
 	struct event ev;
 
+	if (carrier_port_gone(d->carrier, port_no))
+		return;
 	memset(&ev, 0, sizeof(ev));
 	ev.type = EVENT_PORT_REMOVED;
 	ev.port_no = port_no;

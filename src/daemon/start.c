@@ -18,6 +18,7 @@
 #include "core/alloc.h"
 #include "files.h"
 #include "hooks.h"
+#include "log.h"
 #include "state.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
@@ -119,6 +120,17 @@ static int control_failed(const struct daemon *d, int error, struct error *e)
 	}
 }
 
+static void look_for_sleeve(struct daemon *d)
+{
+	struct error e = { .code = "" };
+
+	d->has_sleeve = carrier_is_possible(&e);
+	if (!d->has_sleeve)
+		log_warn("no user-space path: %s; peers that VXLAN does not "
+			 "reach are cut off",
+			 e.message);
+}
+
 static int start_control(struct daemon *d, struct error *e)
 {
 	const struct settings *s = &d->settings;
@@ -139,7 +151,7 @@ static int start_control(struct daemon *d, struct error *e)
 	config.hello.sleeve_port = s->sleeve_port;
 	config.hello.vxlan_port = s->vxlan_port;
 	config.hello.can_fastdp = true;
-	config.hello.can_sleeve = true;
+	config.hello.can_sleeve = d->has_sleeve;
 	config.hello.has_discovery = s->has_discovery;
 	config.local.ip = s->local_address;
 	config.local.port = s->control_port;
@@ -159,7 +171,7 @@ static int start_engine(struct daemon *d, struct error *e)
 	config.vxlan_port = s->vxlan_port;
 	config.control_port = s->control_port;
 	config.has_fastdp = true;
-	config.has_sleeve = true;
+	config.has_sleeve = d->has_sleeve;
 	config.has_discovery = s->has_discovery;
 	config.heartbeat_interval_us = s->heartbeat_interval_ms * USEC_PER_MS;
 	config.hold_us = s->hold_time_s * USEC_PER_SEC;
@@ -206,12 +218,14 @@ int start_daemon(struct daemon *d, struct error *e)
 	d->loop = loop_new();
 	if (!d->loop)
 		return error_set(e, "system", "no event loop");
+	look_for_sleeve(d);
 	/* The socket first: it is the lock against a second daemon. */
 	d->api = api_open(d, e);
 	if (!d->api || start_control(d, e))
 		return -1;
-	d->carrier = carrier_open(d, e);
-	if (!d->carrier)
+	if (d->has_sleeve)
+		d->carrier = carrier_open(d, e);
+	if (d->has_sleeve && !d->carrier)
 		return -1;
 	hooks_datapath(d, &events);
 	d->datapath = datapath_open(&d->settings, d->loop, &events, e);
@@ -222,6 +236,7 @@ int start_daemon(struct daemon *d, struct error *e)
 		return -1;
 	books_load(d);
 	add_peers(d);
+	daemon_mtu(d); /* before sleeve is told of it */
 	daemon_event(d, &started);
 	return drop_privilege(e);
 }

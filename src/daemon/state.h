@@ -48,7 +48,8 @@ struct daemon {
 	struct datapath *datapath;
 	struct apply *apply;
 	struct audit *audit;
-	struct carrier *carrier;
+	struct carrier *carrier; /* NULL: no TAPs on this host */
+	bool has_sleeve;
 	struct portbook ports;
 	struct underlay underlay;
 	struct rtnl *rtnl;

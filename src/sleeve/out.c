@@ -280,7 +280,7 @@ enum out_result out_send(struct out *o, const struct out_message **ret,
 			return OUT_FULL;
 		o->has_errors = true;
 		/* The first may be about a datagram that was sent before. */
-		if (!is_second && error != ENOBUFS) {
+		if (!is_second && error != ENOBUFS && error != ENOMEM) {
 			is_second = true;
 			continue;
 		}

@@ -177,8 +177,8 @@ enum sleeve_counter {
 	SLEEVE_DROP_NO_PATH, /* peer with may_send false, or no table */
 	SLEEVE_DROP_TOO_BIG,
 	SLEEVE_DROP_BAD_FRAME, /* a TAP gave what cannot be forwarded */
-	SLEEVE_DROP_FULL,      /* the socket took no more for too long */
-	SLEEVE_DROP_REFUSED,   /* the kernel would not send: datagrams */
+	SLEEVE_DROP_FULL, /* the socket took no more for too long, or a queue */
+	SLEEVE_DROP_REFUSED, /* the kernel would not send: datagrams */
 	/* dropped on the way in */
 	SLEEVE_DROP_MALFORMED,
 	SLEEVE_DROP_VERSION,

@@ -110,6 +110,11 @@ static bool send_batch(struct worker *w)
 	int error;
 
 	while ((result = out_send(o, &m, &error)) == OUT_REFUSED) {
+		/* A full queue behind the socket says nothing of the path. */
+		if (error == ENOBUFS || error == ENOMEM) {
+			w->n[SLEEVE_DROP_FULL] += m->n_segments;
+			continue;
+		}
 		w->n[SLEEVE_DROP_REFUSED] += m->n_segments;
 		tell_refused(w, m->to, error);
 	}

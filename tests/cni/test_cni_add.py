@@ -308,7 +308,7 @@ def test_ipam_that_is_no_program(world):
 def test_signals_wait_for_the_end(world, number):
     c = world.container()
     world.ipam_does(ADD={"serve": True, "sleep": 0.5})
-    child = world.start(world.env("ADD", c.cid, c.netns, c.ifname))
+    child = world.launch(world.env("ADD", c.cid, c.netns, c.ifname))
     child.stdin.write(json.dumps(world.conf()).encode())
     child.stdin.close()
     wait_until("the IPAM plugin to run", world.ipam_calls)

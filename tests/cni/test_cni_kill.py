@@ -50,7 +50,7 @@ def test_killed_while_the_ipam_plugin_works(world, when, finale):
     c = world.container()
     conf = world.conf()
     world.ipam_does(ADD={"serve": True, "sleep": 0.7, "kill_parent": when})
-    child = world.start(world.env("ADD", c.cid, c.netns, c.ifname))
+    child = world.launch(world.env("ADD", c.cid, c.netns, c.ifname))
     child.stdin.write(json.dumps(conf).encode())
     child.stdin.close()
     # Not for the end of its output, which the IPAM plugin has as well.

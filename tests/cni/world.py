@@ -86,7 +86,7 @@ class Runtime:
         env.update(more)
         return {k: v for k, v in env.items() if v is not None}
 
-    def start(self, env, **kw):
+    def launch(self, env, **kw):
         return subprocess.Popen(
             self.ns.argv(*self.wrapper, find_plugin()), env=env,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -96,7 +96,7 @@ class Runtime:
         """stdin as it is."""
         if not isinstance(stdin, bytes):
             stdin = json.dumps(stdin).encode()
-        child = self.start(env, **kw)
+        child = self.launch(env, **kw)
         try:
             out, err = child.communicate(stdin, timeout)
         except subprocess.TimeoutExpired:

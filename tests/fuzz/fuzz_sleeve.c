@@ -191,7 +191,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0 || size > MAX_FRAME_SIZE)
 		return 0;
-	copy = malloc(size == 1 ? 1 : size - 1); /* of its own, and to be written to */
+	copy = malloc(
+		size == 1 ? 1
+			  : size - 1); /* of its own, and to be written to */
 	if (!copy)
 		return 0;
 	memcpy(copy, data + 1, size - 1);

@@ -28,7 +28,8 @@ struct log {
 	struct message sent;
 };
 
-static struct engine *make(const char *name, uint64_t instance)
+static struct engine *make_with(const char *name, uint64_t instance,
+				bool has_sleeve)
 {
 	const struct engine_config config = { .id = peer_id_of_name(name),
 					      .instance = instance,
@@ -36,12 +37,18 @@ static struct engine *make(const char *name, uint64_t instance)
 					      .vxlan_port = 6784,
 					      .control_port = 6783,
 					      .has_fastdp = true,
+					      .has_sleeve = has_sleeve,
 					      .has_discovery = true,
 					      .heartbeat_interval_us =
 						      300 * USEC_PER_MS,
 					      .hold_us = HOLD };
 
 	return engine_new(&config, now);
+}
+
+static struct engine *make(const char *name, uint64_t instance)
+{
+	return make_with(name, instance, false);
 }
 
 static struct log drain(struct engine *e)
@@ -113,15 +120,17 @@ struct who {
 };
 
 /* The ports are of the session: @port at the end that dialled. */
-static void session_up(struct engine *e, session_t session, target_t target,
-		       const struct who *peer, uint16_t port)
+static void session_of(struct engine *e, session_t session, target_t target,
+		       const struct who *peer, uint16_t port,
+		       bool is_sleeve_only)
 {
 	struct hello hello = { .version_min = 1,
 			       .version_max = 1,
 			       .instance = peer->instance,
 			       .control_port = 6783,
 			       .vxlan_port = 6784,
-			       .can_fastdp = true,
+			       .can_fastdp = !is_sleeve_only,
+			       .can_sleeve = is_sleeve_only,
 			       .has_discovery = true };
 	struct event ev = { .type = EVENT_SESSION_UP };
 
@@ -135,6 +144,12 @@ static void session_up(struct engine *e, session_t session, target_t target,
 	ev.session.local.port = target ? port : 6783;
 	ev.session.remote.port = target ? 6783 : port;
 	engine_handle(e, now, &ev);
+}
+
+static void session_up(struct engine *e, session_t session, target_t target,
+		       const struct who *peer, uint16_t port)
+{
+	session_of(e, session, target, peer, port, false);
 }
 
 static void session_down(struct engine *e, session_t session)
@@ -555,6 +570,162 @@ static void test_one_address(void **state)
 	engine_free(e);
 }
 
+static struct flow_match delivery(uint32_t ip, const struct mac *mac)
+{
+	struct flow_match m = { .fields = FLOW_IN_PORT | FLOW_TUN_SRC |
+					  FLOW_TUN_ID,
+				.in_port = PORT_NO_VXLAN,
+				.tun_src = ip_number(ip),
+				.tun_id = 100 };
+
+	if (mac) {
+		m.fields |= FLOW_ETH_DST;
+		m.eth_dst = *mac;
+	}
+	return m;
+}
+
+/* The kernel takes no narrow D while it has the wide one of an earlier life. */
+static void test_wide_inherited(void **state)
+{
+	const struct who b = { "b", 1, 2 };
+	const struct flow_match wide = delivery(2, NULL);
+	struct event ev = { .type = EVENT_FLOW_FOUND };
+	struct flow_actions actions = { 0 };
+	struct engine *e = make("a", 1);
+	bool is_gone = false;
+	struct action a;
+
+	(void)state;
+	flow_recirc(&actions, RECIRC_REMOTE(100));
+	ev.flow.match = wide;
+	ev.flow.actions = &actions;
+	engine_handle(e, now, &ev);
+	flow_actions_free(&actions);
+	add_port(e, 16);
+	tell(e, EVENT_STARTED);
+	session_up(e, 1, 0, &b, 40000);
+	while (engine_poll(e, now, &a)) {
+		if (a.type == ACTION_FLOW_DEL &&
+		    flow_match_equal(&a.flow.match, &wide))
+			is_gone = true;
+		else if (a.type == ACTION_FLOW_PUT &&
+			 flow_match_overlap(&a.flow.match, &wide))
+			assert_true(is_gone);
+	}
+	assert_true(is_gone && has_arrival(e, 2, 100));
+	engine_free(e);
+}
+
+/* A port and a peer that go at once: no D of the two stays. */
+static void test_both_gone(void **state)
+{
+	const struct who b = { "b", 1, 2 };
+	const struct mac mac = { { 2, 0, 0, 0, 0, 16 } };
+	const struct flow_match d = delivery(2, &mac);
+	struct event ev = { .type = EVENT_PORT_REMOVED };
+	struct engine *e = make("a", 1);
+
+	(void)state;
+	add_port(e, 16);
+	add_port(e, 17);
+	tell(e, EVENT_STARTED);
+	session_up(e, 1, 0, &b, 40000);
+	drain(e);
+	assert_non_null(engine_find_flow(e, &d));
+	ev.port_no = 16;
+	engine_handle(e, now, &ev);
+	ev.type = EVENT_PEER_REMOVED;
+	ev.peer_id = peer_id_of_name("b");
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_null(engine_find_flow(e, &d));
+	engine_free(e);
+}
+
+/* A packet of a peer makes a flow for a MAC that is not ours: with the peer it
+ * goes, be it in use. */
+static void test_lazy_of_peer(void **state)
+{
+	const struct who b = { "b", 1, 2 };
+	const struct mac mac = { { 2, 9, 9, 9, 9, 9 } };
+	const struct flow_match d = delivery(2, &mac);
+	uint8_t frame[60] = { 2, 9, 9, 9, 9, 9, 2, 1, 0, 0, 0, 1, 8, 0, 0x45 };
+	struct event ev = { .type = EVENT_UPCALL };
+	struct engine *e = make("a", 1);
+
+	(void)state;
+	add_port(e, 16);
+	tell(e, EVENT_STARTED);
+	session_up(e, 1, 0, &b, 40000);
+	drain(e);
+	ev.upcall.in_port = PORT_NO_VXLAN;
+	ev.upcall.tun_id = 100;
+	ev.upcall.tun_src = ip_number(2);
+	ev.upcall.frame = frame;
+	ev.upcall.size = sizeof(frame);
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_non_null(engine_find_flow(e, &d));
+	ev.type = EVENT_PEER_REMOVED;
+	ev.peer_id = peer_id_of_name("b");
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_null(engine_find_flow(e, &d));
+	engine_free(e);
+}
+
+static void set_tap(struct engine *e, port_no_t port_no)
+{
+	struct event ev = { .type = EVENT_TAP };
+
+	ev.tap.vni = 100;
+	ev.tap.port_no = port_no;
+	engine_handle(e, now, &ev);
+}
+
+static port_no_t way_to_first(struct engine *e)
+{
+	const struct flow_match m = { .fields = FLOW_ETH_DST,
+				      .recirc_id = RECIRC_LOCAL(100),
+				      .eth_dst = { { 2, 1, 0, 0, 0, 0 } } };
+	const struct flow_actions *a = engine_find_flow(e, &m);
+
+	return a && a->n == 1 && a->list[0].type == FLOW_OUTPUT
+		       ? a->list[0].port
+		       : PORT_NO_NONE;
+}
+
+/* With its TAP, whose number another network may get, go all ways to it. */
+static void test_tap(void **state)
+{
+	const struct who b = { "b", 1, 2 };
+	struct event ev = { .type = EVENT_PORT_REMOVED };
+	struct engine *e = make_with("a", 1, true);
+
+	(void)state;
+	tell(e, EVENT_STARTED);
+	session_of(e, 1, 0, &b, 40000, true);
+	send_entries(e, 1, 0, 1, true);
+	add_port(e, 16);
+	drain(e);
+	assert_int_equal(way_to_first(e), PORT_NO_NONE);
+	set_tap(e, PORT_NO_TAP);
+	drain(e);
+	assert_int_equal(way_to_first(e), PORT_NO_TAP);
+	set_tap(e, PORT_NO_NONE);
+	drain(e);
+	assert_int_equal(way_to_first(e), PORT_NO_NONE);
+	set_tap(e, PORT_NO_TAP + 1);
+	drain(e);
+	assert_int_equal(way_to_first(e), PORT_NO_TAP + 1);
+	ev.port_no = 16;
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_int_equal(way_to_first(e), PORT_NO_NONE);
+	engine_free(e);
+}
+
 /* At the limit of peers: refused, said, and dialled again later. */
 static void test_peer_limit(void **state)
 {
@@ -726,6 +897,10 @@ int main(void)
 		cmocka_unit_test(test_restart_and_clone),
 		cmocka_unit_test(test_removed),
 		cmocka_unit_test(test_one_address),
+		cmocka_unit_test(test_wide_inherited),
+		cmocka_unit_test(test_both_gone),
+		cmocka_unit_test(test_lazy_of_peer),
+		cmocka_unit_test(test_tap),
 		cmocka_unit_test(test_peer_limit),
 		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_not_ready),

@@ -561,6 +561,30 @@ static void test_random(void **state)
 	}
 }
 
+/* What is cleared goes before the puts, inherited or not. */
+static void test_clear(void **state)
+{
+	struct fixture *f = *state;
+	struct flow_match m = match_of(1);
+
+	found(f, 1, 16, 9);
+	want(f, 2, 17);
+	flowset_clear(&f->fs, &m);
+	assert_string_equal(drain(f), "D1 P2:17");
+	want(f, 3, 16);
+	m = match_of(3);
+	flowset_clear(&f->fs, &m); /* it never was there */
+	assert_string_equal(drain(f), "");
+	m = match_of(2);
+	flowset_clear(&f->fs, &m);
+	want(f, 2, 18); /* wanted after all */
+	assert_string_equal(drain(f), "P2:18");
+	flowset_unwant(&f->fs, &m);
+	want(f, 4, 16);
+	flowset_clear(&f->fs, &m); /* on its way out: earlier now */
+	assert_string_equal(drain(f), "D2 P4:16");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -577,6 +601,7 @@ int main(void)
 		TEST(test_lazy_and_steady),
 		TEST(test_limits),
 		TEST(test_lost),
+		TEST(test_clear),
 		TEST(test_random),
 	};
 

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plugin with the real daemon, in a kernel with openvswitch.ko, and with
+the reference plugins for addresses and in chains."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+import real
+from real import find_reference, ping
+
+_why_not = []
+
+
+@pytest.fixture
+def world():
+    """Two connected hosts; at the end nobody's container has left a trace."""
+    if not _why_not:
+        _why_not.append(real.no_kernel())
+    if _why_not[0]:
+        if os.environ.get("FASTDP_REQUIRE") == "1":
+            pytest.fail(_why_not[0], pytrace=False)
+        pytest.skip(_why_not[0])
+    one = real.RealWorld()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def local(world):
+    """The same where there is host-local."""
+    if not find_reference("host-local"):
+        pytest.skip("no host-local: it is in containernetworking-plugins")
+    return world
+
+
+def first(result, family=4):
+    return [ip["address"].split("/")[0] for ip in result["ips"]
+            if (":" in ip["address"]) == (family == 6)][0]
+
+
+def fetch(client, server, address):
+    """A megabyte over TCP."""
+    code = ("import socket,sys\ns=socket.create_server((sys.argv[1],7000),"
+            "family=socket.AF_INET6 if ':' in sys.argv[1] else "
+            "socket.AF_INET)\nprint('r',flush=True)\nc,_=s.accept()\n"
+            "c.sendall(b'x'*(1<<20))\nc.close()\n")
+    child = server.ns.popen("/usr/bin/python3", "-c", code, address,
+                            stdout=subprocess.PIPE)
+    assert child.stdout.readline() == b"r\n"
+    got = client.ns.run("/usr/bin/python3", "-c",
+                        "import socket,sys\ns=socket.create_connection(("
+                        "sys.argv[1],7000),10)\nn=0\nwhile True:\n"
+                        " b=s.recv(65536)\n n+=len(b)\n if not b: break\n"
+                        "print(n)\n", address)
+    child.wait(10)
+    assert int(got.stdout) == 1 << 20
+
+
+@pytest.mark.parametrize("version", ["0.3.1", "0.4.0", "1.0.0"])
+def test_two_containers_on_two_hosts(local, version):
+    one, two = local.hosts
+    a, b = local.container(), local.container()
+    ra = one.add(one.local_conf(version, v6=True), a).done().json
+    rb = two.add(two.local_conf(version, v6=True), b).done().json
+    local.wait_known(a, b)
+    for family in (4, 6):
+        ping(a, first(rb, family))
+        ping(b, first(ra, family))
+    ping(a, first(rb), "-M", "do", "-s", 1450 - 28)
+    fetch(a, b, first(rb))
+    fetch(b, a, first(ra, 6))
+    for host, c, result in ((one, a, ra), (two, b, rb)):
+        conf = host.local_conf(version, v6=True)
+        if version >= "0.4.0":
+            host.check(conf, c, result).done()
+        (port,) = [p for p in host.ports() if p["container_id"]]
+        assert port["container_id"] == c.cid and port["owner"] == "cni:net1"
+        mac = c.link()["address"]
+        host.delete(conf, c).done()
+        host.delete(conf, c, netns="").done()
+        assert c.link() is None
+        local.wait_forgotten(mac)
+        host.assert_nothing_left()
+
+
+def test_static_address_and_mac(local):
+    host = local.hosts[0]
+    c = local.container()
+    conf = host.local_conf()
+    got = host.add(conf, c,
+                   CNI_ARGS="IgnoreUnknown=1;IP=10.32.1.77;"
+                   "MAC=02:00:00:00:00:77").done().json
+    assert first(got) == "10.32.1.77"
+    assert c.link()["address"] == "02:00:00:00:00:77"
+    # The same MAC again on this host is refused, and no address is lost.
+    d = local.container()
+    host.add(conf, d, CNI_ARGS="IgnoreUnknown=1;MAC=02:00:00:00:00:77").failed(
+        100)
+    assert host.host_local_leases() == ["10.32.1.77"]
+    host.delete(conf, c).done()
+    c2 = local.container()
+    asked = dict(conf, runtimeConfig={"ips": ["10.32.1.78"]})
+    assert first(host.add(asked, c2).done().json) == "10.32.1.78"
+    host.delete(asked, c2).done()
+    host.assert_nothing_left()
+
+
+def test_gateway(local):
+    host = local.hosts[0]
+    c = local.container()
+    conf = host.local_conf(isGateway=True)
+    got = host.add(conf, c).done().json
+    ping(c, "10.32.1.1")
+    assert host.ns.run("ping", "-n", "-c", 3, "-i", 0.05, "-W", 2,
+                       first(got)).returncode == 0
+    d = local.container()
+    host.add(conf, d).done()
+    for one in (c, d):
+        host.delete(conf, one).done()
+    host.assert_nothing_left()
+
+
+def test_two_networks_of_one_container(local):
+    one, two = local.hosts
+    a, b = local.container(), local.container()
+    a1 = local.container("eth1")
+    a1.ns.close()
+    a1.ns, a1.netns, a1.cid = a.ns, a.netns, a.cid
+    one.add(one.conf(ipam={"type": "fake_ipam"}), a).done()
+    conf = one.local_conf(network="blue", name="net1")
+    one.add(conf, a1).done()
+    got = two.add(two.local_conf(network="blue"), b).done().json
+    local.wait_known(a1, b)
+    ping(a1, first(got), "-I", "eth1")
+    one.delete(conf, a1).done()
+    assert a.link() is not None
+    one.delete(one.conf(), a).done()
+    one.assert_nothing_left()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_daemon_restarts_between_add_and_del(local, number):
+    host = local.hosts[0]
+    c = local.container()
+    conf = host.local_conf()
+    result = host.add(conf, c).done().json
+    mac = c.link()["address"]
+    host.kill(number)
+    host.start()
+    host.check(conf, c, result).done()
+    host.delete(conf, c).done()
+    local.wait_connected()
+    local.wait_forgotten(mac)
+    host.assert_nothing_left()
+
+
+@pytest.mark.parametrize("how", ["namespace", "no namespace"])
+def test_daemon_down_at_del(local, how):
+    host, other = local.hosts
+    c, d = local.container(), local.container()
+    conf = host.local_conf()
+    result = host.add(conf, c).done().json
+    host.kill()
+    host.add(conf, d).failed(11)
+    mac = c.link()["address"]
+    if how == "namespace":
+        host.delete(dict(conf, prevResult=result), c).done()
+        assert c.link() is None
+    else:
+        host.delete(conf, c, netns="").done()
+        c.ns.close()
+    assert host.host_local_leases() == []
+    host.start()
+    local.wait_connected()
+    local.wait_forgotten(mac)
+    host.delete(conf, c).done()
+    host.assert_nothing_left()
+    host.add(conf, d).done()
+    assert other.ask("status")
+    host.delete(conf, d).done()
+
+
+def test_host_rebooted(local):
+    """No namespace, no /run, no links; addresses of host-local are there."""
+    host = local.hosts[0]
+    c = local.container()
+    conf = host.local_conf()
+    host.add(conf, c).done()
+    mac = c.link()["address"]
+    local.wait_known(c)
+    host.kill()
+    c.ns.close()
+    shutil.rmtree(host.directory + "/run")
+    host.start()
+    local.wait_connected()
+    local.wait_forgotten(mac)
+    host.delete(conf, c, netns="").done()
+    host.assert_nothing_left()
+
+
+def test_gc(world):
+    """The daemon remembers over a restart whose port is whose."""
+    host = world.hosts[0]
+    conf = host.conf("1.1.0")
+    kept, gone, other = (world.container() for _ in range(3))
+    results = [host.add(conf, c).done().json for c in (kept, gone)]
+    host.add(host.conf("1.1.0", name="net2"), other).done()
+    byhand = world.container()
+    host.ask("attach", "--netns", byhand.netns, "--address", "10.32.7.7/16",
+             "--container-id", "byhand")
+    host.kill()
+    host.start()
+    host.call("STATUS", conf).done()
+    host.call("GC", dict(conf, **{"cni.dev/valid-attachments": [
+        {"containerID": kept.cid, "ifname": "eth0"}]})).done()
+    assert gone.link() is None
+    for c in (kept, other, byhand):
+        assert c.link() is not None
+    host.check(conf, kept, results[0]).done()
+    host.check(conf, gone, results[1]).failed(103)  # the IPAM plugin's
+    host.call("GC", conf).done()
+    host.call("GC", host.conf("1.1.0", name="net2")).done()
+    assert {p["container_id"] for p in host.ports()} == {"byhand"}
+
+
+@pytest.mark.limit(400)
+@pytest.mark.parametrize("n", [50])
+def test_many_at_once(local, n):
+    host = local.hosts[0]
+    conf = host.local_conf()
+    containers = [local.container() for _ in range(n)]
+    results = {}
+
+    def at_once(function):
+        threads = [threading.Thread(target=function, args=(c,))
+                   for c in containers]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+
+    def add(c):
+        results[c.cid] = host.raw(host.env("ADD", c.cid, c.netns, c.ifname),
+                                  conf, timeout=300)
+
+    def delete(c):
+        results[c.cid] = host.raw(host.env("DEL", c.cid, c.netns, c.ifname),
+                                  conf, timeout=300)
+
+    at_once(add)
+    addresses = {first(r.done().json) for r in results.values()}
+    assert len(addresses) == n and len(host.host_local_leases()) == n
+    assert len([p for p in host.ports() if p["container_id"]]) == n
+    ping(containers[0], containers[-1].addresses()[0].split("/")[0])
+    at_once(delete)
+    for got in results.values():
+        got.done()
+    host.assert_nothing_left()
+
+
+def test_chain(local):
+    """The sample list, with what this kernel has: tuning after ours."""
+    if not find_reference("tuning"):
+        pytest.skip("no tuning plugin")
+    host = local.hosts[0]
+    c = local.container()
+    ours = host.local_conf(capabilities={"ips": True, "mac": True})
+    del ours["name"], ours["cniVersion"]
+    conflist = {"cniVersion": "1.0.0", "name": "net1", "plugins": [
+        ours, {"type": "tuning",
+               "sysctl": {"net.ipv4.conf.eth0.arp_announce": "1"},
+               "capabilities": {"bandwidth": True}}]}
+    asked = {"ips": ["10.32.1.42/16"], "mac": "02:00:00:00:00:42",
+             "bandwidth": {"IngressRate": 1}}
+    result = host.add_list(conflist, c, **asked)
+    assert first(result) == "10.32.1.42"
+    assert c.link()["address"] == "02:00:00:00:00:42"
+    host.check_list(conflist, c, result, **asked)
+    host.delete_list(conflist, c, result, **asked)
+    host.delete_list(conflist, c, None, **asked)
+    host.assert_nothing_left()
+
+
+def test_sample_conflist_is_one():
+    """It parses, and its plugins are known to the plugin's page."""
+    top = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..")
+    with open(os.path.join(top, "contrib", "cni", "10-fastdp.conflist"),
+              encoding="utf-8") as f:
+        conflist = json.load(f)
+    assert conflist["cniVersion"] == "1.0.0"
+    assert conflist["plugins"][0]["type"] == "fastdp"
+    assert conflist["plugins"][0]["ipam"]["type"] == "host-local"
+    assert socket.inet_aton(conflist["plugins"][0]["ipam"]["ranges"][0][0][
+        "gateway"])
+

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Peers and strangers: heartbeats, errors that come back, who may move an
+ * address, what is no peer's; and networks that come and go.
+ */
+
+#include "sleeve_hosts.h"
+
+static void test_beats(void **state)
+{
+	const struct sleeve_beat beat = { .cookie = 77, .number = 5 };
+	static struct sleeve_event e;
+
+	(void)state;
+	peers[1].wants_requests = true;
+	publish(1);
+	usleep(20000);
+	assert_int_equal(sleeve_send_beat(sleeves[0], &peers[0], &beat, 100),
+			 0);
+	assert_true(next_event(0, &e, PATIENCE_MS));
+	assert_int_equal(e.type, SLEEVE_EVENT_REPLY);
+	assert_int_equal(e.peer, peers[0].id);
+	assert_int_equal(e.beat.cookie, 77);
+	assert_int_equal(e.beat.number, 5);
+	assert_int_equal(e.beat.size, 100);
+	assert_true(ip_equal(&e.endpoint.ip, &peers[0].endpoint.ip));
+	assert_true(next_event(1, &e, PATIENCE_MS));
+	assert_int_equal(e.type, SLEEVE_EVENT_REQUEST);
+	assert_int_equal(e.beat.size, 100);
+}
+
+static void test_beats_probe_the_mtu(void **state)
+{
+	const struct sleeve_beat beat = { .number = 1 };
+	const uint32_t u = index_of(0, "u");
+	static struct sleeve_event e;
+
+	(void)state;
+	assert_int_equal(
+		sleeve_send_beat(sleeves[0], &peers[0], &beat, MAX_PAYLOAD), 0);
+	assert_true(next_event(0, &e, PATIENCE_MS));
+	assert_int_equal(e.beat.size, MAX_PAYLOAD);
+	/* We do not even ask the kernel. */
+	assert_int_equal(sleeve_send_beat(sleeves[0], &peers[0], &beat,
+					  MAX_PAYLOAD + 1),
+			 -EMSGSIZE);
+	/* And the kernel does not cut it into pieces. */
+	assert_int_equal(rtnl_link_set_mtu(links[0], u, 1300), 0);
+	assert_int_equal(sleeve_send_beat(sleeves[0], &peers[0], &beat,
+					  MAX_PAYLOAD),
+			 -EMSGSIZE);
+	assert_int_equal(rtnl_link_set_mtu(links[0], u, LINK_MTU), 0);
+	assert_int_equal(sleeve_send_beat(sleeves[0], &peers[0], &beat, 10),
+			 -EINVAL);
+}
+
+/* The link has become narrower, and the owner does not know it yet. */
+static void test_narrow_link(void **state)
+{
+	const uint32_t u = index_of(0, "u");
+	static struct sleeve_event e;
+	bool is_told = false;
+
+	(void)state;
+	assert_int_equal(rtnl_link_set_mtu(links[0], u, 1300), 0);
+	send_packet(0, 0, super_frame(false, false, 6 * 1340, 1340));
+	while (!is_told && next_event(0, &e, PATIENCE_MS))
+		is_told = e.type == SLEEVE_EVENT_SEND_REFUSED &&
+			  e.error == EMSGSIZE && e.peer == peers[0].id;
+	assert_true(is_told);
+	assert_int_equal(rtnl_link_set_mtu(links[0], u, LINK_MTU), 0);
+	check_super(false, false, 60000, 1300);
+}
+
+static void test_unreachable(void **state)
+{
+	const struct sleeve_beat beat = { .number = 1 };
+	struct sleeve_peer p;
+	static struct sleeve_event e;
+	bool is_told = false;
+	int i;
+
+	(void)state;
+	p = peers[0];
+	p.endpoint.port = 9; /* nobody there */
+	for (i = 0; i < 20 && !is_told; i++) {
+		(void)!sleeve_send_beat(sleeves[0], &p, &beat, 100);
+		while (!is_told && next_event(0, &e, SHORT_MS))
+			is_told = e.type == SLEEVE_EVENT_HINT_UNREACHABLE &&
+				  e.error == ECONNREFUSED &&
+				  e.endpoint.port == 9;
+	}
+	assert_true(is_told);
+	/* And it spoils nothing for others. */
+	check_passes(random_frame(500));
+}
+
+static void test_over_v6(void **state)
+{
+	const struct sleeve_beat beat = { .number = 9 };
+	static struct sleeve_event e;
+
+	(void)state;
+	reset_peer(0, true);
+	reset_peer(1, true);
+	publish(0);
+	publish(1);
+	usleep(20000);
+	assert_int_equal(sleeve_send_beat(sleeves[0], &peers[0], &beat,
+					  MAX_PAYLOAD - 20),
+			 0);
+	assert_true(next_event(0, &e, PATIENCE_MS));
+	assert_int_equal(e.type, SLEEVE_EVENT_REPLY);
+	check_passes(random_frame(1000));
+	check_super(true, false, 60000, 1300);
+	assert_int_equal(sleeve_send_beat(sleeves[0], &peers[0], &beat,
+					  MAX_PAYLOAD - 19),
+			 -EMSGSIZE);
+}
+
+static int stranger_socket(void)
+{
+	const int fd = netns_socket(ns[1], AF_INET, SOCK_DGRAM, 0);
+	const struct endpoint to = { .ip = underlay(0, false),
+				     .port = SLEEVE_DEFAULT_PORT };
+	struct sockaddr_storage sa;
+	const socklen_t size = addr_to_sockaddr(&to, &sa);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, size), 0);
+	return fd;
+}
+
+static size_t data_datagram(uint8_t *p, uint64_t token, uint64_t seq, vni_t vni)
+{
+	const struct sleeve_header h = { .type = SLEEVE_DATA,
+					 .token = token,
+					 .seq = seq };
+	const struct sleeve_frame f = { .vni = vni, .size = 60 };
+
+	sleeve_put_header(&h, p);
+	sleeve_put_frame(&f, p + SLEEVE_HEADER_SIZE);
+	memset(p + LEAD, 0, 60);
+	memcpy(p + LEAD, mac_of[0].b, 6);
+	memcpy(p + LEAD + 6, mac_of[1].b, 6);
+	inner_put16(p + LEAD + 12, 0x88b5);
+	return LEAD + 60;
+}
+
+static void test_moved(void **state)
+{
+	const uint64_t newest = UINT64_MAX - 5;
+	const int fd = stranger_socket();
+	static struct sleeve_event e;
+	static struct packet got;
+	uint8_t p[200];
+	size_t size;
+
+	(void)state;
+	/* Another life of the peer, so that its numbers begin anew. */
+	peers[0].rx_token = 4711;
+	publish(0);
+	usleep(20000);
+	size = data_datagram(p, 4712, newest, VNI_A);
+	assert_int_equal(send(fd, p, size, 0), size);
+	assert_false(next_event(0, &e, SHORT_MS));
+	size = data_datagram(p, 4711, newest, VNI_A);
+	assert_int_equal(send(fd, p, size, 0), size);
+	assert_true(next_event(0, &e, PATIENCE_MS));
+	assert_int_equal(e.type, SLEEVE_EVENT_MOVED);
+	assert_int_equal(e.peer, peers[0].id);
+	assert_true(ip_equal(&e.endpoint.ip, &peers[0].endpoint.ip));
+	assert_int_not_equal(e.endpoint.port, SLEEVE_DEFAULT_PORT);
+	assert_true(receive_packet(0, 0, &got, PATIENCE_MS));
+	/* Once is enough. */
+	size = data_datagram(p, 4711, newest + 1, VNI_A);
+	assert_int_equal(send(fd, p, size, 0), size);
+	assert_false(next_event(0, &e, SHORT_MS));
+	close(fd);
+}
+
+static void test_replay(void **state)
+{
+	const uint64_t seq = UINT64_MAX - 5000;
+	const int fd = stranger_socket();
+	const uint64_t before = count(0, SLEEVE_DROP_REPLAY);
+	static struct packet got;
+	uint8_t p[200];
+	size_t size;
+	int i, n = 0;
+
+	(void)state;
+	peers[0].rx_token = 4713;
+	publish(0);
+	usleep(20000);
+	for (i = 0; i < 10; i++) {
+		size = data_datagram(p, 4713, seq + (uint64_t)(i / 2), VNI_A);
+		assert_int_equal(send(fd, p, size, 0), size);
+	}
+	size = data_datagram(p, 4713, seq - 4000, VNI_A); /* too old */
+	assert_int_equal(send(fd, p, size, 0), size);
+	wait_count(0, SLEEVE_DROP_REPLAY, before + 6);
+	while (receive_packet(0, 0, &got, SHORT_MS))
+		n++;
+	assert_int_equal(n, 5);
+	close(fd);
+}
+
+static void test_wrong_frames(void **state)
+{
+	const int fd = stranger_socket();
+	const uint64_t vni = count(0, SLEEVE_DROP_VNI);
+	const uint64_t spoofed = count(0, SLEEVE_DROP_SPOOFED);
+	static struct packet got;
+	uint8_t p[200];
+	size_t size;
+
+	(void)state;
+	peers[0].rx_token = 4714;
+	publish(0);
+	usleep(20000);
+	size = data_datagram(p, 4714, 1, 99);
+	assert_int_equal(send(fd, p, size, 0), size);
+	wait_count(0, SLEEVE_DROP_VNI, vni + 1);
+	size = data_datagram(p, 4714, 2, VNI_A);
+	p[LEAD + 6] |= 1;
+	assert_int_equal(send(fd, p, size, 0), size);
+	wait_count(0, SLEEVE_DROP_SPOOFED, spoofed + 1);
+	assert_false(receive_packet(0, 0, &got, SHORT_MS));
+	close(fd);
+}
+
+static void test_garbage(void **state)
+{
+	const int fd = stranger_socket();
+	uint8_t p[1472];
+	size_t size, k;
+	int i;
+
+	(void)state;
+	srand(6);
+	peers[0].rx_token = 4715;
+	publish(0);
+	usleep(20000);
+	for (i = 0; i < 20000; i++) {
+		size = data_datagram(p, 4715, (uint64_t)i + 1, VNI_A);
+		for (k = size; k < sizeof(p); k++)
+			p[k] = (uint8_t)rand();
+		for (k = (size_t)rand() % 4; k > 0; k--)
+			p[(size_t)rand() % 90] = (uint8_t)rand();
+		size = (size_t)rand() % sizeof(p);
+		(void)!send(fd, p, size, MSG_DONTWAIT);
+	}
+	close(fd);
+	calm(NULL);
+	assert_true(count(0, SLEEVE_DROP_MALFORMED) > 100);
+	assert_true(count(0, SLEEVE_DROP_KERNEL) > 100);
+	assert_true(count(0, SLEEVE_DROP_TOKEN) > 100);
+	check_passes(random_frame(500));
+}
+
+static int add_network(void *arg)
+{
+	return sleeve_add_network(sleeves[0], 7, arg, TAP_MTU);
+}
+
+static int start_second(void *arg)
+{
+	const struct sleeve_config config = { .port = SLEEVE_DEFAULT_PORT };
+	struct sleeve *s;
+
+	return sleeve_new(&config, &s, arg);
+}
+
+static void test_networks(void **state)
+{
+	char name[] = "tap7", other[] = "tap8";
+	struct rtnl_link link;
+
+	(void)state;
+	assert_int_equal(netns_run(ns[0], add_network, name), 0);
+	assert_int_equal(rtnl_link_by_name(links[0], "tap7", &link), 0);
+	assert_int_equal(link.mtu, TAP_MTU);
+	assert_int_equal(netns_run(ns[0], add_network, other), -EEXIST);
+	assert_int_equal(rtnl_link_by_name(links[0], "tap8", &link), -ENODEV);
+	assert_true(sleeve_remove_network(sleeves[0], 7));
+	assert_int_equal(rtnl_link_by_name(links[0], "tap7", &link), -ENODEV);
+	assert_false(sleeve_remove_network(sleeves[0], 7));
+	/* Another network's device is not taken over. */
+	strcpy(other, "tap6");
+	assert_int_equal(netns_run(ns[0], add_network, other), -EEXIST);
+	check_passes(random_frame(500));
+}
+
+/* Its device is deleted under it: nothing spins, others go on. */
+static void test_lost_device(void **state)
+{
+	char name[] = "tap7";
+
+	(void)state;
+	assert_int_equal(netns_run(ns[0], add_network, name), 0);
+	assert_int_equal(rtnl_link_delete(links[0], index_of(0, "tap7")), 0);
+	check_passes(random_frame(500));
+	assert_true(sleeve_remove_network(sleeves[0], 7));
+	assert_int_equal(netns_run(ns[0], add_network, name), 0);
+	assert_true(sleeve_remove_network(sleeves[0], 7));
+}
+
+static void test_port_taken(void **state)
+{
+	struct error e = { 0 };
+
+	(void)state;
+	assert_int_equal(netns_run(ns[0], start_second, &e), -EADDRINUSE);
+	assert_string_equal(e.code, "in-use");
+	assert_true(error_is_set(&e) && e.hint[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_beats, calm),
+		cmocka_unit_test_setup(test_beats_probe_the_mtu, calm),
+		cmocka_unit_test_setup(test_narrow_link, calm),
+		cmocka_unit_test_setup(test_unreachable, calm),
+		cmocka_unit_test_setup(test_over_v6, calm),
+		cmocka_unit_test_setup(test_moved, calm),
+		cmocka_unit_test_setup(test_replay, calm),
+		cmocka_unit_test_setup(test_wrong_frames, calm),
+		cmocka_unit_test_setup(test_garbage, calm),
+		cmocka_unit_test_setup(test_networks, calm),
+		cmocka_unit_test_setup(test_lost_device, calm),
+		cmocka_unit_test_setup(test_port_taken, calm),
+	};
+
+	return RUN_BETWEEN_HOSTS(tests);
+}
