@@ -228,8 +228,7 @@ static enum codec_error encode_leave(struct codec *c, struct codec_bytes *ret)
 	return pack(c, &envelope, ret);
 }
 
-static enum codec_error encode_sleeve(struct codec *c,
-				      const struct message *in,
+static enum codec_error encode_sleeve(struct codec *c, const struct message *in,
 				      struct codec_bytes *ret)
 {
 	Fastdp__Envelope envelope = FASTDP__ENVELOPE__INIT;

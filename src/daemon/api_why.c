@@ -260,9 +260,8 @@ static json_t *why_peer(struct daemon *d, const char *what)
 		say(lines, "it has announced %u entries", p.n_entries);
 		return json_pack("{s:s, s:b, s:s, s:s, s:n, s:o}", "what",
 				 "peer", "found", 1, "owner",
-				 notes_peer(d, p.id, id), "path",
-				 path_name(&p), "flow",
-				 "lines", lines);
+				 notes_peer(d, p.id, id), "path", path_name(&p),
+				 "flow", "lines", lines);
 	}
 	return NULL;
 }

@@ -29,9 +29,10 @@ json_t *port_record_json(const struct port_record *r)
 			 "mac", addr_print_mac(&r->mac, mac), "addresses",
 			 addresses, "network", r->network, "vni",
 			 (json_int_t)r->vni, "container_id", r->container_id,
-			 "owner", r->owner, "netns", r->netns, "netns_path", r->netns_path,
-			 "port_no", (json_int_t)r->port_no, "trust",
-			 r->is_trusted, "revision", (json_int_t)r->revision);
+			 "owner", r->owner, "netns", r->netns, "netns_path",
+			 r->netns_path, "port_no", (json_int_t)r->port_no,
+			 "trust", r->is_trusted, "revision",
+			 (json_int_t)r->revision);
 }
 
 static bool get_text(const json_t *json, const char *key, char *ret,

@@ -32,7 +32,7 @@ struct port_record {
 	uint8_t prefix_lens[MAX_ADDRESSES];
 	char container_id[PORT_MAX_TEXT];
 	char owner[PORT_MAX_TEXT]; /* who manages it: "cni:NETWORK", or "" */
-	char netns[64]; /* "dev:ino" */
+	char netns[64];		   /* "dev:ino" */
 	char netns_path[PORT_MAX_TEXT];
 	uint64_t revision;
 };

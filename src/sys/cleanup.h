@@ -32,18 +32,18 @@ static inline void cleanup_fclose(FILE **f)
 #define CLEAN_FREE __attribute__((cleanup(cleanup_free)))
 #define CLEAN_FILE __attribute__((cleanup(cleanup_fclose)))
 
-#define STEAL_FD(fd)                  \
-	__extension__({               \
-		int stolen_ = (fd);   \
-		(fd) = -1;            \
-		stolen_;              \
+#define STEAL_FD(fd)                \
+	__extension__({             \
+		int stolen_ = (fd); \
+		(fd) = -1;          \
+		stolen_;            \
 	})
 
-#define STEAL_PTR(p)                          \
-	__extension__({                       \
-		__typeof__(p) stolen_ = (p);  \
-		(p) = NULL;                   \
-		stolen_;                      \
+#define STEAL_PTR(p)                         \
+	__extension__({                      \
+		__typeof__(p) stolen_ = (p); \
+		(p) = NULL;                  \
+		stolen_;                     \
 	})
 
 #endif

@@ -373,9 +373,10 @@ static void test_random_shapes(void **state)
 
 		/* Two at least, and no more than can be put together. */
 		s.n_payload = s.unit + 1U +
-			      (uint32_t)rand() % (63U * s.unit < 60000U - (uint32_t)s.unit
-							  ? 62U * s.unit
-							  : 60000U - s.unit);
+			      (uint32_t)rand() %
+				      (63U * s.unit < 60000U - (uint32_t)s.unit
+					       ? 62U * s.unit
+					       : 60000U - s.unit);
 		check_round_trip(&s);
 	}
 }

@@ -38,8 +38,8 @@ static size_t whole_size(pid_t pid)
 	static unsigned char probe[XSTATE_MAX];
 	struct iovec iov = { probe, sizeof(probe) };
 
-	if (size == 0 && raw_ptrace(PTRACE_GETREGSET, pid,
-				    (void *)NT_X86_XSTATE, &iov) == 0)
+	if (size == 0 &&
+	    raw_ptrace(PTRACE_GETREGSET, pid, (void *)NT_X86_XSTATE, &iov) == 0)
 		size = iov.iov_len;
 	return size;
 }
@@ -52,8 +52,8 @@ static long set_xstate(pid_t pid, struct iovec *part)
 
 	if (part->iov_len >= iov.iov_len ||
 	    part->iov_len < XSTATE_BV_OFFSET + sizeof(bv))
-		return raw_ptrace(PTRACE_SETREGSET, pid,
-				  (void *)NT_X86_XSTATE, part);
+		return raw_ptrace(PTRACE_SETREGSET, pid, (void *)NT_X86_XSTATE,
+				  part);
 	/* what lies behind the part was never written: it is zero */
 	memcpy(whole, part->iov_base, part->iov_len);
 	memcpy(&bv, whole + XSTATE_BV_OFFSET, sizeof(bv));
@@ -75,8 +75,8 @@ long ptrace(enum __ptrace_request request, ...)
 	data = va_arg(ap, void *);
 	va_end(ap);
 
-	if (request == PTRACE_SETREGSET &&
-	    (uintptr_t)addr == NT_X86_XSTATE && data != NULL)
+	if (request == PTRACE_SETREGSET && (uintptr_t)addr == NT_X86_XSTATE &&
+	    data != NULL)
 		return set_xstate(pid, data);
 	if (request < PTRACE_PEEKTEXT || request > PTRACE_PEEKUSER)
 		return raw_ptrace(request, pid, addr, data);
