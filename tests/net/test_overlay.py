@@ -7,7 +7,7 @@ import time
 import pytest
 
 from container import PingResult
-from ns import always, wait_until
+from ns import always, figure, wait_until
 from topo import Cluster
 
 N_PINGS = 1000  # of each pair, half of them each way
@@ -47,6 +47,8 @@ def run_pings(jobs, count, interval):
                    for c, target in batch]
         for one in running:
             one.result(timeout=60 + count * interval).assert_perfect(one.who)
+    figure("pings", "%d of %d pairs and directions, none lost" % (
+        len(jobs) * count, len(jobs)))
 
 
 def test_every_pair_of_a_network_talks_both_ways(world):

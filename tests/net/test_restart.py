@@ -9,7 +9,7 @@ import pytest
 
 from container import Stream
 from host import find_program
-from ns import is_long, sh, wait_until
+from ns import figure, is_long, sh, wait_until
 
 DEAD_S = 60 if is_long() else 15
 
@@ -46,6 +46,7 @@ class Traffic:
     def stop(self):
         """Nothing was lost."""
         faults = []
+        self.sent = 0
         for stream in self.streams:
             try:
                 again = stream.stop()
@@ -58,10 +59,15 @@ class Traffic:
                               % stream.longest_gap)
         for ping in self.pings:
             result = ping.stop()
+            self.sent += result.sent
             try:
                 result.assert_perfect(ping.who)
             except AssertionError as e:
                 faults.append(str(e))
+        figure("pings", "%d sent, %d faults" % (self.sent, len(faults)))
+        figure("TCP", "%s bytes, longest gap %.3f s" % (
+            [s.n_received for s in self.streams],
+            max(s.longest_gap for s in self.streams)))
         assert not faults, "\n".join(faults)
 
 
@@ -135,7 +141,9 @@ def adopted(host, before):
     assert not again, "%s: put again:\n%s" % (host.label, "\n".join(again))
     gone = [str(f) for f in host.monitor.dels() if f.ufid in before]
     assert not gone, "%s: deleted:\n%s" % (host.label, "\n".join(gone))
-    assert host.metrics()["flows_adopted"] >= len(before)
+    n = host.metrics()["flows_adopted"]
+    figure("%s: flows adopted" % host.label, "%d of %d" % (n, len(before)))
+    assert n >= len(before)
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL", "newer build"])
