@@ -22,6 +22,8 @@
 #include "sys/rtnl.h"
 #include "verbs.h"
 
+#define MIN_MTU_V6 1280U
+
 struct add {
 	const struct cni_args *args;
 	const struct cni_config *config;
@@ -139,6 +141,21 @@ static void compare_asked(const struct add *a)
 		a->config->ipam_type);
 }
 
+/* RFC 8200 section 5: below it the kernel takes IPv6 off the link. */
+static int check_mtu(const struct add *a, struct cni_error *e)
+{
+	size_t i;
+
+	for (i = 0; i < a->result.n_ips; i++) {
+		if (a->config->mtu && a->config->mtu < MIN_MTU_V6 &&
+		    !ip_is_v4(&a->result.ips[i].ip))
+			return cni_fail(e, CNI_CONFIG,
+					"\"mtu\" is %u, and IPv6 needs %u",
+					a->config->mtu, MIN_MTU_V6);
+	}
+	return 0;
+}
+
 static int get_addresses(struct add *a, struct cni_error *e)
 {
 	bool is_unsure;
@@ -148,14 +165,13 @@ static int get_addresses(struct add *a, struct cni_error *e)
 			give_back(a);
 		return -1;
 	}
-	if (result_parse(a->lease, -1, CNI_IPAM, &a->result, e)) {
+	if (result_parse(a->lease, -1, CNI_IPAM, &a->result, e))
 		return cni_detail(e, "IPAM plugin %s", a->config->ipam_type);
-	}
 	if (a->result.n_ips == 0)
 		return cni_fail(e, CNI_IPAM, "IPAM plugin %s gave no address",
 				a->config->ipam_type);
 	compare_asked(a);
-	return 0;
+	return check_mtu(a, e);
 }
 
 static int attach(struct add *a, struct cni_error *e)

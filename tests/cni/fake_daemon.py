@@ -9,7 +9,7 @@ each request, says for a verb what to do instead of serving it:
 
 "close" | "garbage" | "hang" | "kill" (the client, unserved) |
 "kill-after" (served, and the client killed before the reply) |
-{"error": {…}} | {"reply": {…}} | {"port": {…}} (served, and this told of it)
+{"error": {…}} | {"reply": {…}} | {"port": {…}} (served, and that told)
 """
 
 import json

@@ -72,6 +72,29 @@ def test_mtu(world):
     assert got["interfaces"][0]["mtu"] == 1450
 
 
+def test_ipv6_needs_its_mtu(world):
+    c = world.container()
+    ipam = {"type": "fake_ipam", "v6": True}
+    world.add(world.conf(mtu=1279, ipam=ipam), c).failed(7, "1280")
+    world.assert_nothing_left()
+    world.add(world.conf(mtu=1280, ipam=ipam), c).done()
+    assert len(c.addresses()) == 2
+    world.delete(world.conf(), c).done()
+    world.add(world.conf(mtu=576), c).done()
+    assert c.link()["mtu"] == 576
+
+
+def test_ipv6_that_is_turned_off(world):
+    c = world.container()
+    for name in ("all", "default"):
+        c.ns.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/%s/"
+                 "disable_ipv6" % name)
+    world.add(world.conf(ipam={"type": "fake_ipam", "v6": True}), c).failed(
+        103, "fd32::2", "disable_ipv6")
+    world.assert_nothing_left()
+    world.add(world.conf(), c).done()
+
+
 def test_dns(world):
     ours, theirs = {"nameservers": ["192.0.2.1"]}, {"domain": "example"}
     ipam = {"type": "fake_ipam", "dns": theirs}

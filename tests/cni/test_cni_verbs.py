@@ -156,7 +156,8 @@ def test_version(world, version):
 
 @pytest.mark.parametrize("stdin", [
     b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"cniVersion": 3}',
-    b'{"cniVersion": "9.9.9"}', b'{"cniVersion": ""}', b"{" * 5000], ids=range(9))
+    b'{"cniVersion": "9.9.9"}', b'{"cniVersion": ""}', b"{" * 5000],
+                         ids=range(9))
 def test_version_of_anything(world, stdin):
     got = world.raw(world.env("VERSION"), stdin).done().json
     assert got == {"cniVersion": "1.1.0", "supportedVersions": VERSIONS}
