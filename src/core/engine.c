@@ -449,13 +449,16 @@ bool engine_poll(struct engine *e, usec_t now, struct action *ret)
 	memset(ret, 0, sizeof(*ret));
 	if (!e->is_started)
 		return false;
-	/* Each may have work for the others. */
+	/*
+	 * Each may have work for the others. Heartbeats come before flows: a
+	 * long list of these must not look like loss.
+	 */
 	do {
 		expire(e, now);
 		engine_refresh(e, now);
 		if (poll_note(e, ret) || poll_dial(e, ret) ||
-		    poll_flow(e, ret) || carry_poll(e, ret) ||
-		    poll_packet(e, ret) || health_poll(e, now, ret) ||
+		    health_poll(e, now, ret) || poll_flow(e, ret) ||
+		    carry_poll(e, ret) || poll_packet(e, ret) ||
 		    poll_neighbour(e, now, ret) ||
 		    member_poll_message(e, ret) || poll_books(e, ret))
 			return true;

@@ -4,8 +4,9 @@
 #include "apply.h"
 #include "sys/clock.h"
 
-/* A turn is long, never endless: what is left goes on in the next. */
-#define MAX_ACTIONS_PER_TURN 200000U
+/* What is left goes on in the next turn: sessions, upcalls and local clients
+ * wait no longer than this many flows take. */
+#define MAX_ACTIONS_PER_TURN 4096U
 
 /* False: there is more. */
 static bool drain(struct daemon *d)
