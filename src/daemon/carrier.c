@@ -14,7 +14,6 @@
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
-#include "turn.h"
 
 /* The TAP is no bottleneck of its own: what fits the peer is sleeve's word. */
 #define TAP_MTU 65000U
@@ -35,6 +34,7 @@ struct network_tap {
 
 struct carrier {
 	struct daemon *daemon;
+	void (*turn)(struct daemon *d);
 	struct sleeve *sleeve;
 	struct loop_io *io;
 	struct loop_timer *retry;   /* of TAPs */
@@ -136,7 +136,7 @@ static void on_retry(void *ctx)
 		if (c->taps[i].vni != VNI_NONE && !c->taps[i].is_there)
 			try_tap(c, &c->taps[i]);
 	}
-	daemon_turn(c->daemon);
+	c->turn(c->daemon);
 }
 
 void carrier_network(struct carrier *c, vni_t vni, bool is_wanted)
@@ -352,7 +352,7 @@ static void on_events(void *ctx, int fd, unsigned int events)
 	for (n = 0; n < EVENTS_AT_ONCE && sleeve_next_event(c->sleeve, &ev);
 	     n++)
 		take_event(c, &ev);
-	daemon_turn(c->daemon);
+	c->turn(c->daemon);
 }
 
 bool carrier_is_possible(struct error *e)
@@ -366,13 +366,15 @@ bool carrier_is_possible(struct error *e)
 	return false;
 }
 
-struct carrier *carrier_open(struct daemon *d, struct error *e)
+struct carrier *carrier_open(struct daemon *d, void (*turn)(struct daemon *d),
+			     struct error *e)
 {
 	struct sleeve_config config = { .local = d->settings.local_address,
 					.port = d->settings.sleeve_port };
 	struct carrier *c = core_alloc(sizeof(*c));
 
 	c->daemon = d;
+	c->turn = turn;
 	if (clock_random(&config.seed, sizeof(config.seed)) ||
 	    sleeve_new(&config, &c->sleeve, e)) {
 		if (!error_is_set(e))

@@ -20,8 +20,10 @@ struct daemon;
 /* False: this host has no TAPs, and @e says why; the tunnel is all there is. */
 bool carrier_is_possible(struct error *e);
 
-/* Binds the UDP port and starts the thread. NULL: @e says why. */
-struct carrier *carrier_open(struct daemon *d, struct error *e);
+/* Binds the UDP port and starts the thread. NULL: @e says why. @turn: the
+ * daemon's, after events. */
+struct carrier *carrier_open(struct daemon *d, void (*turn)(struct daemon *d),
+			     struct error *e);
 void carrier_close(struct carrier *c);
 
 /* ACTION_NETWORK, _SLEEVE_BEAT, _SLEEVE_TABLE */

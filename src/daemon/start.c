@@ -23,6 +23,7 @@
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
+#include "turn.h"
 
 /* One socket a container, and some. */
 #define WANTED_FILES (MAX_PORTS + MAX_SESSIONS + 512)
@@ -224,7 +225,7 @@ int start_daemon(struct daemon *d, struct error *e)
 	if (!d->api || start_control(d, e))
 		return -1;
 	if (d->has_sleeve)
-		d->carrier = carrier_open(d, e);
+		d->carrier = carrier_open(d, daemon_turn, e);
 	if (d->has_sleeve && !d->carrier)
 		return -1;
 	hooks_datapath(d, &events);

@@ -6,7 +6,7 @@
 
 /* What is left goes on in the next turn: sessions, upcalls and local clients
  * wait no longer than this many flows take. */
-#define MAX_ACTIONS_PER_TURN 4096U
+#define MAX_ACTIONS_PER_TURN 1024U
 
 /* False: there is more. */
 static bool drain(struct daemon *d)

@@ -6,6 +6,8 @@
  * with one call each, at the latest when all was looked at.
  */
 
+#include "rx.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -16,7 +18,7 @@
 
 #include "merge.h"
 #include "sys/addr.h"
-#include "worker.h"
+#include "taps.h"
 
 #ifndef UDP_GRO
 #define UDP_GRO 104

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "taps.h"
+
 #include <errno.h>
 #include <sys/epoll.h>
 #include <unistd.h>
-
-#include "worker.h"
 
 void taps_init(struct worker *w)
 {

@@ -7,6 +7,8 @@
  * they go out; super-frames are cut by making headers, their payload stays.
  */
 
+#include "tx.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +18,6 @@
 
 #include "cut.h"
 #include "out.h"
-#include "worker.h"
 
 /*
  * A drain ends at so many frames or bytes. Not more bytes than a cache holds:
