@@ -168,7 +168,7 @@ def test_trusted_port_with_three_macs(world, behind):
             for c in (far, near):
                 wait_until("%s to reach %s" % (c.label, target),
                            lambda t=target, c=c: c.reaches(t), 3)
-                got = c.start_ping(target, 0.02, 20)
+                got = c.start_ping(target, 0.02, 5)
                 got.result().assert_perfect(got.who)
         for c in (far, near):
             assert ns.run("ping", "-n", "-c", "2", "-i", "0.1", "-W", "1",

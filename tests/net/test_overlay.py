@@ -38,12 +38,12 @@ def same_network(cluster):
             for pair in itertools.combinations(group, 2)]
 
 
-def run_pings(jobs, count, interval):
+def run_pings(jobs, count, interval, quiet=False):
     """[(container, target)] in batches; every reply must come."""
     left = list(jobs)
     while left:
         batch, left = left[:AT_ONCE], left[AT_ONCE:]
-        running = [c.start_ping(target, interval, count)
+        running = [c.start_ping(target, interval, count, quiet)
                    for c, target in batch]
         for one in running:
             one.result(timeout=60 + count * interval).assert_perfect(one.who)
@@ -54,7 +54,8 @@ def run_pings(jobs, count, interval):
 def test_every_pair_of_a_network_talks_both_ways(world):
     jobs = []
     for a, b in same_network(world):
-        jobs += [(a, b.ip4), (b, a.ip4), (a, b.ip6), (b, a.ip6)]
+        # The other two are those of the thousand pings.
+        jobs += [(b, a.ip4), (a, b.ip6)]
     run_pings(jobs, 1, 1)
 
 
@@ -64,7 +65,7 @@ def test_a_thousand_pings_a_pair_and_none_is_lost(world):
     jobs = []
     for a, b in same_network(world):
         jobs += [(a, b.ip4), (b, a.ip6)]
-    run_pings(jobs, N_PINGS // 2, 0.01)
+    run_pings(jobs, N_PINGS // 2, 0.01, quiet=True)
 
 
 def test_no_pair_of_two_networks_talks(world):
@@ -72,8 +73,8 @@ def test_no_pair_of_two_networks_talks(world):
     red = [c for c in world.containers if c.network == "red"]
     captures = [(c, c.capture()) for c in world.containers]
     running = []
-    for a, b in itertools.product(blue[:4], red):
-        for one, other in ((a, b), (b, a)):
+    for k, a in enumerate(blue):
+        for one, other in ((a, red[k % 3]), (red[k % 3], a)):
             running += [one.start_ping(t, 0.2, 2)
                         for t in (other.ip4, other.ip6)]
     for one in running:
@@ -271,7 +272,7 @@ def test_other_underlays(make_cluster, family, mode):
     cluster.settle()
     jobs = [(a, t) for a, b in itertools.permutations(containers, 2)
             for t in (b.ip4, b.ip6)]
-    run_pings(jobs, 50, 0.02)
+    run_pings(jobs, 20, 0.02)
     mtu = 1450 if family == 4 else 1430
     assert cluster.hosts[0].status()["mtu"] == mtu
     a, b = containers[:2]
