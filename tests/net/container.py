@@ -25,9 +25,10 @@ class PingResult:
 
     LINE = re.compile(r"(?:\[([\d.]+)\] )?\d+ bytes from .*icmp_seq=(\d+) "
                       r".*time=([\d.]+) ms( \(DUP!\))?")
-    SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received")
+    SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received"
+                         r"(?:, \+(\d+) duplicates)?")
 
-    def __init__(self, text, cut_short):
+    def __init__(self, text, cut_short, quiet=False):
         self.text = text
         self.rtt, self.at = {}, {}
         self.n_duplicates = 0
@@ -48,10 +49,12 @@ class PingResult:
         expected = self.sent - 1 if cut_short else self.sent
         self.lost = [seq for seq in range(1, expected + 1)
                      if seq not in self.rtt]
-
-    @property
-    def received(self):
-        return len(self.rtt)
+        self.received = len(self.rtt)
+        if quiet and got:
+            # Only their number is known, not which.
+            self.received = int(got[2])
+            self.n_duplicates = int(got[3] or 0)
+            self.lost = ["?"] * (self.sent - self.received)
 
     def __str__(self):
         return "%d sent, %d received, lost %s, %d duplicates%s" % (
@@ -69,10 +72,11 @@ class PingResult:
 class RunningPing:
     """A ping that goes on until it is stopped (or has sent `count`)."""
 
-    def __init__(self, container, target, interval, count=None):
+    def __init__(self, container, target, interval, count=None, quiet=False):
+        self._quiet = quiet
         self._out = tempfile.TemporaryFile(mode="w+")
         self.who = "%s to %s" % (container.label, target)
-        argv = ["ping", "-D", "-n", "-i", interval, "-W", 1]
+        argv = ["ping", "-q" if quiet else "-D", "-n", "-i", interval, "-W", 1]
         if count is not None:
             argv += ["-c", count]
         self._child = container.ns.popen(
@@ -100,7 +104,7 @@ class RunningPing:
         return self._done(True)
 
     def _done(self, cut_short):
-        result = PingResult(self.text(), cut_short)
+        result = PingResult(self.text(), cut_short, self._quiet)
         self._out.close()
         return result
 
@@ -215,8 +219,8 @@ class Container:
         with Capture(self.ns, self.ifname, promiscuous=False) as c:
             c.send(frame)
 
-    def start_ping(self, target, interval=0.01, count=None):
-        return RunningPing(self, target, interval, count)
+    def start_ping(self, target, interval=0.01, count=None, quiet=False):
+        return RunningPing(self, target, interval, count, quiet)
 
     def ping(self, target, count=1, interval=0.01, timeout=60):
         return self.start_ping(target, interval, count).result(timeout)

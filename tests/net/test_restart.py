@@ -116,6 +116,8 @@ def newer_build(directory):
         return os.path.join(os.environ["FASTDP_BUILD_NEXT"], "fastdpd")
     if os.path.exists(path):
         return path  # another host runs it already
+    if os.path.exists(path):
+        return path  # another host runs it
     # By another process: a descriptor of ours that a child just forked still
     # has open for writing would make the program "busy".
     sh("sh", "-c", 'cp "$0" "$1" && printf "another build" >> "$1"',
