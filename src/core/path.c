@@ -8,6 +8,11 @@
 /* So many in a row must be unanswered: a daemon that was stopped for a moment
  * has sent none, and finds no fault with the path. */
 #define MIN_WAITING 3U
+/* Who comes that late was not running, and answers may lie unread: it is given
+ * time to read them, a few times. */
+#define LATE_US (20 * USEC_PER_MS)
+#define EXCUSE_US (30 * USEC_PER_MS)
+#define MAX_EXCUSES 4U
 /* A path that has long been down is asked less often. */
 #define SLOW_AFTER_US (30 * USEC_PER_SEC)
 #define SLOW_INTERVAL_US (1 * USEC_PER_SEC)
@@ -123,6 +128,8 @@ bool path_acked(struct path *p, usec_t now, uint64_t seq, bool *ret_is_up)
 		p->alive_at = sent_at;
 	p->acked = seq;
 	p->n_waiting = 0;
+	p->n_excuses = 0;
+	p->excused_until = 0;
 	p->has_ack = true;
 	measure(p, now - sent_at);
 	if (p->state != PATH_UP) {
@@ -144,13 +151,14 @@ bool path_acked(struct path *p, usec_t now, uint64_t seq, bool *ret_is_up)
 /* An interval for the heartbeat, and time for several more to be answered. */
 static usec_t expiry(const struct path *p)
 {
-	usec_t patience = p->interval_us * 2 / 3;
+	usec_t patience = p->interval_us * 2 / 3, at;
 
 	if (!p->has_ack)
 		return p->alive_at + p->interval_us * 5 / 2;
 	if (patience < 3 * p->rtt_us)
 		patience = 3 * p->rtt_us;
-	return p->alive_at + p->interval_us + patience;
+	at = p->alive_at + p->interval_us + patience;
+	return at < p->excused_until ? p->excused_until : at;
 }
 
 bool path_expired(struct path *p, usec_t now)
@@ -158,6 +166,12 @@ bool path_expired(struct path *p, usec_t now)
 	if (!path_is_started(p) || p->state == PATH_DOWN ||
 	    p->n_waiting < MIN_WAITING || now < expiry(p))
 		return false;
+	if (p->has_ack && now - expiry(p) > LATE_US &&
+	    p->n_excuses < MAX_EXCUSES) {
+		p->n_excuses++;
+		p->excused_until = now + EXCUSE_US;
+		return false;
+	}
 	p->last_error = REASON_NO_ANSWER;
 	p->last_error_at = now;
 	move(p, now, PATH_DOWN, REASON_NO_ANSWER);

@@ -39,6 +39,8 @@ struct path {
 	uint64_t acked; /* newest sequence number answered */
 	bool has_ack;
 	uint32_t n_waiting; /* probes sent since the last answer */
+	uint32_t n_excuses; /* times we came too late to tell, in a row */
+	usec_t excused_until;
 	usec_t sent_at[PATH_WINDOW];
 	uint64_t answered; /* bit map of the window */
 	usec_t rtt_us;
