@@ -25,6 +25,7 @@ class PingResult:
 
     LINE = re.compile(r"(?:\[([\d.]+)\] )?\d+ bytes from .*icmp_seq=(\d+) "
                       r".*time=([\d.]+) ms( \(DUP!\))?")
+    UNDER_WAY = 5
     SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received"
                          r"(?:, \+(\d+) duplicates)?")
 
@@ -45,8 +46,11 @@ class PingResult:
                 self.at[seq] = float(got[1])
         got = self.SUMMARY.search(text)
         self.sent = int(got[1]) if got else 0
-        # The last one may be under way when ping is told to stop.
-        expected = self.sent - 1 if cut_short else self.sent
+        # Some may be under way when ping is told to stop: those after the last
+        # reply, if they are few (on a busy machine a reply takes its time).
+        expected = self.sent
+        if cut_short and self.rtt:
+            expected = max(max(self.rtt), self.sent - self.UNDER_WAY)
         self.lost = [seq for seq in range(1, expected + 1)
                      if seq not in self.rtt]
         self.received = len(self.rtt)
