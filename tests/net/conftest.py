@@ -7,6 +7,8 @@ Without these each test is skipped and says why; with FASTDP_REQUIRE=1 it fails.
 FASTDP_BUILD      directory of fastdpd and fastdpctl (default: build/, then .)
 FASTDP_REQUIRE=1  fail instead of skipping
 FASTDP_LONG=1     the full durations (a minute where the default is less)
+FASTDP_VALGRIND=1 the daemons run under valgrind: AddressSanitizer's shadow does
+                  not fit into the address space of User-mode Linux
 FASTDP_TEST_LOG   log level of the daemons (default: info)
 """
 

@@ -16,8 +16,12 @@ from ns import sh, wait_until
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|"
-                       r"UndefinedBehavior|Assertion .* failed")
+                       r"UndefinedBehavior|Assertion .* failed|"
+                       r"^==\d+== ", re.M)  # the last is valgrind's
 CPUCLOCK_SCHED = 2  # linux/posix-timers.h
+VALGRIND = ["valgrind", "-q", "--leak-check=full", "--fair-sched=try",
+            "--errors-for-leak-kinds=definite", "--error-exitcode=77",
+            "--suppressions=" + os.path.join(TOP, "tests/net/valgrind.supp")]
 
 
 def find_program(name):
@@ -33,8 +37,14 @@ def find_program(name):
                          (name, " or ".join(places)))
 
 
+def has_valgrind():
+    return os.environ.get("FASTDP_VALGRIND") == "1"
+
+
 def is_sanitized(path):
-    """Was it built with AddressSanitizer? Its memory tells nothing then."""
+    """Is its memory watched? Then its size tells nothing."""
+    if has_valgrind():
+        return True
     with open(path, "rb") as f:
         return b"__asan_init" in f.read()
 
@@ -89,8 +99,8 @@ class Host:
                 " && ".join(self._mounts) + ' && exec "$@"', "sh"] + argv
 
     def argv(self, extra=()):
-        return [self.program or find_program("fastdpd"),
-                "--nickname", self.label, "--local-address", self.address,
+        return [*(VALGRIND if has_valgrind() else []),
+                self.program or find_program("fastdpd"), "--nickname", self.label, "--local-address", self.address,
                 "--socket", self.socket_path, "--state-dir", self.state_dir,
                 "--run-dir", self.run_dir, "--insecure",
                 "--datapath", "ovs", "--log-level",

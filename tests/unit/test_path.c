@@ -263,6 +263,33 @@ static void test_stopped_daemon(void **state)
 	assert_int_equal(pl.p.state, PATH_UP);
 }
 
+/* Sent, but then we got no processor: the answers lie in the socket. */
+static void test_starved_daemon(void **state)
+{
+	struct play pl;
+	uint64_t seq;
+	bool is_up;
+	int n;
+
+	(void)state;
+	start(&pl);
+	run(&pl, pl.now + USEC_PER_SEC);
+	send_more(&pl, 3);
+	pl.now = path_deadline(&pl.p) + 700 * USEC_PER_MS;
+	assert_false(path_expired(&pl.p, pl.now));
+	assert_true(path_poll(&pl.p, pl.now, &seq));
+	assert_true(path_deadline(&pl.p) > pl.now);
+	assert_true(path_acked(&pl.p, pl.now + 1, seq - 1, &is_up));
+	assert_int_equal(pl.p.state, PATH_UP);
+	/* Not for ever: always late, and never an answer. */
+	send_more(&pl, 3);
+	pl.now = path_deadline(&pl.p) + USEC_PER_SEC;
+	for (n = 0; n < 8 && !path_expired(&pl.p, pl.now); n++)
+		pl.now += 100 * USEC_PER_MS;
+	assert_in_range(n, 1, 7);
+	assert_int_equal(pl.p.state, PATH_DOWN);
+}
+
 static void test_refused(void **state)
 {
 	struct path_view view;
@@ -322,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_late_answer),
 		cmocka_unit_test(test_disorder),
 		cmocka_unit_test(test_stopped_daemon),
+		cmocka_unit_test(test_starved_daemon),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_long_way),
 	};
