@@ -83,6 +83,7 @@ struct action {
 			size_t size;
 			const struct flow_actions *actions;
 			port_no_t in_port; /* PORT_NO_NONE: leave it out */
+			vni_t vni; /* whose containers get it; NONE: a probe */
 			peer_id_t peer_id; /* of a probe, for EXECUTE_REFUSED */
 		} execute;
 		struct {
@@ -96,6 +97,7 @@ struct action {
 		struct {
 			struct sleeve_place place;
 			uint64_t cookie, seq;
+			uint32_t size; /* of the outer IP packet; 0: smallest */
 		} beat;
 		struct note note;
 	};

@@ -279,6 +279,13 @@ void engine_handle(struct engine *e, usec_t now, const struct event *ev)
 	case EVENT_LEAVING:
 		member_leave_all(e);
 		break;
+	case EVENT_MAC_SEEN:
+	case EVENT_MAC_GONE:
+	case EVENT_EGRESS:
+	case EVENT_OVERLAY_MTU:
+	case EVENT_HINT_TOO_BIG:
+	case EVENT_HINT_UNREACHABLE:
+		break;
 	}
 }
 

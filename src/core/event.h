@@ -32,6 +32,8 @@ struct sleeve_place {
 	struct endpoint endpoint;
 	uint64_t tx_token; /* 0: not told yet, nothing can be sent */
 	uint64_t rx_token;
+	uint32_t plpmtu;   /* size of the outer IP packet that arrives */
+	uint32_t link_mtu; /* of the egress link; 0: not known */
 };
 
 typedef uint32_t session_t; /* chosen by the caller, never reused; not 0 */
@@ -71,7 +73,15 @@ enum event_type {
 	EVENT_SLEEVE_MOVED,   /* moved: a peer's datagrams come from there */
 	EVENT_TOO_BIG,	      /* too_big: a container's packet, dropped */
 	EVENT_SLEEVE_REFUSED, /* peer_id: the kernel did not send */
-	EVENT_LEAVING,	      /* we go for good: tell all peers to forget us */
+	/* a bridge that learns by itself, on trusted ports */
+	EVENT_MAC_SEEN, /* seen: it was there */
+	EVENT_MAC_GONE, /* seen: it has not been there for long */
+	/* the underlay */
+	EVENT_EGRESS,	    /* egress: the link that leads to a peer */
+	EVENT_OVERLAY_MTU,  /* mtu: what containers may send in one packet */
+	EVENT_HINT_TOO_BIG, /* hint: a router's word, or the kernel's; forged? */
+	EVENT_HINT_UNREACHABLE, /* hint: likewise */
+	EVENT_LEAVING, /* we go for good: tell all peers to forget us */
 };
 
 struct event {
@@ -140,6 +150,22 @@ struct event {
 			peer_id_t peer_id;
 			struct endpoint endpoint;
 		} moved;
+		struct {
+			port_no_t port_no;
+			struct mac mac;
+		} seen;
+		struct {
+			peer_id_t peer_id;
+			bool is_up;	    /* false: no route, or no carrier */
+			uint32_t link_mtu;  /* nothing longer may be sent */
+			uint32_t route_mtu; /* the kernel's idea of the path */
+		} egress;
+		uint32_t mtu;
+		struct {
+			struct ip ip; /* whom the packet was for */
+			enum path_kind path;
+			uint32_t mtu; /* 0: not said */
+		} hint;
 		struct {
 			vni_t vni;
 			uint32_t mtu; /* of IP, that would have fitted */
