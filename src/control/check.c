@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/directory.h"
+
 static bool is_text(const char text[MAX_NAME])
 {
 	size_t size = strnlen(text, MAX_NAME);
@@ -48,6 +50,9 @@ enum codec_error check_entry(const struct entry *e)
 		return CODEC_BAD_VNI;
 	if (mac_is_zero(&e->mac) || mac_is_group(&e->mac))
 		return CODEC_BAD_MAC;
+	/* It would win for ever: nobody's clock gets there. */
+	if (e->revision >= MAX_REVISION)
+		return CODEC_BAD_REVISION;
 	if (e->n_ips > MAX_IPS_PER_ENTRY)
 		return CODEC_TOO_MANY_IPS;
 	for (uint32_t i = 0; i < e->n_ips; i++) {

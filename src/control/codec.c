@@ -19,6 +19,7 @@ static const char *const error_texts[N_CODEC_ERRORS] = {
 	[CODEC_BAD_TEXT] = "a text in it is too long or not printable",
 	[CODEC_BAD_PORT] = "a port in it is out of range",
 	[CODEC_BAD_VNI] = "a network identifier in it is out of range",
+	[CODEC_BAD_REVISION] = "a revision in it is beyond any clock",
 	[CODEC_BAD_MAC] = "a MAC address in it is no station's",
 	[CODEC_BAD_IP] = "an IP address in it is not valid",
 	[CODEC_BAD_PATH] = "it names a path that there is not",

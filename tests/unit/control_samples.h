@@ -49,7 +49,7 @@ static inline struct entry entry_of(uint8_t last, uint8_t n_ips)
 		.vni = 0x1000,
 		.mac = { { 2, 0, 0, 0, 0, last } },
 		.n_ips = n_ips,
-		.revision = UINT64_MAX - last,
+		.revision = (UINT64_C(1) << 62) - 1 - last,
 	};
 
 	for (uint8_t i = 0; i < n_ips; i++)

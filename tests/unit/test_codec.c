@@ -14,6 +14,7 @@
 #include "control/codec.h"
 #include "control/control.pb-c.h"
 #include "control/framing.h"
+#include "core/directory.h"
 #include "control_samples.h"
 
 static struct codec *codec;
@@ -316,6 +317,11 @@ static void test_decode_limits(void **state)
 	assert_int_equal(decode_entry_of(&e, MESSAGE_MAX_ENTRIES), CODEC_OK);
 	assert_int_equal(decode_entry_of(&e, MESSAGE_MAX_ENTRIES + 1),
 			 CODEC_TOO_MANY);
+	e.revision = MAX_REVISION - 1;
+	assert_int_equal(decode_entry_of(&e, 1), CODEC_OK);
+	e.revision = MAX_REVISION;
+	assert_int_equal(decode_entry_of(&e, 1), CODEC_BAD_REVISION);
+	e.revision = 1;
 	e.n_ips++;
 	assert_int_equal(decode_entry_of(&e, 1), CODEC_TOO_MANY_IPS);
 	/* A number that is 16 again once it is cut to an octet. */
