@@ -14,8 +14,8 @@
 #include "control/codec.h"
 #include "control/control.pb-c.h"
 #include "control/framing.h"
-#include "core/directory.h"
 #include "control_samples.h"
+#include "core/directory.h"
 
 static struct codec *codec;
 
