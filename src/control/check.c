@@ -72,3 +72,21 @@ enum codec_error check_peer_hint(const struct peer_hint *h)
 		return CODEC_BAD_PORT;
 	return CODEC_OK;
 }
+
+enum codec_error check_block(const struct block *b)
+{
+	const bool is_v4 = ip_is_v4(&b->ip);
+	const unsigned int bits = b->prefix_len + (is_v4 ? 96U : 0U);
+
+	if (b->vni == VNI_NONE || b->vni > VNI_MAX)
+		return CODEC_BAD_VNI;
+	if (!is_ip(&b->ip))
+		return CODEC_BAD_IP;
+	if (b->prefix_len == 0 || bits > 128)
+		return CODEC_BAD_PREFIX;
+	for (unsigned int i = bits; i < 128; i++) {
+		if (b->ip.b[i / 8] & 0x80 >> i % 8)
+			return CODEC_BAD_PREFIX;
+	}
+	return CODEC_OK;
+}

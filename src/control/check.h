@@ -13,5 +13,6 @@
 enum codec_error check_hello(const struct hello *hello) WARN_UNUSED;
 enum codec_error check_entry(const struct entry *entry) WARN_UNUSED;
 enum codec_error check_peer_hint(const struct peer_hint *hint) WARN_UNUSED;
+enum codec_error check_block(const struct block *block) WARN_UNUSED;
 
 #endif

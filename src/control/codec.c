@@ -22,6 +22,7 @@ static const char *const error_texts[N_CODEC_ERRORS] = {
 	[CODEC_BAD_REVISION] = "a revision in it is beyond any clock",
 	[CODEC_BAD_MAC] = "a MAC address in it is no station's",
 	[CODEC_BAD_IP] = "an IP address in it is not valid",
+	[CODEC_BAD_PREFIX] = "a block of addresses in it is none",
 	[CODEC_BAD_PATH] = "it names a path that there is not",
 };
 

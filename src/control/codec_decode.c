@@ -171,6 +171,33 @@ static enum codec_error decode_peers(struct codec *c, const Fastdp__Peers *in,
 	return CODEC_OK;
 }
 
+static enum codec_error decode_blocks(struct codec *c, const Fastdp__Blocks *in,
+				      struct message *ret)
+{
+	ret->type = MESSAGE_BLOCKS;
+	ret->blocks.revision = in->revision;
+	ret->blocks.list = c->blocks;
+	if (in->n_blocks > MESSAGE_MAX_BLOCKS)
+		return CODEC_TOO_MANY;
+	for (size_t i = 0; i < in->n_blocks; i++) {
+		struct block *block = &c->blocks[i];
+		enum codec_error r;
+
+		memset(block, 0, sizeof(*block));
+		block->vni = in->blocks[i]->vni;
+		if (!copy_ip(&in->blocks[i]->ip, &block->ip))
+			return CODEC_BAD_IP;
+		if (in->blocks[i]->prefix_len > 128)
+			return CODEC_BAD_PREFIX;
+		block->prefix_len = (uint8_t)in->blocks[i]->prefix_len;
+		r = check_block(block);
+		if (r != CODEC_OK)
+			return r;
+	}
+	ret->blocks.n = (uint32_t)in->n_blocks;
+	return CODEC_OK;
+}
+
 static enum codec_error decode_heard(const Fastdp__Heard *in,
 				     struct message *ret)
 {
@@ -210,6 +237,8 @@ static enum codec_error decode_body(struct codec *c, const Fastdp__Envelope *in,
 		ret->message.type = MESSAGE_SLEEVE;
 		ret->message.sleeve.token = in->sleeve->token;
 		return in->sleeve->token ? CODEC_OK : CODEC_MALFORMED;
+	case FASTDP__ENVELOPE__BODY_BLOCKS:
+		return decode_blocks(c, in->blocks, &ret->message);
 	case FASTDP__ENVELOPE__BODY_PING:
 		ret->kind = CODEC_PING;
 		ret->seq = in->ping->seq;

@@ -242,6 +242,43 @@ static enum codec_error encode_sleeve(struct codec *c, const struct message *in,
 	return pack(c, &envelope, ret);
 }
 
+struct blocks_out {
+	Fastdp__Block *pointers[MESSAGE_MAX_BLOCKS];
+	Fastdp__Block list[MESSAGE_MAX_BLOCKS];
+};
+
+static_assert(sizeof(struct blocks_out) <= CODEC_ARENA_SIZE, "arena");
+
+static enum codec_error encode_blocks(struct codec *c, const struct message *in,
+				      struct codec_bytes *ret)
+{
+	Fastdp__Envelope envelope = FASTDP__ENVELOPE__INIT;
+	Fastdp__Blocks out = FASTDP__BLOCKS__INIT;
+	struct blocks_out *memory = codec_arena_take(c, sizeof(*memory));
+
+	assert(memory);
+	if (in->blocks.n > MESSAGE_MAX_BLOCKS)
+		return CODEC_TOO_MANY;
+	for (uint32_t i = 0; i < in->blocks.n; i++) {
+		const struct block *block = &in->blocks.list[i];
+		enum codec_error r = check_block(block);
+
+		if (r != CODEC_OK)
+			return r;
+		fastdp__block__init(&memory->list[i]);
+		memory->list[i].vni = block->vni;
+		memory->list[i].ip = as_ip(&block->ip);
+		memory->list[i].prefix_len = block->prefix_len;
+		memory->pointers[i] = &memory->list[i];
+	}
+	out.revision = in->blocks.revision;
+	out.n_blocks = in->blocks.n;
+	out.blocks = memory->pointers;
+	envelope.body_case = FASTDP__ENVELOPE__BODY_BLOCKS;
+	envelope.blocks = &out;
+	return pack(c, &envelope, ret);
+}
+
 enum codec_error codec_encode_message(struct codec *c,
 				      const struct message *message,
 				      struct codec_bytes *ret)
@@ -258,6 +295,8 @@ enum codec_error codec_encode_message(struct codec *c,
 		return encode_leave(c, ret);
 	case MESSAGE_SLEEVE:
 		return encode_sleeve(c, message, ret);
+	case MESSAGE_BLOCKS:
+		return encode_blocks(c, message, ret);
 	}
 	return CODEC_MALFORMED;
 }

@@ -21,6 +21,7 @@ struct codec {
 	bool is_exhausted;
 	struct entry entries[MESSAGE_MAX_ENTRIES]; /* what was decoded */
 	struct peer_hint hints[MESSAGE_MAX_PEERS];
+	struct block blocks[MESSAGE_MAX_BLOCKS];
 	uint8_t out[CODEC_MAX_SIZE]; /* what was encoded */
 	alignas(max_align_t) uint8_t arena[CODEC_ARENA_SIZE];
 };

@@ -417,6 +417,8 @@ void member_message(struct engine *e, usec_t now, const struct event *ev)
 		engine_close(e, p->session, REASON_LEFT);
 		forget(e, now, p, REASON_LEFT);
 		break;
+	case MESSAGE_BLOCKS: /* the daemon's */
+		break;
 	}
 }
 

@@ -14,6 +14,7 @@
 #define PROTOCOL_VERSION_MAX 1U
 #define MESSAGE_MAX_ENTRIES 128U
 #define MESSAGE_MAX_PEERS 64U
+#define MESSAGE_MAX_BLOCKS 1024U
 #define MAX_HOST 256U /* host name or address as text, with the zero */
 
 enum entry_flag {
@@ -51,12 +52,20 @@ struct peer_hint {
 	struct endpoint control; /* where the sender reaches it */
 };
 
+/* Addresses that a host gives out to its containers, and no other host may. */
+struct block {
+	vni_t vni;
+	struct ip ip;	    /* no bits beyond the length */
+	uint8_t prefix_len; /* in the address's own family */
+};
+
 enum message_type {
 	MESSAGE_ENTRIES, /* directory entries of the sender */
 	MESSAGE_PEERS,	 /* peers that the sender knows */
 	MESSAGE_HEARD,	 /* answer to a probe whose echo found no way back */
 	MESSAGE_LEAVE,	/* the sender goes for good: forget what it announced */
 	MESSAGE_SLEEVE, /* what sleeve datagrams to the sender must bear */
+	MESSAGE_BLOCKS, /* all blocks of the sender; no business of the engine's */
 };
 
 struct message {
@@ -79,6 +88,11 @@ struct message {
 		struct {
 			uint64_t token; /* random, not 0; for this peer */
 		} sleeve;
+		struct {
+			uint64_t revision; /* grows in one life of the sender */
+			uint32_t n;
+			struct block *list; /* borrowed */
+		} blocks;
 	};
 };
 

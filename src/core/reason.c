@@ -38,6 +38,13 @@ static const struct {
 	[REASON_REMOVED] = { "removed", "removed by the operator" },
 	[REASON_LEFT] = { "left", "the peer has left the cluster" },
 	[REASON_LIMIT] = { "limit", "a table is full" },
+	[REASON_MTU_FOUND] = { "mtu-found",
+			       "the largest packet that was acknowledged" },
+	[REASON_MTU_RAISED] = { "mtu-raised",
+				"larger packets have come to pass" },
+	[REASON_MTU_HOLE] = { "mtu-black-hole",
+			      "packets of the size in use were lost" },
+	[REASON_MTU_LINK] = { "mtu-link", "our own link carries no more" },
 };
 
 const char *reason_text(enum reason r)

@@ -28,6 +28,11 @@ enum reason {
 	REASON_REMOVED,	     /* by the operator */
 	REASON_LEFT,	     /* the peer said that it goes */
 	REASON_LIMIT,	     /* a table is full */
+	/* why a path's PLPMTU is what it is */
+	REASON_MTU_FOUND,  /* the search ended there */
+	REASON_MTU_RAISED, /* larger packets have come to pass */
+	REASON_MTU_HOLE,   /* what was in use got lost */
+	REASON_MTU_LINK,   /* our own link carries no more */
 	N_REASONS
 };
 

@@ -375,10 +375,7 @@ struct carrier *carrier_open(struct daemon *d, void (*turn)(struct daemon *d),
 
 	c->daemon = d;
 	c->turn = turn;
-	if (clock_random(&config.seed, sizeof(config.seed)) ||
-	    sleeve_new(&config, &c->sleeve, e)) {
-		if (!error_is_set(e))
-			error_set(e, "system", "no random numbers");
+	if (sleeve_new(&config, &c->sleeve, e)) {
 		free(c);
 		return NULL;
 	}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/frame.h"
 #include "sys/addr.h"
 
 #define UDP_OVER_V4 28U
@@ -123,6 +124,7 @@ void sleeve_table_free(struct sleeve_table *t)
 	map_free(&t->tokens);
 	map_free(&t->vnis);
 	map_free(&t->macs);
+	free(t->owners.entries);
 	free(t->peers);
 	free(t);
 }
@@ -248,6 +250,93 @@ bool sleeve_table_add_flood(struct sleeve_table *t, vni_t vni, bool unknown,
 	list->peers = peers;
 	list->peers[list->n++] = to;
 	return true;
+}
+
+/* Where @ip is, or the empty place where it would be. */
+static uint32_t owner_place(const struct fib_owners *o, uint64_t seed,
+			    uint16_t network, const struct ip *ip)
+{
+	uint32_t i = (uint32_t)mix(core_hash(ip->b, sizeof(ip->b), seed) ^
+				   network) &
+		     (o->n_places - 1);
+
+	while (o->entries[i].place != 0 &&
+	       (o->entries[i].place != network + 1U ||
+		!ip_equal(&o->entries[i].ip, ip)))
+		i = (i + 1) & (o->n_places - 1);
+	return i;
+}
+
+static bool owners_grow(struct fib_owners *o, uint64_t seed)
+{
+	struct fib_owners bigger = {
+		.n = o->n,
+		.n_places = o->n_places ? 2 * o->n_places : FIRST_PLACES,
+	};
+	uint32_t i;
+
+	bigger.entries = calloc(bigger.n_places, sizeof(*bigger.entries));
+	if (!bigger.entries)
+		return false;
+	for (i = 0; i < o->n_places; i++) {
+		const struct fib_owner *e = &o->entries[i];
+
+		if (e->place != 0)
+			bigger.entries[owner_place(&bigger, seed,
+						   (uint16_t)(e->place - 1),
+						   &e->ip)] = *e;
+	}
+	free(o->entries);
+	*o = bigger;
+	return true;
+}
+
+bool sleeve_table_add_ip(struct sleeve_table *t, vni_t vni, const struct ip *ip,
+			 peer_id_t peer)
+{
+	const uint16_t to = peer == PEER_ID_NONE ? FIB_HERE
+						 : fib_find_id(t, peer);
+	struct fib_owners *o = &t->owners;
+	uint16_t network;
+	uint32_t i;
+
+	if (to == FIB_NONE || o->n >= MAX_ENTRIES)
+		return false;
+	network = network_of(t, vni);
+	if (network == FIB_NONE)
+		return false;
+	if (2 * (o->n + 1) > o->n_places && !owners_grow(o, t->seed))
+		return false;
+	i = owner_place(o, t->seed, network, ip);
+	if (o->entries[i].place != 0)
+		return false;
+	o->entries[i] = (struct fib_owner){
+		.ip = *ip,
+		.place = (uint16_t)(network + 1),
+		.peer = to,
+	};
+	o->n++;
+	return true;
+}
+
+uint16_t fib_find_asked(const struct sleeve_table *t, uint16_t network,
+			const uint8_t *frame, size_t size)
+{
+	const struct fib_owners *o = &t->owners;
+	const struct fib_owner *e;
+	const struct ip *ip;
+	struct frame f;
+
+	if (o->n == 0 || !frame_parse(frame, size, &f))
+		return FIB_NONE;
+	if (f.has_arp && f.arp_op == ARP_REQUEST)
+		ip = &f.arp_tip;
+	else if (f.has_nd && f.icmp6_type == ND_SOLICITATION)
+		ip = &f.nd_target;
+	else
+		return FIB_NONE;
+	e = &o->entries[owner_place(o, t->seed, network, ip)];
+	return e->place != 0 ? e->peer : FIB_NONE;
 }
 
 uint16_t fib_find_id(const struct sleeve_table *t, peer_id_t id)

@@ -13,6 +13,7 @@
 #include "sleeve.h"
 
 #define FIB_NONE UINT16_MAX
+#define FIB_HERE (UINT16_MAX - 1) /* not a peer's: ours */
 
 struct fib_peer {
 	struct sleeve_peer peer;
@@ -40,6 +41,18 @@ struct fib_map {
 	uint32_t n, n_places; /* a power of two */
 };
 
+/* Who has an address; open addressing too. */
+struct fib_owner {
+	struct ip ip;
+	uint16_t place; /* the network's index and one; 0: empty */
+	uint16_t peer;	/* or FIB_HERE */
+};
+
+struct fib_owners {
+	struct fib_owner *entries;
+	uint32_t n, n_places; /* a power of two */
+};
+
 struct sleeve_table {
 	uint64_t seed;
 	struct fib_peer *peers;
@@ -47,6 +60,7 @@ struct sleeve_table {
 	struct fib_network networks[MAX_NETWORKS];
 	uint32_t n_networks;
 	struct fib_map ids, tokens, vnis, macs;
+	struct fib_owners owners;
 };
 
 uint16_t fib_map_find(const struct fib_map *map, uint64_t seed, uint64_t key);
@@ -58,6 +72,13 @@ uint16_t fib_find_vni(const struct sleeve_table *t, vni_t vni);
 /* @network: an index; @mac points to 6 bytes. */
 uint16_t fib_find_mac(const struct sleeve_table *t, uint16_t network,
 		      const uint8_t *mac);
+
+/*
+ * A frame with a group address: when it asks for an address whose owner is
+ * known, that one, maybe FIB_HERE. Else FIB_NONE.
+ */
+uint16_t fib_find_asked(const struct sleeve_table *t, uint16_t network,
+			const uint8_t *frame, size_t size);
 
 /* Of UDP payload in one packet of @mtu bytes, IP header included. */
 uint32_t fib_payload_of_mtu(const struct ip *to, uint32_t mtu);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "sys/addr.h"
@@ -21,12 +22,19 @@
 #define STACK_SIZE (256 << 10)
 #define TYPE_OFFSET 1U /* of the type in a datagram */
 
+/* The descriptor is the thread's, who closes it when told to. */
+struct owned_tap {
+	vni_t vni; /* VNI_NONE: a free place */
+	int fd;
+};
+
 struct sleeve {
 	struct sleeve_config config;
 	uint16_t port;
 	struct sockets sockets[N_FAMILIES];
 	struct udp_abilities udp;
 	struct tap_offloads tap;
+	struct owned_tap taps[MAX_NETWORKS];
 	peer_id_t slots[MAX_PEERS];
 	struct udp_error hints[MAX_HINTS]; /* that the owner itself has read */
 	uint32_t n_hints;
@@ -280,32 +288,82 @@ static int command(struct sleeve *s, struct command *c)
 	return c->result;
 }
 
+/* @vni VNI_NONE: a free place. */
+static struct owned_tap *find_tap(struct sleeve *s, vni_t vni)
+{
+	uint32_t i;
+
+	for (i = 0; i < MAX_NETWORKS; i++) {
+		if (s->taps[i].vni == vni)
+			return &s->taps[i];
+	}
+	return NULL;
+}
+
+static void end_tap(const struct sleeve *s, int fd)
+{
+	if (s->config.has_lasting_taps && tap_end(fd) < 0)
+		return; /* its device has gone: nothing is left to end */
+}
+
 int sleeve_add_network(struct sleeve *s, vni_t vni, const char *ifname,
 		       uint32_t mtu)
 {
 	struct command c = { .kind = COMMAND_ADD_TAP, .vni = vni };
 	struct tap_offloads offloads;
+	struct owned_tap *place;
 	int r;
 
 	if (vni == VNI_NONE || vni > VNI_MAX)
 		return -EINVAL;
-	r = tap_open(ifname, mtu, &c.fd, &offloads);
+	place = find_tap(s, VNI_NONE);
+	if (find_tap(s, vni) || !place)
+		return place ? -EEXIST : -ENOSPC;
+	r = tap_open(ifname, mtu, s->config.has_lasting_taps, &c.fd, &offloads);
 	if (r < 0)
 		return r == -EBUSY ? -EEXIST : r;
 	c.has_uso = offloads.has_uso;
 	r = command(s, &c);
-	if (r < 0)
+	if (r < 0) {
+		end_tap(s, c.fd);
 		close(c.fd);
-	else
-		s->tap = offloads;
-	return r;
+		return r;
+	}
+	place->vni = vni;
+	place->fd = c.fd;
+	s->tap = offloads;
+	return 0;
 }
 
 bool sleeve_remove_network(struct sleeve *s, vni_t vni)
 {
 	struct command c = { .kind = COMMAND_REMOVE_TAP, .vni = vni };
+	struct owned_tap *t = find_tap(s, vni);
 
+	if (vni == VNI_NONE || !t)
+		return false;
+	end_tap(s, t->fd);
+	t->vni = VNI_NONE;
 	return command(s, &c) == 0;
+}
+
+/* A write to a TAP is whole, whoever writes beside. */
+int sleeve_inject(struct sleeve *s, vni_t vni, const uint8_t *frame,
+		  size_t size)
+{
+	const struct owned_tap *t = find_tap(s, vni);
+	struct tap_header h;
+	const struct iovec iov[2] = {
+		{ .iov_base = &h, .iov_len = sizeof(h) },
+		{ .iov_base = (void *)(uintptr_t)frame, .iov_len = size },
+	};
+
+	if (vni == VNI_NONE || !t)
+		return -ENOENT;
+	if (size < SLEEVE_MIN_FRAME || size > MAX_FRAME_SIZE)
+		return -EINVAL;
+	memset(&h, 0, sizeof(h));
+	return writev(t->fd, iov, 2) < 0 ? -errno : 0;
 }
 
 /* The table */

@@ -33,7 +33,11 @@ struct error;
 struct sleeve_config {
 	struct ip local; /* zero or 0.0.0.0: any, of both families */
 	uint16_t port;	 /* 0: the kernel chooses, see sleeve_port() */
-	uint64_t seed;	 /* of hash tables; not guessable */
+	/*
+	 * TAPs stay when the process ends, so that a bridge keeps its port, and
+	 * one that stayed is taken over with its state and addresses.
+	 */
+	bool has_lasting_taps;
 };
 
 /*
@@ -52,13 +56,22 @@ uint16_t sleeve_port(const struct sleeve *s);
 /*
  * Creates TAP @ifname, down, in the caller's network namespace. Bringing it up
  * and putting it into a bridge or datapath is the owner's work. It is gone
- * when it is removed, and when the process dies. -EEXIST: the network is there,
- * or a device of that name; -ENOSPC: MAX_NETWORKS.
+ * when it is removed, and when the process dies unless it is a lasting one.
+ * -EEXIST: the network is there, or a device of that name that is not ours to
+ * take over, or in use; -ENOSPC: MAX_NETWORKS.
  */
 int sleeve_add_network(struct sleeve *s, vni_t vni, const char *ifname,
 		       uint32_t mtu) WARN_UNUSED;
 /* False: there is no such network. The TAP is gone on return. */
 bool sleeve_remove_network(struct sleeve *s, vni_t vni);
+
+/*
+ * Writes one frame into the network's TAP, as if it had come from a peer.
+ * -ENOENT: no such network; -EINVAL: not the size of a frame; -EIO: the TAP is
+ * down.
+ */
+int sleeve_inject(struct sleeve *s, vni_t vni, const uint8_t *frame,
+		  size_t size) WARN_UNUSED;
 
 /* The forwarding table */
 
@@ -78,14 +91,17 @@ struct sleeve_peer {
 	bool wants_requests; /* SLEEVE_EVENT_REQUEST for its heartbeats */
 };
 
-/* NULL: out of memory. Borrows nothing from what it is filled with. */
+/*
+ * NULL: out of memory. Borrows nothing from what it is filled with. @seed is
+ * that of its hash tables: not guessable.
+ */
 struct sleeve_table *sleeve_table_new(uint64_t seed);
 void sleeve_table_free(struct sleeve_table *t); /* NULL is fine */
 
 /*
  * These return false at a limit (MAX_PEERS, MAX_NETWORKS, MAX_ENTRIES), for an
- * unknown peer, for a second one of the same id, rx token or MAC, and out of
- * memory; the table is as before.
+ * unknown peer, for a second one of the same id, rx token, MAC or IP, and out
+ * of memory; the table is as before.
  */
 bool sleeve_table_add_peer(struct sleeve_table *t,
 			   const struct sleeve_peer *peer) WARN_UNUSED;
@@ -94,6 +110,12 @@ bool sleeve_table_add_mac(struct sleeve_table *t, vni_t vni,
 /* @peer gets what has a group address or, with @unknown, a MAC not added. */
 bool sleeve_table_add_flood(struct sleeve_table *t, vni_t vni, bool unknown,
 			    peer_id_t peer) WARN_UNUSED;
+/*
+ * An ARP request or a neighbour solicitation to a group, for @ip, goes to
+ * @peer alone; PEER_ID_NONE: it is ours, and no peer is asked.
+ */
+bool sleeve_table_add_ip(struct sleeve_table *t, vni_t vni, const struct ip *ip,
+			 peer_id_t peer) WARN_UNUSED;
 
 /* The thread forwards by @t from its next turn on; @t belongs to it. */
 void sleeve_publish(struct sleeve *s, struct sleeve_table *t);

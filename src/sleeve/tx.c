@@ -532,15 +532,19 @@ static void forward(struct worker *w, uint16_t network, uint16_t frame)
 	const struct tx_frame *f = &w->tx->frames[frame];
 	const struct fib_network *n = &w->table->networks[network];
 	const struct fib_list *list = &n->group;
+	const bool is_group = f->data[0] & 1;
+	const uint16_t peer =
+		is_group ? fib_find_asked(w->table, network, f->data, f->size)
+			 : fib_find_mac(w->table, network, f->data);
 	uint32_t i;
 
-	if (!(f->data[0] & 1)) {
-		const uint16_t peer = fib_find_mac(w->table, network, f->data);
-
-		if (peer != FIB_NONE) {
-			add_to_peer(w, peer, frame);
-			return;
-		}
+	if (peer == FIB_HERE)
+		return;
+	if (peer != FIB_NONE) {
+		add_to_peer(w, peer, frame);
+		return;
+	}
+	if (!is_group) {
 		list = &n->unknown;
 		if (list->n == 0)
 			w->n[SLEEVE_DROP_UNKNOWN_MAC]++;

@@ -83,7 +83,12 @@ static void silence(const char *ifname)
 		return;
 }
 
-int tap_open(const char *ifname, uint32_t mtu, int *ret_fd,
+int tap_end(int fd)
+{
+	return ioctl(fd, TUNSETPERSIST, 0UL) ? -errno : 0;
+}
+
+int tap_open(const char *ifname, uint32_t mtu, bool is_lasting, int *ret_fd,
 	     struct tap_offloads *ret)
 {
 	CLEAN_FD int fd = -1;
@@ -99,9 +104,10 @@ int tap_open(const char *ifname, uint32_t mtu, int *ret_fd,
 		return -errno;
 	memset(&ifr, 0, sizeof(ifr));
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
+	ifr.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	/* Else it would take over a persistent TAP of that name. */
-	ifr.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR |
-				IFF_TUN_EXCL);
+	if (!is_lasting)
+		ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_TUN_EXCL);
 	if (ioctl(fd, TUNSETIFF, &ifr) || ioctl(fd, TUNSETVNETHDRSZ, &size))
 		return -errno;
 	r = set_mtu(ifname, mtu);
@@ -109,6 +115,8 @@ int tap_open(const char *ifname, uint32_t mtu, int *ret_fd,
 		return r;
 	silence(ifname);
 	offloads = set_offloads(fd);
+	if (is_lasting && ioctl(fd, TUNSETPERSIST, 1UL))
+		return -errno;
 	*ret_fd = STEAL_FD(fd);
 	*ret = offloads;
 	return 0;

@@ -5,7 +5,8 @@
 /*
  * TAP devices with a virtio_net_hdr before each frame (struct tap_header) and
  * whatever offloads this kernel has. The device lives as long as its
- * descriptor. Functions return 0 or -errno.
+ * descriptor, or, a lasting one, until it is ended. Functions return 0 or
+ * -errno.
  */
 
 #include "core/core.h"
@@ -36,10 +37,15 @@ struct tap_offloads {
 
 /*
  * Creates @ifname, down, in the caller's network namespace: non-blocking,
- * close-on-exec, without an IPv6 address of its own. -EBUSY or -EEXIST: the
- * name is taken. -EINVAL: not a name, or an MTU that the kernel refuses.
+ * close-on-exec, without an IPv6 address of its own. @is_lasting: one that
+ * lasted is taken over as it is, but for its MTU. -EBUSY or -EEXIST: the name
+ * is taken. -EINVAL: not a name, an MTU that the kernel refuses, or a lasting
+ * device of another kind.
  */
-int tap_open(const char *ifname, uint32_t mtu, int *ret_fd,
+int tap_open(const char *ifname, uint32_t mtu, bool is_lasting, int *ret_fd,
 	     struct tap_offloads *ret) WARN_UNUSED;
+
+/* From here on it goes with its descriptor. */
+int tap_end(int fd) WARN_UNUSED;
 
 #endif

@@ -92,8 +92,7 @@ static void print_event(const struct sleeve_event *e)
 
 int main(int argc, char **argv)
 {
-	struct sleeve_config config = { .port = SLEEVE_DEFAULT_PORT,
-					.seed = 1 };
+	struct sleeve_config config = { .port = SLEEVE_DEFAULT_PORT };
 	struct sleeve_event event;
 	struct error e = { 0 };
 	struct ip remote;

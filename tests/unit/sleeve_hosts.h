@@ -83,8 +83,7 @@ static inline void set_up(int host, const char *ifname)
 static inline int start_sleeve(void *arg)
 {
 	const int host = *(int *)arg;
-	const struct sleeve_config config = { .port = SLEEVE_DEFAULT_PORT,
-					      .seed = 7 };
+	const struct sleeve_config config = { .port = SLEEVE_DEFAULT_PORT };
 	struct error e = { 0 };
 	int r = sleeve_new(&config, &sleeves[host], &e);
 

@@ -61,6 +61,54 @@ static void test_where_frames_go(void **state)
 	assert_false(receive_packet(1, 0, &got, SHORT_MS));
 }
 
+static struct packet *arp_request(const struct ip *ip)
+{
+	static const uint8_t everybody[6] = { 255, 255, 255, 255, 255, 255 };
+	static const uint8_t head[] = { 0, 1, 8, 0, 6, 4, 0, 1 };
+	static struct packet p;
+
+	memset(&p, 0, sizeof(p));
+	fill_ethernet(&p, everybody, 0, 0x0806);
+	memcpy(p.data + 14, head, sizeof(head));
+	memcpy(p.data + 38, ip->b + 12, 4);
+	p.size = 42;
+	return &p;
+}
+
+/* Who has an address is asked alone: here a peer that is not there. */
+static void test_asked(void **state)
+{
+	static const uint8_t v4[3][4] = { { 10, 32, 0, 1 },
+					  { 10, 32, 0, 2 },
+					  { 10, 32, 0, 3 } };
+	struct sleeve_table *t = make_table(0);
+	struct sleeve_peer absent = peers[0];
+	static struct packet got;
+	struct ip ip[3];
+	int i;
+
+	(void)state;
+	absent.id = 77;
+	absent.rx_token = 77;
+	absent.endpoint.port = 9;
+	assert_true(sleeve_table_add_peer(t, &absent));
+	for (i = 0; i < 3; i++)
+		ip[i] = ip_from_v4(v4[i]);
+	assert_true(sleeve_table_add_ip(t, VNI_A, &ip[0], PEER_ID_NONE));
+	assert_true(sleeve_table_add_ip(t, VNI_A, &ip[1], 77));
+	assert_true(sleeve_table_add_ip(t, VNI_A, &ip[2], peers[0].id));
+	sleeve_publish(sleeves[0], t);
+	usleep(20000);
+	for (i = 0; i < 2; i++) {
+		send_packet(0, 0, arp_request(&ip[i]));
+		assert_false(receive_packet(1, 0, &got, SHORT_MS));
+		/* In another network it is nobody's. */
+		send_packet(0, 1, arp_request(&ip[i]));
+		assert_true(receive_packet(1, 1, &got, PATIENCE_MS));
+	}
+	check_passes(arp_request(&ip[2]));
+}
+
 static void test_no_path(void **state)
 {
 	const uint64_t before = count(0, SLEEVE_DROP_NO_PATH);
@@ -285,6 +333,7 @@ int main(void)
 		cmocka_unit_test_setup(test_frames, calm),
 		cmocka_unit_test_setup(test_packing, calm),
 		cmocka_unit_test_setup(test_where_frames_go, calm),
+		cmocka_unit_test_setup(test_asked, calm),
 		cmocka_unit_test_setup(test_no_path, calm),
 		cmocka_unit_test_setup(test_super_frames, calm),
 		cmocka_unit_test_setup(test_longest, calm),

@@ -302,6 +302,67 @@ static void test_networks(void **state)
 	check_passes(random_frame(500));
 }
 
+static int start_lasting(void *arg)
+{
+	const struct sleeve_config config = { .has_lasting_taps = true };
+	struct sleeve **ret = arg;
+	struct error e = { 0 };
+	int r = sleeve_new(&config, ret, &e);
+
+	return r ? r : sleeve_add_network(*ret, 7, "tap7", TAP_MTU);
+}
+
+/* So that a bridge keeps its port while the daemon is started again. */
+static void test_lasting(void **state)
+{
+	const struct mac mac = { { 2, 0, 0, 0, 7, 7 } };
+	char name[] = "tap7";
+	struct rtnl_link link;
+	struct sleeve *s;
+	uint32_t index;
+
+	(void)state;
+	assert_int_equal(netns_run(ns[0], start_lasting, &s), 0);
+	index = index_of(0, "tap7");
+	assert_int_equal(rtnl_link_set_mac(links[0], index, &mac), 0);
+	set_up(0, "tap7");
+	/* In use. */
+	assert_int_equal(netns_run(ns[0], add_network, name), -EEXIST);
+	sleeve_free(s);
+	/* One that does not expect it does not take it over. */
+	assert_int_equal(netns_run(ns[0], add_network, name), -EEXIST);
+	assert_int_equal(netns_run(ns[0], start_lasting, &s), 0);
+	assert_int_equal(rtnl_link_by_name(links[0], "tap7", &link), 0);
+	assert_int_equal(link.ifindex, index);
+	assert_true(link.flags & IFF_UP);
+	assert_memory_equal(link.mac.b, mac.b, 6);
+	assert_true(sleeve_remove_network(s, 7));
+	assert_int_equal(rtnl_link_by_name(links[0], "tap7", &link), -ENODEV);
+	sleeve_free(s);
+}
+
+static void test_inject(void **state)
+{
+	const struct packet *p = random_frame(1400);
+	static struct packet got;
+	size_t size;
+
+	(void)state;
+	assert_int_equal(sleeve_inject(sleeves[0], 99, p->data, 60), -ENOENT);
+	assert_int_equal(sleeve_inject(sleeves[0], VNI_NONE, p->data, 60),
+			 -ENOENT);
+	assert_int_equal(sleeve_inject(sleeves[0], VNI_A, p->data, 13),
+			 -EINVAL);
+	for (size = 14; size <= 1400; size += 77) {
+		assert_int_equal(
+			sleeve_inject(sleeves[0], VNI_A, p->data, size), 0);
+		assert_true(receive_packet(0, 0, &got, PATIENCE_MS));
+		assert_int_equal(got.size, size);
+		assert_memory_equal(got.data, p->data, size);
+	}
+	assert_false(receive_packet(1, 0, &got, SHORT_MS));
+}
+
 /* Its device is deleted under it: nothing spins, others go on. */
 static void test_lost_device(void **state)
 {
@@ -339,6 +400,8 @@ int main(void)
 		cmocka_unit_test_setup(test_wrong_frames, calm),
 		cmocka_unit_test_setup(test_garbage, calm),
 		cmocka_unit_test_setup(test_networks, calm),
+		cmocka_unit_test_setup(test_lasting, calm),
+		cmocka_unit_test_setup(test_inject, calm),
 		cmocka_unit_test_setup(test_lost_device, calm),
 		cmocka_unit_test_setup(test_port_taken, calm),
 	};

@@ -13,7 +13,9 @@
 
 #include <cmocka.h>
 
+#include "core/frame.h"
 #include "sleeve/fib.h"
+#include "sleeve/inner.h"
 #include "sleeve/ring.h"
 #include "sleeve/worker.h"
 
@@ -158,6 +160,106 @@ static void test_networks(void **state)
 }
 
 /* Against the obvious: a list of all that was seen. */
+static struct ip make_ip(uint32_t i, bool is_v6)
+{
+	uint8_t v6[16] = { 0xfd };
+	const uint8_t v4[4] = { 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+				(uint8_t)i };
+
+	memcpy(v6 + 12, v4, sizeof(v4));
+	return is_v6 ? ip_from_v6(v6) : ip_from_v4(v4);
+}
+
+/* An ARP request, or a solicitation to the address's group. */
+static size_t ask(const struct ip *ip, uint8_t p[100])
+{
+	memset(p, 0, 100);
+	p[0] = ip_is_v4(ip) ? 0xff : 0x33;
+	p[6] = 2;
+	if (ip_is_v4(ip)) {
+		static const uint8_t head[] = { 8, 6, 0, 1, 8, 0, 6, 4, 0, 1 };
+
+		memcpy(p + 12, head, sizeof(head));
+		memcpy(p + 38, ip->b + 12, 4);
+		return 42;
+	}
+	inner_put16(p + 12, 0x86dd);
+	p[14] = 0x60;
+	inner_put16(p + 18, 24);
+	p[20] = 58;
+	p[21] = 255;
+	p[54] = 135;
+	memcpy(p + 62, ip->b, 16);
+	return 78;
+}
+
+static uint16_t asked(const struct sleeve_table *t, vni_t vni,
+		      const struct ip *ip)
+{
+	uint8_t p[100];
+	const size_t size = ask(ip, p);
+
+	return fib_find_asked(t, fib_find_vni(t, vni), p, size);
+}
+
+static void test_owners(void **state)
+{
+	struct sleeve_table *t = sleeve_table_new(9);
+	struct sleeve_peer p;
+	uint32_t i;
+
+	(void)state;
+	for (i = 1; i <= 3; i++) {
+		p = make_peer(i);
+		assert_true(sleeve_table_add_peer(t, &p));
+	}
+	for (i = 0; i < 20000; i++) {
+		const struct ip ip = make_ip(i / 2, i % 2);
+
+		assert_true(sleeve_table_add_ip(t, 7, &ip, i % 4));
+		assert_false(sleeve_table_add_ip(t, 7, &ip, 1));
+		/* The same address in another network is another's. */
+		assert_true(sleeve_table_add_ip(t, 8, &ip, 3));
+		assert_false(sleeve_table_add_ip(t, 9, &ip, 4));
+	}
+	for (i = 0; i < 20000; i++) {
+		const struct ip ip = make_ip(i / 2, i % 2);
+
+		assert_int_equal(asked(t, 7, &ip),
+				 i % 4 ? i % 4 - 1 : FIB_HERE);
+		assert_int_equal(asked(t, 8, &ip), 2);
+	}
+	sleeve_table_free(t);
+}
+
+static void test_what_asks(void **state)
+{
+	struct sleeve_table *t = sleeve_table_new(9);
+	const struct ip v4 = make_ip(1, false), v6 = make_ip(1, true);
+	const struct ip other = make_ip(2, false);
+	uint8_t p[100];
+	size_t size, n;
+
+	(void)state;
+	size = ask(&v4, p);
+	assert_int_equal(fib_find_asked(t, 0, p, size), FIB_NONE);
+	assert_true(sleeve_table_add_ip(t, 7, &v4, PEER_ID_NONE));
+	assert_true(sleeve_table_add_ip(t, 7, &v6, PEER_ID_NONE));
+	assert_int_equal(fib_find_asked(t, 0, p, size), FIB_HERE);
+	for (n = 0; n < size; n++)
+		assert_int_equal(fib_find_asked(t, 0, p, n), FIB_NONE);
+	p[21] = ARP_REPLY;
+	assert_int_equal(fib_find_asked(t, 0, p, size), FIB_NONE);
+	size = ask(&v6, p);
+	assert_int_equal(fib_find_asked(t, 0, p, size), FIB_HERE);
+	for (n = 0; n < size; n++)
+		assert_int_equal(fib_find_asked(t, 0, p, n), FIB_NONE);
+	p[54] = ND_ADVERTISEMENT;
+	assert_int_equal(fib_find_asked(t, 0, p, size), FIB_NONE);
+	assert_int_equal(asked(t, 7, &other), FIB_NONE);
+	sleeve_table_free(t);
+}
+
 static void test_window(void **state)
 {
 	static uint64_t seen[20000];
@@ -271,6 +373,8 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_macs),
 		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_owners),
+		cmocka_unit_test(test_what_asks),
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_window_edges),
 		cmocka_unit_test(test_ring),
