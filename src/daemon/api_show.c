@@ -10,6 +10,7 @@
 #include "carrier.h"
 #include "config.h"
 #include "flow_text.h"
+#include "mtu.h"
 #include "notes.h"
 #include "state.h"
 #include "sys/addr.h"
@@ -98,6 +99,7 @@ static json_t *ports_json(const struct daemon *d)
 static json_t *warnings_json(const struct daemon *d)
 {
 	json_t *list = json_array();
+	char text[MTU_TEXT_SIZE];
 
 	if (d->settings.is_insecure)
 		json_array_append_new(
@@ -112,6 +114,8 @@ static json_t *warnings_json(const struct daemon *d)
 		json_array_append_new(
 			list, json_string("no link to other hosts was found: "
 					  "the MTU is a guess"));
+	if (mtu_warning(d, text))
+		json_array_append_new(list, json_string(text));
 	return list;
 }
 

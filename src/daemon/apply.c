@@ -7,6 +7,7 @@
 #include "books.h"
 #include "carrier.h"
 #include "core/alloc.h"
+#include "egress.h"
 #include "log.h"
 #include "notes.h"
 #include "state.h"
@@ -141,7 +142,13 @@ static void execute(struct apply *a, const struct action *action)
 	struct event ev;
 	int error;
 
-	error = ovs_dp_execute(datapath_ovs(a->daemon->datapath), &op, 1);
+	if (action->execute.peer_id != PEER_ID_NONE &&
+	    !egress_may_probe_frame(a->daemon->egress, action->execute.peer_id,
+				    action->execute.size))
+		error = -EMSGSIZE;
+	else
+		error = ovs_dp_execute(datapath_ovs(a->daemon->datapath), &op,
+				       1);
 	if (!error)
 		error = op.error;
 	memset(&ev, 0, sizeof(ev));
@@ -232,6 +239,7 @@ void apply_action(struct apply *a, const struct action *action)
 		books_save_targets(d);
 		break;
 	case ACTION_PEERS_CHANGED:
+		egress_peers_changed(d->egress);
 		books_save_peers(d);
 		break;
 	}

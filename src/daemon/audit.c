@@ -6,7 +6,9 @@
 
 #include "carrier.h"
 #include "core/alloc.h"
+#include "egress.h"
 #include "log.h"
+#include "mtu.h"
 #include "state.h"
 #include "sys/clock.h"
 #include "turn.h"
@@ -61,6 +63,9 @@ static void on_timer(void *ctx)
 	engine_counters(a->daemon->engine, &c);
 	check_flows(a, &c);
 	give_back(a, &c);
+	mtu_look(a->daemon->mtu);
+	mtu_check_ports(a->daemon->mtu);
+	egress_look(a->daemon->egress);
 	carrier_look(a->daemon->carrier);
 	loop_timer_set(a->timer, clock_monotonic_us() + PAUSE_US);
 	daemon_turn(a->daemon);

@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include "audit.h"
+#include "carrier.h"
 #include "core/alloc.h"
+#include "egress.h"
 #include "log.h"
+#include "mtu.h"
 #include "notify.h"
 #include "reload.h"
 #include "start.h"
@@ -28,6 +31,12 @@ static void on_term(void *ctx)
 	daemon_stop(d, 0);
 }
 
+static void follow_links(struct daemon *d)
+{
+	mtu_look(d->mtu);
+	carrier_look(d->carrier);
+}
+
 static void on_hangup(void *ctx)
 {
 	struct daemon *d = ctx;
@@ -36,6 +45,7 @@ static void on_hangup(void *ctx)
 	notify("RELOADING=1");
 	if (daemon_reload(d, &e))
 		log_error("%s (%s)", e.message, e.hint);
+	follow_links(d);
 	notify("READY=1");
 	daemon_turn(d);
 }
@@ -51,7 +61,11 @@ static int fail(const struct error *e)
 static void run(struct daemon *d)
 {
 	d->timer = loop_timer_new(d->loop, on_timer, d);
+	d->mtu = mtu_new(d, d->visitor);
+	d->egress = egress_new(d, follow_links, daemon_turn);
 	d->audit = audit_new(d);
+	follow_links(d);
+	egress_look(d->egress);
 	loop_signal(d->loop, SIGTERM, on_term, d);
 	loop_signal(d->loop, SIGINT, on_term, d);
 	loop_signal(d->loop, SIGHUP, on_hangup, d);

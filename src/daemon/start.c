@@ -16,14 +16,17 @@
 #include "carrier.h"
 #include "config.h"
 #include "core/alloc.h"
+#include "egress.h"
 #include "files.h"
 #include "hooks.h"
 #include "log.h"
+#include "mtu.h"
 #include "state.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
 #include "turn.h"
+#include "visitor.h"
 
 /* One socket a container, and some. */
 #define WANTED_FILES (MAX_PORTS + MAX_SESSIONS + 512)
@@ -37,6 +40,17 @@ static int check_privilege(struct error *e)
 		  "fastdpd needs CAP_NET_ADMIN to program the kernel");
 	return error_hint(e, "run it as root (sudo fastdpd ...), or from its "
 			     "systemd unit: systemctl start fastdpd");
+}
+
+static int start_visitor(struct daemon *d, struct error *e)
+{
+	int error;
+
+	d->visitor = visitor_start(&error);
+	if (!error)
+		return 0;
+	return error_set(e, "system", "cannot start a process: %s",
+			 strerror(-error));
 }
 
 static int drop_privilege(struct error *e)
@@ -161,12 +175,23 @@ static int start_control(struct daemon *d, struct error *e)
 	return error ? control_failed(d, error, e) : 0;
 }
 
+static void look_for_check_len(struct daemon *d)
+{
+	if (ovs_dp_has_check_len(datapath_ovs(d->datapath), &d->has_check_len))
+		d->has_check_len = false;
+	if (!d->has_check_len)
+		log_warn("the kernel's flows cannot tell long packets (older "
+			 "than 5.2): the MTU of all containers is that of the "
+			 "narrowest path to any peer");
+}
+
 static int start_engine(struct daemon *d, struct error *e)
 {
 	const struct settings *s = &d->settings;
 	struct engine_config config;
 
 	memset(&config, 0, sizeof(config));
+	look_for_check_len(d);
 	config.id = d->id;
 	config.instance = d->instance;
 	config.vxlan_port = s->vxlan_port;
@@ -174,6 +199,7 @@ static int start_engine(struct daemon *d, struct error *e)
 	config.has_fastdp = true;
 	config.has_sleeve = d->has_sleeve;
 	config.has_discovery = s->has_discovery;
+	config.has_check_len = d->has_check_len;
 	config.heartbeat_interval_us = s->heartbeat_interval_ms * USEC_PER_MS;
 	config.hold_us = s->hold_time_s * USEC_PER_SEC;
 	if (clock_random(&config.seed, sizeof(config.seed)))
@@ -206,8 +232,9 @@ int start_daemon(struct daemon *d, struct error *e)
 
 	d->started_at = clock_monotonic_us();
 	d->lock_fd = -1;
-	if (check_privilege(e) || make_directories(d, e) || lock_state(d, e) ||
-	    books_identity(d, e))
+	/* It keeps what is given up below, and nothing of what is opened. */
+	if (check_privilege(e) || start_visitor(d, e) ||
+	    make_directories(d, e) || lock_state(d, e) || books_identity(d, e))
 		return -1;
 	raise_limits();
 	if (clock_random(&d->instance, sizeof(d->instance)))
@@ -252,6 +279,8 @@ void start_undo(struct daemon *d)
 		loop_io_free(d->control_io[i]);
 	free(d->control_io);
 	audit_free(d->audit);
+	egress_free(d->egress);
+	mtu_free(d->mtu);
 	apply_free(d->apply);
 	engine_free(d->engine);
 	carrier_close(d->carrier);
@@ -260,6 +289,7 @@ void start_undo(struct daemon *d)
 	loop_timer_free(d->timer);
 	loop_free(d->loop);
 	rtnl_close(d->rtnl);
+	visitor_stop(d->visitor);
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);
 }

@@ -38,9 +38,12 @@ static bool has_v6_peer(const struct daemon *d)
 
 uint32_t daemon_mtu(struct daemon *d)
 {
+	uint32_t mtu;
+
 	underlay_look(d->rtnl, &d->settings.local_address, &d->underlay);
 	d->underlay.is_v6 |= has_v6_peer(d);
-	return underlay_overlay_mtu(&d->underlay, d->settings.mtu);
+	mtu = underlay_overlay_mtu(&d->underlay, d->settings.mtu);
+	return d->mtu_limit && d->mtu_limit < mtu ? d->mtu_limit : mtu;
 }
 
 const char *daemon_network_name(const struct daemon *d, vni_t vni,

@@ -27,6 +27,9 @@ struct api;
 struct apply;
 struct audit;
 struct carrier;
+struct egress;
+struct mtu;
+struct visitor;
 
 struct daemon {
 	int argc; /* as started, for a reload */
@@ -48,10 +51,15 @@ struct daemon {
 	struct datapath *datapath;
 	struct apply *apply;
 	struct audit *audit;
+	struct egress *egress;
+	struct mtu *mtu;
+	struct visitor *visitor; /* NULL: namespaces are not entered */
 	struct carrier *carrier; /* NULL: no TAPs on this host */
 	bool has_sleeve;
 	struct portbook ports;
 	struct underlay underlay;
+	bool has_check_len; /* flows can tell long packets */
+	uint32_t mtu_limit; /* without: what the narrowest peer takes; or 0 */
 	struct rtnl *rtnl;
 	struct api *api;
 	port_no_t next_port_no;

@@ -90,10 +90,14 @@ void underlay_look(struct rtnl *r, const struct ip *local, struct underlay *ret)
 	*ret = u;
 }
 
+uint32_t underlay_overhead(const struct underlay *u)
+{
+	return u->is_v6 ? VXLAN_OVERHEAD_V6 : VXLAN_OVERHEAD_V4;
+}
+
 uint32_t underlay_overlay_mtu(const struct underlay *u, uint32_t wish)
 {
-	const uint32_t overhead = u->is_v6 ? VXLAN_OVERHEAD_V6
-					   : VXLAN_OVERHEAD_V4;
+	const uint32_t overhead = underlay_overhead(u);
 	const uint32_t largest = u->mtu > 576 + overhead ? u->mtu - overhead
 							 : 576;
 

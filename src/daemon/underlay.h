@@ -28,6 +28,9 @@ struct underlay {
 void underlay_look(struct rtnl *r, const struct ip *local,
 		   struct underlay *ret);
 
+/* Of the tunnel on it: what containers cannot have of its MTU. */
+uint32_t underlay_overhead(const struct underlay *u);
+
 /* The MTU of containers on it; @wish 0: the largest that fits. */
 uint32_t underlay_overlay_mtu(const struct underlay *u, uint32_t wish);
 

@@ -107,8 +107,10 @@ int rtnl_addr_list(struct rtnl *r, uint32_t ifindex,
 /* Routes */
 
 struct rtnl_route {
-	uint32_t ifindex;  /* egress */
+	uint32_t ifindex; /* egress */
+	uint32_t table;
 	uint32_t mtu;	   /* of the route or learnt; 0: the link's counts */
+	bool is_learnt;	   /* the MTU is a router's word, kept for minutes */
 	struct ip src;	   /* the kernel's choice; zero: none */
 	struct ip gateway; /* zero: on link */
 	bool is_local;	   /* the destination is this namespace itself */
@@ -123,13 +125,23 @@ struct rtnl_route {
 int rtnl_route_get(struct rtnl *r, const struct ip *dst, const struct ip *src,
 		   struct rtnl_route *ret) WARN_UNUSED;
 
+/*
+ * The kernel is to forget the MTU that it has learnt for @dst; @route is what
+ * rtnl_route_get() said. It keeps no route, setting or address. Of IPv4 all
+ * that the calling thread's namespace has learnt goes: there is no finer way.
+ * -EROFS, -EACCES: /proc/sys may not be written to.
+ */
+int rtnl_route_forget(struct rtnl *r, const struct ip *dst,
+		      const struct rtnl_route *route) WARN_UNUSED;
+
 /* Changes, as they happen */
 
 enum rtnl_event_type {
-	RTNL_LINK_CHANGED, /* new or changed: link */
-	RTNL_LINK_GONE,	   /* link */
-	RTNL_ADDR_CHANGED, /* new or changed: addr */
-	RTNL_ADDR_GONE,	   /* addr */
+	RTNL_LINK_CHANGED,  /* new or changed: link */
+	RTNL_LINK_GONE,	    /* link */
+	RTNL_ADDR_CHANGED,  /* new or changed: addr */
+	RTNL_ADDR_GONE,	    /* addr */
+	RTNL_ROUTE_CHANGED, /* one came, went or is another now */
 };
 
 struct rtnl_event {
@@ -142,7 +154,7 @@ struct rtnl_event {
 
 struct rtnl_watch;
 
-/* Links and addresses of the current namespace, or of @netns_fd's. */
+/* Links, addresses and routes of the current namespace, or of @netns_fd's. */
 int rtnl_watch_open(struct rtnl_watch **ret) WARN_UNUSED;
 int rtnl_watch_open_at(int netns_fd, struct rtnl_watch **ret) WARN_UNUSED;
 void rtnl_watch_close(struct rtnl_watch *w);   /* NULL is fine */

@@ -9,7 +9,9 @@
 #include "cleanup.h"
 #include "rtnl_internal.h"
 
-#define GROUPS (RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
+#define GROUPS                                                   \
+	(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | \
+	 RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE)
 #define RECEIVE_BUFFER (1 << 20)
 #define DATAGRAMS_A_CALL 64
 
@@ -81,6 +83,10 @@ static bool decode_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
 	case RTM_DELADDR:
 		ev->type = RTNL_ADDR_GONE;
 		return rtnl_addr_decode(nlh, &ev->addr) == 0;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		ev->type = RTNL_ROUTE_CHANGED;
+		return true;
 	default:
 		return false;
 	}
