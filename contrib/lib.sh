@@ -36,6 +36,13 @@ test_packages=(
 	util-linux xz-utils
 )
 
+# make bench: what is measured beside us, and with what.
+# shellcheck disable=SC2034
+bench_packages=(
+	ethtool fastd iperf3 iproute2 iputils-ping qemu-system-x86 tinc
+	util-linux
+)
+
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
 	bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'
 else
