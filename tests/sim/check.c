@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
+#include "carrier.h"
+#include "nat.h"
 #include "net.h"
 #include "session.h"
 
@@ -44,7 +46,7 @@ static bool is_awaited(const struct host *h, const struct fake_flow *f)
 		if (f->actions.list[i].type == FLOW_SET_TUNNEL)
 			end = &f->actions.list[i].tunnel.dst;
 	}
-	peer = end ? host_of_ip(h->sim, end) : NULL;
+	peer = end ? host_seen_as(h->sim, end) : NULL;
 	if (!peer || !engine_find_peer(h->engine, peer->hello.id, &view))
 		return false;
 	return !view.has_session ||
@@ -198,4 +200,126 @@ void check_settled(struct sim *sim)
 	check_sessions(sim);
 	check_agreed(sim);
 	each_pair(sim, check_entries);
+}
+
+/* How long a search may take after the way has changed. */
+#define PMTU_SETTLE_US (15 * USEC_PER_SEC)
+
+static bool is_settled(const struct sim *sim, const struct host *a,
+		       const struct host *b, enum path_kind kind,
+		       struct path_view *ret)
+{
+	const struct link *l = net_link(sim, a->index, b->index);
+	struct peer_view view;
+
+	if (!a->engine || !engine_find_peer(a->engine, b->hello.id, &view))
+		return false;
+	*ret = view.paths[kind];
+	return ret->plpmtu && ret->state == PATH_UP && !l->loss_percent &&
+	       sim->now - ret->since > PMTU_SETTLE_US &&
+	       sim->now - l->mtu_since > PMTU_SETTLE_US &&
+	       sim->now - a->link_since > PMTU_SETTLE_US;
+}
+
+void check_too_long(struct sim *sim, uint32_t from, uint32_t to,
+		    enum path_kind kind, uint32_t ip_size)
+{
+	const struct host *a = sim->hosts[from], *b = sim->hosts[to];
+	struct path_view path;
+
+	if (is_settled(sim, a, b, kind, &path))
+		sim_fail(sim,
+			 "host %u: a packet of %u bytes to host %u, where %u "
+			 "fit (found: %u)",
+			 from, ip_size, to, net_link(sim, from, to)->mtu,
+			 path.plpmtu);
+}
+
+static void check_pair_pmtu(struct sim *sim, struct host *a, struct host *b)
+{
+	const struct link *l = net_link(sim, a->index, b->index);
+	const uint32_t mtu = l->mtu < a->link_mtu ? l->mtu : a->link_mtu;
+	struct path_view path;
+	int i;
+
+	for (i = 0; a != b && i < N_PATHS; i++) {
+		if (is_settled(sim, a, b, (enum path_kind)i, &path) &&
+		    path.plpmtu != mtu)
+			sim_fail(sim,
+				 "host %u: PLPMTU %u on path %d to host %u, "
+				 "which carries %u",
+				 a->index, path.plpmtu, i, b->index, mtu);
+	}
+}
+
+void check_pmtu(struct sim *sim)
+{
+	each_pair(sim, check_pair_pmtu);
+}
+
+/* Nothing wrong with this way, both ways, for so long. */
+static bool is_sound(const struct sim *sim, uint32_t a, uint32_t b,
+		     enum path_kind kind, usec_t for_us)
+{
+	const struct link *l = net_link(sim, a, b);
+
+	return !l->is_cut[kind] && !l->loss_percent && !l->hole_size &&
+	       sim->now - l->cut_since[kind] > for_us &&
+	       sim->now - l->mtu_since > for_us;
+}
+
+void check_cut(struct sim *sim, uint32_t from, uint32_t to, enum path_kind kind,
+	       vni_t vni)
+{
+	const struct host *a = sim->hosts[from], *b = sim->hosts[to];
+	const enum path_kind other = kind == PATH_FASTDP ? PATH_SLEEVE
+							 : PATH_FASTDP;
+	const struct link *l = net_link(sim, from, to);
+	struct peer_view view;
+
+	if (!a->engine || !b->engine ||
+	    !engine_find_peer(a->engine, b->hello.id, &view))
+		return;
+	/* Without a TAP there is but the tunnel: better than nowhere. */
+	if (kind == PATH_FASTDP && carrier_tap(a, vni) == PORT_NO_NONE)
+		return;
+	if (view.paths[other].state != PATH_UP ||
+	    sim->now - view.paths[other].since < DETECT_US ||
+	    sim->now - l->cut_since[kind] < DETECT_US ||
+	    sim->now - a->started_at < 2 * DETECT_US ||
+	    sim->now - b->started_at < 2 * DETECT_US)
+		return;
+	if (is_sound(sim, from, to, other, DETECT_US) &&
+	    is_sound(sim, to, from, other, DETECT_US))
+		sim_fail(sim,
+			 "host %u sends to host %u on path %d, which has been "
+			 "dead for %llu ms",
+			 from, to, kind,
+			 (unsigned long long)(sim->now - l->cut_since[kind]) /
+				 USEC_PER_MS);
+}
+
+static bool has_both(const struct host *h)
+{
+	return !h->is_bridge && !nat_is_behind(h);
+}
+
+static void check_pair_best(struct sim *sim, struct host *a, struct host *b)
+{
+	struct peer_view view;
+
+	if (a == b)
+		return;
+	if (!engine_find_peer(a->engine, b->hello.id, &view))
+		sim_fail(sim, "host %u does not know host %u", a->index,
+			 b->index);
+	else if (!view.has_path ||
+		 (has_both(a) && has_both(b) && view.path != PATH_FASTDP))
+		sim_fail(sim, "host %u is not on the best path to host %u: %s",
+			 a->index, b->index, reason_code(view.reason));
+}
+
+void check_best(struct sim *sim)
+{
+	each_pair(sim, check_pair_best);
 }

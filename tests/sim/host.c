@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge.h"
+#include "carrier.h"
 #include "check.h"
 #include "host_apply.h"
 #include "net.h"
@@ -20,13 +22,33 @@ static void transmit(void *ctx, const struct flow_tunnel *tunnel,
 		net_send(h->sim, h->index, tunnel, p);
 }
 
-static void deliver(void *ctx, port_no_t port_no, const struct fake_packet *p)
+void host_deliver(struct host *h, port_no_t port_no,
+		  const struct fake_packet *p)
 {
-	struct host *h = ctx;
-	struct sim_port *port = host_port(h, port_no);
+	struct sim_port *port;
 
+	if (port_no >= PORT_NO_TAP) {
+		carrier_frame(h, port_no, p);
+		return;
+	}
+	port = host_port(h, port_no);
 	if (port && port->is_alive)
 		traffic_arrived(h->sim, h, port, p);
+}
+
+static void deliver(void *ctx, port_no_t port_no, const struct fake_packet *p)
+{
+	host_deliver(ctx, port_no, p);
+}
+
+void host_input(struct host *h, const struct fake_packet *p)
+{
+	if (!h->has_power)
+		return;
+	if (h->is_bridge)
+		bridge_from_port(h, p->in_port, p);
+	else
+		fake_dp_input(&h->dp, h->sim->now, p);
 }
 
 static void fault(void *ctx, const char *what)
@@ -58,6 +80,9 @@ struct host *host_new(struct sim *sim, uint32_t index)
 	h->ip = ip_from_v4(v4);
 	h->has_power = true;
 	h->has_discovery = true;
+	h->has_sleeve = sim->has_sleeve;
+	h->link_mtu = NET_LINK_MTU;
+	h->memory = sim_alloc(sim->n_hosts * sizeof(h->memory[0]));
 	h->last_port_no = PORT_NO_FIRST - 1;
 	snprintf(h->ip_text, sizeof(h->ip_text), "10.0.0.%u", index + 1);
 	snprintf(h->alias, sizeof(h->alias), "alias%u", index + 1);
@@ -66,7 +91,7 @@ struct host *host_new(struct sim *sim, uint32_t index)
 				   .version_max = 1,
 				   .control_port = HOST_CONTROL_PORT,
 				   .vxlan_port = HOST_VXLAN_PORT,
-				   .can_fastdp = true };
+				   .sleeve_port = HOST_SLEEVE_PORT };
 	host_rename(h, name);
 	fake_dp_init(&h->dp, &io);
 	return h;
@@ -75,7 +100,10 @@ struct host *host_new(struct sim *sim, uint32_t index)
 void host_free(struct host *h)
 {
 	engine_free(h->engine);
+	carrier_free(h->carrier);
 	fake_dp_free(&h->dp);
+	nat_free(h);
+	free(h->memory);
 	free(h);
 }
 
@@ -85,6 +113,17 @@ struct host *host_of_ip(const struct sim *sim, const struct ip *ip)
 
 	for (i = 0; i < sim->n_hosts; i++) {
 		if (ip_equal(&sim->hosts[i]->ip, ip))
+			return sim->hosts[i];
+	}
+	return NULL;
+}
+
+struct host *host_seen_as(const struct sim *sim, const struct ip *ip)
+{
+	uint32_t i;
+
+	for (i = 0; i < sim->n_hosts; i++) {
+		if (ip_equal(nat_seen_ip(sim->hosts[i]), ip))
 			return sim->hosts[i];
 	}
 	return NULL;
@@ -195,8 +234,8 @@ static void tell_peers(struct host *h)
 {
 	uint32_t order[SIM_MAX_HOSTS], i;
 
-	shuffle(h->sim, order, SIM_MAX_HOSTS);
-	for (i = 0; i < SIM_MAX_HOSTS; i++) {
+	shuffle(h->sim, order, h->sim->n_hosts);
+	for (i = 0; i < h->sim->n_hosts; i++) {
 		const struct memory *m = &h->memory[order[i]];
 		struct event ev = { .type = EVENT_PEER_REMEMBERED };
 
@@ -214,7 +253,13 @@ void host_start(struct host *h)
 	struct engine_config config = { .id = h->hello.id,
 					.vxlan_port = HOST_VXLAN_PORT,
 					.control_port = HOST_CONTROL_PORT,
-					.has_fastdp = true,
+					.is_bridge = h->is_bridge,
+					.has_fastdp = !h->is_bridge,
+					.has_sleeve = h->has_sleeve,
+					.has_check_len = true,
+					.pmtu_raise_us = RAISE_US,
+					.heartbeats_per_sec =
+						h->sim->heartbeats_per_sec,
 					.has_discovery = h->has_discovery,
 					.heartbeat_interval_us = HEARTBEAT_US,
 					.hold_us = HOLD_US };
@@ -231,16 +276,32 @@ void host_start(struct host *h)
 	config.seed = sim_random(h->sim, UINT64_MAX);
 	h->hello.instance = config.instance;
 	h->hello.has_discovery = h->has_discovery;
+	h->hello.can_fastdp = !h->is_bridge;
+	h->hello.can_sleeve = h->has_sleeve;
+	h->told_mtu = 0;
 	h->engine = engine_new(&config, h->sim->now);
+	if (h->has_sleeve)
+		h->carrier = carrier_new(h);
 	sim_log(h->sim, "host %u starts", h->index);
 	h->is_draining = true; /* nothing is owed yet */
 	tell_flows(h);
 	tell_ports(h);
 	tell_peers(h);
 	h->is_draining = false;
+	host_tell_mtu(h);
 	for (i = 0; i < h->n_targets; i++)
 		tell_target(h, h->targets[i]);
 	host_event(h, &started);
+}
+
+/* TAPs go with the process. */
+static void end_daemon(struct host *h)
+{
+	engine_free(h->engine);
+	h->engine = NULL;
+	carrier_free(h->carrier);
+	h->carrier = NULL;
+	h->life++;
 }
 
 void host_kill(struct host *h)
@@ -249,18 +310,14 @@ void host_kill(struct host *h)
 		return;
 	sim_log(h->sim, "host %u is killed", h->index);
 	session_kill(h->sim, h);
-	engine_free(h->engine);
-	h->engine = NULL;
-	h->life++;
+	end_daemon(h);
 }
 
 void host_power_off(struct host *h)
 {
 	/* Without a word to anybody: has_power first. */
 	h->has_power = false;
-	engine_free(h->engine);
-	h->engine = NULL;
-	h->life++;
+	end_daemon(h);
 	fake_dp_flush(&h->dp);
 	memset(h->ports, 0, sizeof(h->ports));
 	h->n_ports = 0;
@@ -319,4 +376,14 @@ void host_detach(struct host *h, struct sim_port *p)
 	ev.port_no = p->port.port_no;
 	p->is_known = false;
 	host_event(h, &ev);
+}
+
+void host_set_link(struct host *h, uint32_t mtu)
+{
+	if (h->link_mtu == mtu)
+		return;
+	h->link_mtu = mtu;
+	h->link_since = h->sim->now;
+	sim_log(h->sim, "host %u: link of %u", h->index, mtu);
+	host_tell_mtu(h);
 }

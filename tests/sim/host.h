@@ -11,14 +11,17 @@
 
 #include "core/view.h"
 #include "fake_dp.h"
+#include "nat.h"
 #include "sim.h"
 
 #define HOST_VXLAN_PORT 6784
 #define HOST_CONTROL_PORT 6783
+#define HOST_SLEEVE_PORT 6783
 #define HOST_MAX_PORTS 24U
 #define HOST_MAX_TARGETS 16U
 #define HEARTBEAT_US (300 * USEC_PER_MS)
 #define HOLD_US (20 * USEC_PER_SEC)
+#define RAISE_US (10 * USEC_PER_SEC)
 
 /* A container, and what the run directory says of it. */
 struct sim_port {
@@ -29,6 +32,8 @@ struct sim_port {
 	struct ip told_ip;
 	struct mac told_mac;
 	uint32_t n_told;
+	/* Answers that a packet was too long, and the MTU of the last. */
+	uint32_t n_too_big, too_big_mtu;
 };
 
 struct memory {
@@ -43,6 +48,15 @@ struct host {
 	struct ip ip;
 	char ip_text[20], alias[20]; /* two names of one address */
 	bool has_power, has_discovery;
+	bool has_sleeve;
+	bool is_bridge; /* no openvswitch.ko: sleeve alone */
+	unsigned int
+		tap_fault_percent; /* its making fails, and is tried again */
+	uint32_t link_mtu;
+	usec_t link_since;
+	uint32_t told_mtu; /* that containers may send, as the engine knows */
+	struct nat nat;
+	struct carrier *carrier; /* of this life of the daemon */
 	struct fake_dp dp;
 	struct hello hello;
 	struct engine *engine; /* NULL: no daemon runs */
@@ -54,11 +68,11 @@ struct host {
 	struct sim_port ports[HOST_MAX_PORTS];
 	uint32_t n_ports;
 	port_no_t last_port_no;
-	struct memory memory[SIM_MAX_HOSTS]; /* by host: the peer seen last */
+	struct memory *memory; /* by host: the peer seen last */
 	char targets[HOST_MAX_TARGETS][20];
 	uint32_t n_targets;
 	uint64_t n_puts_at_start; /* of the datapath */
-	uint64_t n_checked_ops;
+	uint64_t n_checked_ops, n_over_link, n_hints;
 	bool is_short;	    /* its kernel refuses flows: they may differ */
 	uint64_t notes[64]; /* how often each was given */
 	struct note last_note[64];
@@ -68,6 +82,8 @@ struct host *host_new(struct sim *sim, uint32_t index);
 void host_free(struct host *h);
 
 struct host *host_of_ip(const struct sim *sim, const struct ip *ip);
+/* The one that others see at @ip. */
+struct host *host_seen_as(const struct sim *sim, const struct ip *ip);
 struct host *host_of_text(const struct sim *sim, const char *text);
 /* The one whose identity @id is, or NULL. */
 struct host *host_of_id(const struct sim *sim, peer_id_t id);
@@ -89,6 +105,17 @@ struct sim_port *host_attach(struct host *h, vni_t vni, const struct mac *mac,
 /* The container goes; a daemon that runs notices. */
 void host_detach(struct host *h, struct sim_port *p);
 struct sim_port *host_port(struct host *h, port_no_t port_no);
+
+/* The link to the underlay, from now on. */
+void host_set_link(struct host *h, uint32_t mtu);
+/* A router says that what went to @to is too long (anybody may say so). */
+void host_hint(struct host *h, const struct host *to, enum path_kind path,
+	       uint32_t mtu);
+/* A frame of a container, at its end of the wire. */
+void host_input(struct host *h, const struct fake_packet *p);
+/* To a container, or to sleeve. */
+void host_deliver(struct host *h, port_no_t port_no,
+		  const struct fake_packet *p);
 
 /* To the engine, with all that follows. */
 void host_event(struct host *h, const struct event *ev);

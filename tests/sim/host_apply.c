@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "carrier.h"
 #include "check.h"
+#include "nat.h"
+#include "net.h"
 #include "session.h"
 
 #define MAX_ACTIONS 200000U
@@ -38,46 +41,102 @@ static void reply(struct host *h, const struct event *ev, usec_t after)
 	sim_post(h->sim, h->sim->now + after, take_reply, r, 0);
 }
 
-struct upcall {
+/* One with a frame. */
+struct late {
 	uint32_t host;
 	uint64_t life;
-	struct fake_packet p;
+	struct event ev;
+	size_t size;
 	uint8_t frame[];
 };
 
-static void take_upcall(struct sim *sim, void *ctx, uint64_t arg)
+static void take_late(struct sim *sim, void *ctx, uint64_t arg)
 {
-	const struct upcall *u = ctx;
-	struct host *h = sim->hosts[u->host];
-	struct event ev = { .type = EVENT_UPCALL };
+	struct late *l = ctx;
+	struct host *h = sim->hosts[l->host];
 
 	(void)arg;
-	if (!h->engine || h->life != u->life)
+	if (!h->engine || h->life != l->life)
 		return;
-	ev.upcall.in_port = u->p.in_port;
-	ev.upcall.recirc_id = u->p.recirc_id;
-	ev.upcall.tun_id = u->p.tun_id;
-	ev.upcall.tun_src = u->p.tun_src;
-	ev.upcall.frame = u->frame;
-	ev.upcall.size = u->p.size;
-	host_event(h, &ev);
+	if (l->ev.type == EVENT_UPCALL) {
+		l->ev.upcall.frame = l->frame;
+		l->ev.upcall.size = l->size;
+	} else {
+		l->ev.too_big.frame = l->frame;
+		l->ev.too_big.size = l->size;
+	}
+	host_event(h, &l->ev);
+}
+
+void host_frame_event(struct host *h, const struct event *ev,
+		      const uint8_t *frame, size_t size)
+{
+	struct late *l = sim_alloc(sizeof(*l) + size);
+
+	l->host = h->index;
+	l->life = h->life;
+	l->ev = *ev;
+	l->size = size;
+	memcpy(l->frame, frame, size);
+	sim_post(h->sim, h->sim->now + UPCALL_US, take_late, l, 0);
 }
 
 void host_upcall(void *ctx, const struct fake_packet *p)
 {
 	struct host *h = ctx;
-	struct upcall *u;
+	struct event ev = { .type = EVENT_UPCALL };
 
 	if (!h->engine) {
 		h->dp.n_lost++;
 		return;
 	}
-	u = sim_alloc(sizeof(*u) + p->size);
-	u->host = h->index;
-	u->life = h->life;
-	u->p = *p;
-	memcpy(u->frame, p->frame, p->size);
-	sim_post(h->sim, h->sim->now + UPCALL_US, take_upcall, u, 0);
+	ev.upcall.in_port = p->in_port;
+	ev.upcall.recirc_id = p->recirc_id;
+	ev.upcall.tun_id = p->tun_id;
+	ev.upcall.tun_src = p->tun_src;
+	host_frame_event(h, &ev, p->frame, p->size);
+}
+
+void host_hint(struct host *h, const struct host *to, enum path_kind path,
+	       uint32_t mtu)
+{
+	struct event ev = { .type = EVENT_HINT_TOO_BIG };
+
+	if (!h->engine)
+		return;
+	h->n_hints++;
+	ev.hint.ip = *nat_seen_ip(to);
+	ev.hint.path = path;
+	ev.hint.mtu = mtu;
+	reply(h, &ev, net_latency(h->sim, h->index, to->index));
+}
+
+/* Of every peer: the link that leads there, as the kernel has it. */
+static void tell_egress(struct host *h)
+{
+	struct event ev = { .type = EVENT_EGRESS };
+	struct peer_view view;
+	size_t pos = 0;
+
+	ev.egress.is_up = true;
+	ev.egress.link_mtu = h->link_mtu;
+	ev.egress.route_mtu = h->link_mtu;
+	while (engine_each_peer(h->engine, &pos, &view)) {
+		ev.egress.peer_id = view.id;
+		reply(h, &ev, 1);
+	}
+}
+
+void host_tell_mtu(struct host *h)
+{
+	struct event ev = { .type = EVENT_OVERLAY_MTU };
+
+	if (!h->engine)
+		return;
+	h->told_mtu = h->link_mtu - NET_VXLAN_OVERHEAD - 14;
+	ev.mtu = h->told_mtu;
+	tell_egress(h);
+	host_event(h, &ev);
 }
 
 static void apply_put(struct host *h, const struct action *a)
@@ -169,9 +228,14 @@ static void apply(struct host *h, const struct action *a)
 		apply_execute(h, a);
 		break;
 	case ACTION_NETWORK:
+		carrier_network(h, a->network.vni, a->network.is_wanted);
+		break;
 	case ACTION_SLEEVE_BEAT:
+		carrier_beat(h, a);
+		break;
 	case ACTION_SLEEVE_TABLE:
-		break; /* these engines have no sleeve */
+		carrier_table(h);
+		break;
 	case ACTION_NOTE:
 		apply_note(h, &a->note);
 		break;
@@ -182,6 +246,7 @@ static void apply(struct host *h, const struct action *a)
 		break;
 	case ACTION_PEERS_CHANGED:
 		keep_peers(h);
+		tell_egress(h);
 		break;
 	case ACTION_TARGETS_CHANGED:
 		break;
@@ -249,7 +314,7 @@ void host_event(struct host *h, const struct event *ev)
 
 void host_session_up(struct host *h, const struct event *ev)
 {
-	const struct host *other = host_of_ip(h->sim, &ev->session.remote.ip);
+	const struct host *other = host_seen_as(h->sim, &ev->session.remote.ip);
 	struct memory *m = &h->memory[other->index];
 
 	m->hello = *ev->session.hello;

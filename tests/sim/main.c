@@ -23,7 +23,15 @@ static bool play(const struct scenario *s, const struct options *o,
 		 uint64_t seed)
 {
 	const uint32_t n_hosts = s->n_hosts ? s->n_hosts : o->n_hosts;
-	struct sim *sim = sim_new(s->name, seed, n_hosts, o->is_verbose);
+	const struct sim_options so = {
+		.name = s->name,
+		.seed = seed,
+		.n_hosts = n_hosts,
+		.has_sleeve = s->sleeve == SLEEVE_YES ||
+			      (s->sleeve == SLEEVE_EITHER && seed % 2),
+		.is_verbose = o->is_verbose
+	};
+	struct sim *sim = sim_new(&so);
 	bool is_ok;
 
 	s->play(sim, o->n_steps);

@@ -5,9 +5,12 @@
 #include "host.h"
 #include "traffic.h"
 
+enum scenario_sleeve { SLEEVE_EITHER, SLEEVE_NO, SLEEVE_YES };
+
 struct scenario {
 	const char *name;
-	uint32_t n_hosts; /* 0: as asked for */
+	uint32_t n_hosts;	     /* 0: as asked for */
+	enum scenario_sleeve sleeve; /* either: every other seed */
 	void (*play)(struct sim *sim, uint32_t n_steps);
 };
 
@@ -31,6 +34,15 @@ void scenario_half_open(struct sim *sim, uint32_t n_steps);
 void scenario_removed(struct sim *sim, uint32_t n_steps);
 void scenario_cloned(struct sim *sim, uint32_t n_steps);
 void scenario_leave(struct sim *sim, uint32_t n_steps);
+/* scenario_sleeve.c */
+void scenario_blocked(struct sim *sim, uint32_t n_steps);
+void scenario_blackout(struct sim *sim, uint32_t n_steps);
+void scenario_flapping(struct sim *sim, uint32_t n_steps);
+void scenario_nat(struct sim *sim, uint32_t n_steps);
+void scenario_sleeve_dead(struct sim *sim, uint32_t n_steps);
+void scenario_tap_lost(struct sim *sim, uint32_t n_steps);
+void scenario_disorder(struct sim *sim, uint32_t n_steps);
+void scenario_bridges(struct sim *sim, uint32_t n_steps);
 /* scenario_churn.c */
 void scenario_churn(struct sim *sim, uint32_t n_steps);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything at random; what must hold is checked after every step. */
+#include "carrier.h"
 #include "check.h"
+#include "nat.h"
 #include "net.h"
 #include "scenario.h"
 
@@ -84,19 +86,35 @@ static void fail_link(struct sim *sim)
 
 	if (a == b)
 		return;
-	switch (sim_random(sim, 4)) {
+	switch (sim_random(sim, sim->has_sleeve ? 9 : 4)) {
 	case 0:
 		net_cut(sim, a, b, true);
 		break;
 	case 1:
-		sim->net->links[a][b].is_data_cut = true;
+		net_cut_data(sim, a, b, true);
 		break;
 	case 2:
-		sim->net->links[a][b].loss_percent = 20;
+		net_link(sim, a, b)->loss_percent = 20;
+		break;
+	case 3:
+		net_link(sim, a, b)->copy_percent = 10;
+		net_link(sim, a, b)->late_percent = 10;
+		break;
+	case 4:
+	case 5:
+		net_cut_path(sim, a, b, PATH_FASTDP, true);
+		break;
+	case 6:
+		net_cut_path(sim, a, b, PATH_SLEEVE, true);
+		break;
+	case 7:
+		if (nat_is_behind(sim->hosts[a]))
+			nat_rebind(sim->hosts[a]);
 		break;
 	default:
 		net_cut(sim, a, b, false);
-		sim->net->links[a][b].loss_percent = 0;
+		net_link(sim, a, b)->loss_percent = 0;
+		net_link(sim, a, b)->copy_percent = 0;
 		break;
 	}
 }
@@ -122,6 +140,7 @@ static void step(struct sim *sim)
 			fake_dp_flush(&h->dp);
 			host_event(h, &lost);
 		}
+		carrier_lose_tap(h, sim_chance(sim, 50) ? 100 : 200);
 		break;
 	case 5:
 	case 6:
@@ -140,14 +159,11 @@ static void step(struct sim *sim)
 
 static void heal(struct sim *sim)
 {
-	uint32_t i, k;
+	uint32_t i;
 
+	net_heal(sim);
 	for (i = 0; i < sim->n_hosts; i++) {
-		for (k = 0; k < sim->n_hosts; k++) {
-			if (i != k)
-				net_cut(sim, i, k, false);
-			sim->net->links[i][k].loss_percent = 0;
-		}
+		sim->hosts[i]->tap_fault_percent = 0;
 		host_start(sim->hosts[i]);
 	}
 }
@@ -193,10 +209,29 @@ static void talk_all(struct sim *sim)
 	}
 }
 
+/* With sleeve: one in three runs has a host behind a NAT, one in three hosts
+ * without openvswitch.ko. */
+static void mix(struct sim *sim)
+{
+	uint32_t i;
+
+	if (!sim->has_sleeve)
+		return;
+	if (sim_chance(sim, 30))
+		nat_put(any_host(sim));
+	for (i = 0; i < sim->n_hosts; i++)
+		sim->hosts[i]->tap_fault_percent = 5;
+	if (sim_chance(sim, 70))
+		return;
+	for (i = 0; i < sim->n_hosts; i++)
+		sim->hosts[i]->is_bridge = sim_chance(sim, 40);
+}
+
 void scenario_churn(struct sim *sim, uint32_t n_steps)
 {
 	uint32_t i;
 
+	mix(sim);
 	build_mesh(sim);
 	for (i = 0; i < n_steps && !sim->is_failed; i++) {
 		step(sim);
@@ -205,9 +240,10 @@ void scenario_churn(struct sim *sim, uint32_t n_steps)
 						     : 100 * USEC_PER_MS));
 	}
 	heal(sim);
-	/* The longest pause between dials is 37 s. */
+	/* The longest pause between dials is 37 s; a TAP may fail again. */
 	sim_run(sim, 80 * USEC_PER_SEC);
 	check_sessions(sim);
+	check_best(sim);
 	check_agreed(sim);
 	for (i = 0; i < sim->n_hosts && !sim->is_failed; i++)
 		check_flows(sim->hosts[i]);

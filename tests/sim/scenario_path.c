@@ -85,7 +85,7 @@ void scenario_one_way(struct sim *sim, uint32_t n_steps)
 	build_cluster(sim, 1);
 	a = sim->hosts[0];
 	b = sim->hosts[1];
-	sim->net->links[1][0].is_data_cut = true;
+	net_cut_data(sim, 1, 0, true);
 	sim_run(sim, 4 * USEC_PER_SEC);
 	v = view_of(sim, a, b);
 	if (v.paths[PATH_FASTDP].state != PATH_UP)
@@ -100,7 +100,7 @@ void scenario_one_way(struct sim *sim, uint32_t n_steps)
 	v = view_of(sim, a, b);
 	if (v.paths[PATH_FASTDP].state != PATH_UP)
 		sim_fail(sim, "the direction that works went down");
-	sim->net->links[1][0].is_data_cut = false;
+	net_cut_data(sim, 1, 0, false);
 	sim_run(sim, 3 * USEC_PER_SEC);
 	check_settled(sim);
 	sim_run(sim, 40 * USEC_PER_SEC);
@@ -117,7 +117,7 @@ void scenario_lossy(struct sim *sim, uint32_t n_steps)
 	build_cluster(sim, 1);
 	for (i = 0; i < sim->n_hosts; i++) {
 		for (k = 0; k < sim->n_hosts; k++)
-			sim->net->links[i][k].loss_percent = 3;
+			net_link(sim, i, k)->loss_percent = 3;
 		sim->hosts[i]->notes[NOTE_PATH_DOWN] = 0;
 	}
 	sim_run(sim, 120 * USEC_PER_SEC);
@@ -146,7 +146,7 @@ void scenario_reborn(struct sim *sim, uint32_t n_steps)
 		h->ports[i].is_known = false;
 	host_rename(h, "another");
 	sim_run(sim, sim_random(sim, 10 * USEC_PER_SEC));
-	for (i = 0; i < SIM_MAX_HOSTS; i++)
+	for (i = 0; i < sim->n_hosts; i++)
 		h->memory[i].is_kept = false;
 	host_start(h);
 	sim_run(sim, 5 * USEC_PER_SEC);

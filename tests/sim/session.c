@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host.h"
+#include "nat.h"
 #include "net.h"
 
 enum letter_type { LETTER_HELLO, LETTER_MESSAGE, LETTER_END };
@@ -162,7 +163,7 @@ static void up(struct sim *sim, struct conn *c, unsigned int at,
 	ev.session.target = end->target;
 	ev.session.hello = hello;
 	ev.session.local.ip = h->ip;
-	ev.session.remote.ip = other->ip;
+	ev.session.remote.ip = *nat_seen_ip(other);
 	/* The dialling end has the short-lived port. */
 	ev.session.local.port = at ? HOST_CONTROL_PORT : c->port;
 	ev.session.remote.port = at ? c->port : HOST_CONTROL_PORT;
@@ -287,7 +288,7 @@ void session_dial(struct sim *sim, struct host *h, target_t target,
 	struct letter *l;
 	struct conn *c;
 
-	if (!to || port != HOST_CONTROL_PORT) {
+	if (!to || port != HOST_CONTROL_PORT || nat_is_behind(to)) {
 		struct end *end = sim_alloc(sizeof(*end));
 
 		*end = self;

@@ -23,19 +23,20 @@ void *sim_alloc(size_t size)
 	return p;
 }
 
-struct sim *sim_new(const char *name, uint64_t seed, uint32_t n_hosts,
-		    bool is_verbose)
+struct sim *sim_new(const struct sim_options *o)
 {
 	struct sim *sim = sim_alloc(sizeof(*sim));
 	uint32_t i;
 
-	sim->name = name;
-	sim->seed = seed;
-	sim->random = seed * 2 + 1;
-	sim->is_verbose = is_verbose;
+	sim->name = o->name;
+	sim->seed = o->seed;
+	sim->random = o->seed * 2 + 1;
+	sim->is_verbose = o->is_verbose;
+	sim->has_sleeve = o->has_sleeve;
+	sim->heartbeats_per_sec = o->heartbeats_per_sec;
 	sim->now = USEC_PER_SEC;
-	sim->n_hosts = n_hosts < SIM_MAX_HOSTS ? n_hosts : SIM_MAX_HOSTS;
-	sim->net = net_new();
+	sim->n_hosts = o->n_hosts < SIM_MAX_HOSTS ? o->n_hosts : SIM_MAX_HOSTS;
+	sim->net = net_new(sim->n_hosts);
 	sim->traffic = traffic_new();
 	for (i = 0; i < sim->n_hosts; i++)
 		sim->hosts[i] = host_new(sim, i);

@@ -8,9 +8,12 @@
  *
  *   sim.c       clock, queue of what happens when, failures
  *   net.c       the underlay: latency, loss, cuts; datagrams
+ *   nat.c       routers that translate
  *   session.c   control sessions: hellos, ordered reliable messages
  *   fake_dp.c   the kernel's datapath
- *   host.c      one host: engine, datapath, what its daemon keeps on disk
+ *   bridge.c    … or a Linux bridge
+ *   carrier*.c  the user-space path: TAPs, datagrams, its table
+ *   host*.c     one host: engine, datapath, what its daemon keeps on disk
  *   check.c     what must hold after every step
  *   traffic.c   frames of containers and where they must arrive
  *   scenario*.c what is played
@@ -18,7 +21,7 @@
 
 #include "core/engine.h"
 
-#define SIM_MAX_HOSTS 32U
+#define SIM_MAX_HOSTS 128U
 
 struct sim;
 struct host;
@@ -42,6 +45,8 @@ struct sim {
 	uint64_t seed, random;
 	const char *name; /* of the scenario */
 	bool is_failed, is_verbose;
+	bool has_sleeve; /* what hosts are made with */
+	uint32_t heartbeats_per_sec;
 	struct sim_event *heap;
 	size_t n_events, capacity;
 	uint64_t order, n_done;
@@ -52,8 +57,14 @@ struct sim {
 	uint32_t n_hosts;
 };
 
-struct sim *sim_new(const char *name, uint64_t seed, uint32_t n_hosts,
-		    bool is_verbose);
+struct sim_options {
+	const char *name;
+	uint64_t seed;
+	uint32_t n_hosts, heartbeats_per_sec;
+	bool has_sleeve, is_verbose;
+};
+
+struct sim *sim_new(const struct sim_options *options);
 void sim_free(struct sim *sim);
 
 /* @ctx must come from malloc, or be NULL. */
