@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PMTU_H
+#define PMTU_H
+
+/*
+ * The largest packet that one path carries: Packetization Layer Path MTU
+ * Discovery for datagrams (RFC 8899), for one encapsulation to one peer, in the
+ * direction in which we send. Sizes are those of the outer IP packet. It knows
+ * numbers and time; not how a probe looks, nor who the peer is.
+ *
+ *                path up             base acknowledged        nothing larger
+ *   DISABLED ──────────────> BASE ───────────────────> SEARCHING ──> COMPLETE
+ *      ^  path down           │ base lost MAX_PROBES times   ^  ^      │  │
+ *      └─ from any            v                              │  └──────┘  │
+ *                           ERROR: searches below the base,  │ raise timer,
+ *                           tries the base again             │ a wider link
+ *                             ^                              │            │
+ *                             └──────── BASE <───────────────┴────────────┘
+ *                                        what is in use is lost: a black hole
+ *
+ * Candidates go in rounds of up to PMTU_PARALLEL at once: the base, the link's
+ * MTU, a hint and the last result; then MTUs that are common; then the gap is
+ * cut into four, to the byte. A lost probe only directs the search. It ends
+ * when the result was acknowledged and one byte more was lost PMTU_MAX_PROBES
+ * times; an answer that comes late counts too.
+ *
+ * Nothing is believed but acknowledgements: a hint (ICMP, the kernel's route)
+ * is one more candidate; one below what is in use has that confirmed at once.
+ *
+ * Bounds, with PROBE_TIMER t = 3 round trips within 20 … 500 ms (RFC 8899 wants
+ * seconds of those who do not know the round trip; heartbeats measure ours):
+ *   probes    12 to a common MTU, 40 to any other (nothing lost)
+ *   time      16 t; at t = 20 ms below 0.5 s
+ *   shrunk    found gone after confirm_us + 7 t, then as above
+ *   settled   never above what the path carries; below it, for lost probes,
+ *             only until the first raise, PMTU_QUICK_RAISE_US later
+ */
+
+#include "core.h"
+#include "reason.h"
+
+#define PMTU_MAX_PROBES 3U
+#define PMTU_PARALLEL 3U
+#define PMTU_MAX_ROUND 6U
+#define PMTU_WINDOW 32U
+#define PMTU_RUNGS 48U
+#define PMTU_MAX_SIZE 65000U
+/* Numbers of these probes; heartbeats count from zero under the same cookie. */
+#define PMTU_FIRST_SEQ (UINT64_C(1) << 63)
+/* RFC 8899 section 5.1.1: PMTU_RAISE_TIMER; after a search that ended below
+ * the link's MTU it comes this soon, then ever later up to its full length. */
+#define PMTU_RAISE_US (600 * USEC_PER_SEC)
+#define PMTU_QUICK_RAISE_US (2 * USEC_PER_SEC)
+#define PMTU_CONFIRM_US (500 * USEC_PER_MS)
+/* While a search runs what was in use stays so, for this long: an answer with
+ * too small a number would be kept by containers for minutes. */
+#define PMTU_GRACE_US (500 * USEC_PER_MS)
+
+enum pmtu_state {
+	PMTU_DISABLED,
+	PMTU_BASE,
+	PMTU_SEARCHING,
+	PMTU_COMPLETE,
+	PMTU_ERROR
+};
+/* "disabled", "base", "searching", "complete", "error" */
+const char *pmtu_state_text(enum pmtu_state s);
+
+/* A size that was tried in the last search. */
+struct pmtu_rung {
+	uint16_t size;
+	uint8_t n_sent, n_lost;
+	bool is_acked;
+	usec_t at; /* of the last that happened to it */
+};
+
+struct pmtu_config {
+	uint32_t floor, base;
+	bool is_capped;	 /* no probe above the base */
+	usec_t raise_us; /* 0: PMTU_RAISE_US */
+};
+
+struct pmtu {
+	enum pmtu_state state;
+	usec_t since;
+	enum reason reason; /* of the last change of plpmtu */
+	usec_t changed_at;
+	struct pmtu_config config;
+	uint32_t link_mtu; /* 0: not known */
+	uint32_t ceiling;  /* nothing larger is ever sent */
+	uint32_t hint;	   /* 0: none */
+	uint32_t plpmtu;   /* last result; 0: never one */
+	uint32_t usable;   /* what traffic is to keep to, now */
+	uint32_t low;	   /* of this search: the largest acknowledged */
+	bool is_raising;   /* low was known before */
+	uint16_t top;	   /* the largest of the last round */
+	usec_t grace_at;   /* then traffic keeps to low; NEVER: passed */
+	usec_t raise_at, raise_gap;
+	usec_t confirm_us, confirm_at;
+	usec_t blocked_until;
+	uint8_t n_unconfirmed;
+	uint8_t n_rungs, n_round, n_flights;
+	struct pmtu_rung rungs[PMTU_RUNGS];
+	uint16_t round[PMTU_MAX_ROUND]; /* yet to be sent */
+	struct {
+		uint16_t size;
+		uint64_t seq;
+		usec_t lost_at;
+	} flights[PMTU_MAX_ROUND];
+	uint64_t seq;		    /* of the next probe */
+	uint16_t sent[PMTU_WINDOW]; /* sizes, by number; 0: answered */
+	uint64_t n_sent, n_acked;
+};
+
+void pmtu_init(struct pmtu *m, usec_t now, const struct pmtu_config *config);
+
+/* The path is up: the search begins. Or down: it ends. */
+void pmtu_start(struct pmtu *m, usec_t now);
+void pmtu_stop(struct pmtu *m, usec_t now);
+
+/* The egress link's MTU; 0: not known, the base is all that is used. */
+void pmtu_set_link(struct pmtu *m, usec_t now, uint32_t link_mtu);
+/* The address family of the path: its floor and base. */
+void pmtu_set_base(struct pmtu *m, usec_t now, uint32_t floor, uint32_t base);
+/* Somebody says that packets above @mtu (0: not said) do not pass. */
+void pmtu_hint(struct pmtu *m, usec_t now, uint32_t mtu);
+/* Perhaps it has grown: PMTU_RAISE_TIMER is over now. */
+void pmtu_raise(struct pmtu *m, usec_t now);
+/* How often what is in use is confirmed; 0: as PMTU_CONFIRM_US. */
+void pmtu_pace(struct pmtu *m, usec_t now, usec_t confirm_us);
+/* A probe is due, but the host may send none before @until. */
+void pmtu_block(struct pmtu *m, usec_t until);
+
+/* True: send a probe of *ret_size bytes now, with this number. */
+bool pmtu_poll(struct pmtu *m, usec_t now, usec_t rtt_us, uint64_t *ret_seq,
+	       uint32_t *ret_size);
+/* False: no such probe is waited for; nothing changes. */
+bool pmtu_acked(struct pmtu *m, usec_t now, uint64_t seq);
+
+usec_t pmtu_deadline(const struct pmtu *m);
+/* Is @seq one of ours, not a heartbeat's? */
+bool pmtu_is_seq(uint64_t seq);
+void pmtu_check(const struct pmtu *m);
+
+#endif
