@@ -38,6 +38,7 @@ enum note_type {
 	NOTE_FOREIGN_MAC,  /* port_no, mac: refused by port security */
 	NOTE_LIMIT,	   /* what: which table is full */
 	NOTE_FLOW_REFUSED, /* refusal */
+	NOTE_PATH_MTU,	   /* peer_id, path, reason, count: PLPMTU found */
 	NOTE_SETTLED,	   /* count: flows adopted from the last life */
 };
 

@@ -104,7 +104,8 @@ void carry_too_big(struct engine *e, usec_t now, const struct event *ev)
 	e->counters.n_too_big_answered++;
 	flow_actions_clear(&e->actions);
 	flow_output(&e->actions, c->port_no);
-	engine_packet(e, answer, size, PORT_NO_NONE, &e->actions);
+	engine_packet(e, ev->too_big.vni, answer, size, PORT_NO_NONE,
+		      &e->actions);
 }
 
 static bool poll_new_network(struct engine *e, struct action *ret)

@@ -7,8 +7,11 @@
 #include "carry.h"
 #include "engine_state.h"
 #include "health.h"
+#include "learn.h"
 #include "member.h"
 #include "miss.h"
+#include "sizing.h"
+#include "wire.h"
 
 struct engine *engine_new(const struct engine_config *config, usec_t now)
 {
@@ -32,6 +35,8 @@ struct engine *engine_new(const struct engine_config *config, usec_t now)
 	e->pipeline.ports = &e->ports;
 	e->pipeline.taps = &e->taps;
 	e->pipeline.self = config->id;
+	e->pipeline.is_bridge = config->is_bridge;
+	e->interval_us = config->heartbeat_interval_us;
 	return e;
 }
 
@@ -73,6 +78,7 @@ void engine_free(struct engine *e)
 	for (i = 0; i < MAX_PACKETS; i++)
 		packet_free(&e->packets[i]);
 	packet_free(&e->current);
+	free(e->probe);
 	timerq_free(&e->timers);
 	free(e);
 }
@@ -138,7 +144,13 @@ static void started(struct engine *e, usec_t now)
 
 static void flow_refused(struct engine *e, usec_t now, const struct event *ev)
 {
+	const struct mac sized = PROBE_SIZED_MAC;
+
 	flowset_refused(&e->flows, now, &ev->flow.match);
+	if (ev->flow.refusal == FLOW_REFUSED_OTHER &&
+	    ev->flow.match.tun_id == VNI_PROBE &&
+	    mac_equal(&ev->flow.match.eth_dst, &sized))
+		pipeline_no_trunc(&e->pipeline);
 	miss_refused(e, now, &ev->flow.match);
 	if (e->flows.n_refused == 1 || e->flows.n_refused % 1024 == 0) {
 		struct note *n = engine_note(e, NOTE_FLOW_REFUSED);
@@ -188,15 +200,6 @@ static void session_ready(struct engine *e, const struct event *ev)
 		return;
 	p->is_ready = ev->ready.is_ready;
 	e->owes_messages |= p->is_ready;
-}
-
-static void send_refused(struct engine *e, usec_t now, peer_id_t id,
-			 enum path_kind kind)
-{
-	struct peer *p = peers_find(&e->peers, id);
-
-	if (p)
-		path_refused(&p->paths[kind], now, REASON_SEND_REFUSED);
 }
 
 void engine_handle(struct engine *e, usec_t now, const struct event *ev)
@@ -259,7 +262,7 @@ void engine_handle(struct engine *e, usec_t now, const struct event *ev)
 		flowset_lost(&e->flows);
 		break;
 	case EVENT_EXECUTE_REFUSED:
-		send_refused(e, now, ev->execute.peer_id, PATH_FASTDP);
+		health_refused(e, now, ev->execute.peer_id, PATH_FASTDP);
 		break;
 	case EVENT_TAP:
 		carry_tap(e, ev);
@@ -274,17 +277,28 @@ void engine_handle(struct engine *e, usec_t now, const struct event *ev)
 		carry_too_big(e, now, ev);
 		break;
 	case EVENT_SLEEVE_REFUSED:
-		send_refused(e, now, ev->peer_id, PATH_SLEEVE);
+		health_refused(e, now, ev->peer_id, PATH_SLEEVE);
 		break;
 	case EVENT_LEAVING:
 		member_leave_all(e);
 		break;
 	case EVENT_MAC_SEEN:
+		learn_seen(e, now, ev);
+		break;
 	case EVENT_MAC_GONE:
+		learn_gone(e, now, ev);
+		break;
 	case EVENT_EGRESS:
+		health_egress(e, now, ev);
+		break;
 	case EVENT_OVERLAY_MTU:
+		sizing_overlay(e, ev->mtu);
+		break;
 	case EVENT_HINT_TOO_BIG:
+		sizing_hint(e, now, ev);
+		break;
 	case EVENT_HINT_UNREACHABLE:
+		health_unreachable(e, now, ev);
 		break;
 	}
 }
@@ -421,6 +435,7 @@ static bool poll_packet(struct engine *e, struct action *ret)
 	ret->execute.size = e->current.size;
 	ret->execute.in_port = e->current.in_port;
 	ret->execute.actions = &e->current.actions;
+	ret->execute.vni = e->current.vni;
 	ret->execute.peer_id = PEER_ID_NONE;
 	return true;
 }
@@ -444,6 +459,7 @@ static bool poll_neighbour(struct engine *e, usec_t now, struct action *ret)
 		ret->execute.size = frame_announce(&ip, &mac, e->frame);
 		ret->execute.in_port = PORT_NO_NONE;
 		ret->execute.actions = &e->actions;
+		ret->execute.vni = vni;
 		ret->execute.peer_id = PEER_ID_NONE;
 		e->counters.n_announcements++;
 		return true;

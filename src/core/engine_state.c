@@ -35,8 +35,9 @@ void engine_close(struct engine *e, session_t session, enum reason reason)
 	e->closes[e->n_closes++].reason = reason;
 }
 
-void engine_packet(struct engine *e, const uint8_t *frame, size_t size,
-		   port_no_t in_port, const struct flow_actions *actions)
+void engine_packet(struct engine *e, vni_t vni, const uint8_t *frame,
+		   size_t size, port_no_t in_port,
+		   const struct flow_actions *actions)
 {
 	struct packet *p;
 
@@ -50,6 +51,7 @@ void engine_packet(struct engine *e, const uint8_t *frame, size_t size,
 	p->frame = core_alloc(size ? size : 1);
 	memcpy(p->frame, frame, size);
 	p->size = size;
+	p->vni = vni;
 	p->in_port = in_port;
 	memset(&p->actions, 0, sizeof(p->actions));
 	flow_actions_copy(&p->actions, actions);

@@ -9,6 +9,7 @@
  *   engine.c   the door: events to their places, what is owed in its order
  *   member.c   sessions, peers, what they tell each other
  *   miss.c     packets that no flow wanted
+ *   health.c   which paths work; sizing.c: for packets how large
  *   view.c     what others see
  */
 
@@ -35,6 +36,7 @@ enum timer_kind { TIMER_PEER, TIMER_TARGET, TIMER_FLOW, TIMER_NEIGHBOUR };
 struct packet {
 	uint8_t *frame;
 	size_t size;
+	vni_t vni; /* whose containers get it */
 	port_no_t in_port;
 	struct flow_actions actions;
 };
@@ -56,6 +58,9 @@ struct engine {
 	struct rate slow;  /* packets from peers that get no flow */
 	usec_t settle_at;  /* then what nobody wanted of the last life goes */
 	uint64_t revision; /* the last that we gave */
+	uint32_t overlay_mtu;	/* what containers send; 0: not told */
+	usec_t interval_us;	/* of heartbeats, with so many peers */
+	struct rate probe_rate; /* of MTU probes */
 
 	/* owed, oldest first */
 	struct note notes[MAX_NOTES];
@@ -83,6 +88,7 @@ struct engine {
 	/* what the last action points to */
 	struct packet current;
 	uint8_t frame[128];
+	uint8_t *probe; /* NULL until there was one; PMTU_MAX_SIZE */
 	struct flow_actions actions;
 	struct entry entries[MESSAGE_MAX_ENTRIES];
 	struct peer_hint hints[MESSAGE_MAX_PEERS];
@@ -98,8 +104,9 @@ bool engine_own(struct engine *e, usec_t now, const struct port *port,
 void engine_disown(struct engine *e, usec_t now, vni_t vni,
 		   const struct mac *mac);
 /* A packet goes on: @frame is copied. */
-void engine_packet(struct engine *e, const uint8_t *frame, size_t size,
-		   port_no_t in_port, const struct flow_actions *actions);
+void engine_packet(struct engine *e, vni_t vni, const uint8_t *frame,
+		   size_t size, port_no_t in_port,
+		   const struct flow_actions *actions);
 /* Directory's changes to flows and notes. */
 void engine_refresh(struct engine *e, usec_t now);
 

@@ -160,6 +160,7 @@ static bool action_equal(const struct flow_action *a,
 		return mac_equal(&a->eth_dst, &b->eth_dst);
 	case FLOW_USERSPACE:
 		return true;
+	case FLOW_TRUNC:
 	case FLOW_CHECK_LEN:
 		return a->max_size == b->max_size;
 	}
@@ -236,6 +237,15 @@ bool flow_set_eth_dst(struct flow_actions *a, const struct mac *dst)
 bool flow_userspace(struct flow_actions *a)
 {
 	return append(a, FLOW_USERSPACE) != NULL;
+}
+
+bool flow_trunc(struct flow_actions *a, uint32_t max_size)
+{
+	struct flow_action *action = append(a, FLOW_TRUNC);
+
+	if (action)
+		action->max_size = max_size;
+	return action != NULL;
 }
 
 bool flow_check_len(struct flow_actions *a, uint32_t max_size)

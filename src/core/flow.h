@@ -80,6 +80,7 @@ enum flow_action_type {
 	FLOW_RECIRC,	  /* recirc_id */
 	FLOW_SET_ETH_DST, /* eth_dst, all 48 bits */
 	FLOW_USERSPACE,	  /* to the probe socket of the daemon */
+	FLOW_TRUNC, /* max_size bytes at most to the next port or user space */
 	FLOW_CHECK_LEN, /* more than max_size bytes of frame: to userspace, else
 			   * go on with the rest of the list */
 };
@@ -142,6 +143,7 @@ bool flow_set_tunnel(struct flow_actions *a, const struct flow_tunnel *t);
 bool flow_recirc(struct flow_actions *a, uint32_t recirc_id);
 bool flow_set_eth_dst(struct flow_actions *a, const struct mac *dst);
 bool flow_userspace(struct flow_actions *a);
+bool flow_trunc(struct flow_actions *a, uint32_t max_size);
 bool flow_check_len(struct flow_actions *a, uint32_t max_size);
 
 #endif

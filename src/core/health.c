@@ -2,13 +2,47 @@
 #include "health.h"
 
 #include "alloc.h"
+#include "sizing.h"
 #include "wire.h"
+
+#define DEFAULT_BUDGET 1000U
+/* What a peer costs in an interval: a heartbeat on each path, and what is in
+ * use confirmed on each (pmtu.h). */
+#define BEATS_PER_INTERVAL 4U
+
+void health_pace(struct engine *e)
+{
+	const usec_t per_sec = e->config.heartbeats_per_sec
+				       ? e->config.heartbeats_per_sec
+				       : DEFAULT_BUDGET;
+	const usec_t least = e->peers.table.n * BEATS_PER_INTERVAL *
+			     USEC_PER_SEC / per_sec;
+
+	e->interval_us = e->config.heartbeat_interval_us;
+	if (e->interval_us < least)
+		e->interval_us = least;
+}
+
+static void pace(struct engine *e, usec_t now, struct peer *p)
+{
+	const usec_t slower = e->interval_us > e->config.heartbeat_interval_us
+				      ? e->interval_us
+				      : 0;
+	int i;
+
+	for (i = 0; i < N_PATHS; i++) {
+		path_pace(&p->paths[i], now, e->interval_us);
+		pmtu_pace(&p->pmtu[i], now, slower);
+	}
+}
 
 void health_arm(struct engine *e, struct peer *p)
 {
 	usec_t at = p->forget_at;
 	int i;
 
+	if (sizing_deadline(p) < at)
+		at = sizing_deadline(p);
 	for (i = 0; i < N_PATHS; i++) {
 		if (path_deadline(&p->paths[i]) < at)
 			at = path_deadline(&p->paths[i]);
@@ -26,6 +60,7 @@ static void path_changed(struct engine *e, usec_t now, struct peer *p)
 	const bool is_down = p->paths[PATH_FASTDP].state == PATH_DOWN;
 	const bool is_chosen = peer_choose(p, now);
 
+	sizing_follow(e, now, p);
 	/*
 	 * Its requests reach us though our own are not answered: it is told
 	 * over the session, since the kernel's echo finds no way back.
@@ -84,6 +119,7 @@ void health_start(struct engine *e, usec_t now, struct peer *p)
 			path_stop(&p->paths[i], now, reason);
 	}
 	list_append(&e->peers.by_due, &p->by_due);
+	sizing_place(e, now, p);
 	path_changed(e, now, p);
 	health_arm(e, p);
 }
@@ -92,6 +128,7 @@ void health_expire(struct engine *e, usec_t now, struct peer *p)
 {
 	int i;
 
+	pace(e, now, p);
 	for (i = 0; i < N_PATHS; i++) {
 		if (path_expired(&p->paths[i], now))
 			note_path(e, p, (enum path_kind)i);
@@ -104,6 +141,11 @@ void health_answered(struct engine *e, usec_t now, struct peer *p,
 {
 	bool is_up;
 
+	if (pmtu_is_seq(seq)) {
+		sizing_acked(e, now, p, kind, seq);
+		health_arm(e, p);
+		return;
+	}
 	if (!path_acked(&p->paths[kind], now, seq, &is_up)) {
 		e->counters.n_bad_probes++;
 		return;
@@ -136,9 +178,62 @@ static void heard(struct engine *e, const struct probe *probe,
 		e->counters.n_bad_probes++;
 		return;
 	}
-	p->owes_heard = true;
-	p->heard_seq = probe->seq;
+	/* Of many that wait the newest tell most. */
+	if (p->n_heard == PEER_MAX_HEARD)
+		memmove(p->heard, p->heard + 1,
+			--p->n_heard * sizeof(p->heard[0]));
+	p->heard[p->n_heard++] = probe->seq;
 	e->owes_messages = true;
+}
+
+void health_egress(struct engine *e, usec_t now, const struct event *ev)
+{
+	struct peer *p = peers_find(&e->peers, ev->egress.peer_id);
+	const bool is_cut = !ev->egress.is_up;
+	int i;
+
+	if (!p)
+		return;
+	for (i = 0; i < N_PATHS; i++) {
+		if (is_cut && path_cut(&p->paths[i], now, REASON_UNREACHABLE))
+			note_path(e, p, (enum path_kind)i);
+		if (!is_cut)
+			path_hurry(&p->paths[i], now);
+	}
+	sizing_egress(e, now, p, ev);
+	path_changed(e, now, p);
+	health_arm(e, p);
+}
+
+void health_unreachable(struct engine *e, usec_t now, const struct event *ev)
+{
+	const enum path_kind kind = ev->hint.path;
+
+	if (kind >= N_PATHS)
+		return;
+	EACH_PEER(&e->peers, node) {
+		struct peer *p = PEER_OF(node);
+		const struct ip *ip = kind == PATH_FASTDP
+					      ? &p->remote.ip
+					      : &p->sleeve.endpoint.ip;
+
+		if (!ip_equal(ip, &ev->hint.ip))
+			continue;
+		path_doubt(&p->paths[kind], now);
+		health_arm(e, p);
+	}
+}
+
+void health_refused(struct engine *e, usec_t now, peer_id_t id,
+		    enum path_kind kind)
+{
+	struct peer *p = peers_find(&e->peers, id);
+
+	if (!p)
+		return;
+	path_refused(&p->paths[kind], now, REASON_SEND_REFUSED);
+	path_doubt(&p->paths[kind], now);
+	health_arm(e, p);
 }
 
 void health_probe(struct engine *e, usec_t now, const struct event *ev)
@@ -183,6 +278,7 @@ static bool put_probe(struct engine *e, struct peer *p, uint64_t seq,
 	ret->execute.frame = e->frame;
 	ret->execute.size = PROBE_MIN_SIZE;
 	ret->execute.in_port = PORT_NO_NONE;
+	ret->execute.vni = VNI_NONE;
 	ret->execute.actions = &e->actions;
 	ret->execute.peer_id = p->hello.id;
 	e->counters.n_probes_sent++;
@@ -208,10 +304,12 @@ static bool poll_peer(struct engine *e, usec_t now, struct peer *p,
 	if (path_poll(&p->paths[PATH_FASTDP], now, &seq) &&
 	    put_probe(e, p, seq, ret))
 		return true;
-	if (!path_poll(&p->paths[PATH_SLEEVE], now, &seq))
-		return false;
-	put_beat(e, p, seq, ret);
-	return true;
+	if (path_poll(&p->paths[PATH_SLEEVE], now, &seq)) {
+		put_beat(e, p, seq, ret);
+		return true;
+	}
+	return sizing_poll(e, now, p, PATH_FASTDP, ret) ||
+	       sizing_poll(e, now, p, PATH_SLEEVE, ret);
 }
 
 bool health_poll(struct engine *e, usec_t now, struct action *ret)
@@ -224,6 +322,7 @@ bool health_poll(struct engine *e, usec_t now, struct action *ret)
 		if (poll_peer(e, now, p, ret))
 			return true;
 		list_remove(&p->by_due);
+		sizing_settle(e, p);
 		health_arm(e, p);
 	}
 	return false;

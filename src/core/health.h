@@ -23,6 +23,21 @@ void health_expire(struct engine *e, usec_t now, struct peer *p);
 void health_answered(struct engine *e, usec_t now, struct peer *p,
 		     enum path_kind kind, uint64_t seq);
 
+/*
+ * So many peers: a host's heartbeats stay below its budget, in that each peer
+ * gets fewer. A thousand peers on both paths have one each 4 s at the default
+ * of 1000 a second, and loss is noticed within 5/3 of that.
+ */
+void health_pace(struct engine *e);
+
+/* EVENT_EGRESS: whether there is a way out, and how wide it is. */
+void health_egress(struct engine *e, usec_t now, const struct event *ev);
+/* EVENT_HINT_UNREACHABLE: anybody can say that; the path is asked. */
+void health_unreachable(struct engine *e, usec_t now, const struct event *ev);
+/* The kernel did not send. */
+void health_refused(struct engine *e, usec_t now, peer_id_t id,
+		    enum path_kind kind);
+
 /* EVENT_SLEEVE_REPLY */
 void health_beat(struct engine *e, usec_t now, const struct event *ev);
 

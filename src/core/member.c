@@ -6,6 +6,7 @@
 #include "alloc.h"
 #include "carry.h"
 #include "health.h"
+#include "sizing.h"
 
 /* What comes within it may have been dialled before each knew of the other. */
 #define SESSION_SETTLED_US (5 * USEC_PER_SEC)
@@ -50,6 +51,7 @@ static void forget(struct engine *e, usec_t now, struct peer *p,
 	targets_disconnected(&e->targets, now, p->hello.id);
 	targets_forget(&e->targets, p->hello.id);
 	peer_free(p);
+	health_pace(e);
 	e->peers_changed = true;
 }
 
@@ -84,11 +86,15 @@ static struct peer *find_or_add(struct engine *e, usec_t now, peer_id_t id)
 {
 	struct peer *p = peers_find(&e->peers, id);
 
-	if (!p)
-		p = peers_add(&e->peers, id, now,
-			      e->config.heartbeat_interval_us, TIMER_PEER);
-	if (!p)
+	if (p)
+		return p;
+	p = peers_add(&e->peers, id, now, e->interval_us, TIMER_PEER);
+	if (!p) {
 		engine_limit(e, "peers");
+		return NULL;
+	}
+	sizing_init(e, now, p);
+	health_pace(e);
 	return p;
 }
 
@@ -127,7 +133,7 @@ static void drop_session(struct engine *e, usec_t now, struct peer *p,
 	p->session = 0;
 	p->session_since = now;
 	p->session_reason = reason;
-	p->owes_heard = false;
+	p->n_heard = 0;
 	p->owes_leave = false;
 	p->owes_token = false;
 	p->forget_at = now + e->config.hold_us;
@@ -451,11 +457,10 @@ void member_timer(struct engine *e, usec_t now, struct peer *p)
 static bool owed_message(struct engine *e, struct peer *p, struct message *m)
 {
 	memset(m, 0, sizeof(*m));
-	if (p->owes_heard) {
-		p->owes_heard = false;
+	if (p->n_heard) {
 		m->type = MESSAGE_HEARD;
 		m->heard.path = PATH_FASTDP;
-		m->heard.seq = p->heard_seq;
+		m->heard.seq = p->heard[--p->n_heard];
 		return true;
 	}
 	if (p->owes_token) {

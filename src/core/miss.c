@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "arrival.h"
 #include "health.h"
+#include "learn.h"
 #include "matches.h"
 
 #define GROUP_AGE_US (60 * USEC_PER_SEC)
@@ -29,10 +30,22 @@ static void drop_lazily(struct engine *e, usec_t now,
 		engine_limit(e, "lazy flows");
 }
 
+/* Of a packet that no stage has told a network yet. */
+static vni_t vni_of_first(const struct engine *e, const struct event *ev)
+{
+	const struct local_port *p = ports_find(&e->ports, ev->upcall.in_port);
+
+	return p ? p->port.vni : ev->upcall.tun_id;
+}
+
 static void goes_on(struct engine *e, const struct event *ev)
 {
-	engine_packet(e, ev->upcall.frame, ev->upcall.size, ev->upcall.in_port,
-		      &e->actions);
+	const vni_t vni = ev->upcall.recirc_id
+				  ? RECIRC_VNI(ev->upcall.recirc_id)
+				  : vni_of_first(e, ev);
+
+	engine_packet(e, vni, ev->upcall.frame, ev->upcall.size,
+		      ev->upcall.in_port, &e->actions);
 }
 
 /* The next one like it comes up too. */
@@ -81,18 +94,6 @@ static void from_tunnel(struct engine *e, usec_t now, const struct event *ev,
 			       DROP_AGE_US, true))
 		engine_limit(e, "lazy flows");
 	goes_on_slowly(e, now, ev);
-}
-
-/* What is declared is nobody else's to use, trusted or not. */
-static bool may_learn(struct engine *e, const struct local_port *p,
-		      const struct mac *mac)
-{
-	const struct claim *c = directory_find_mac(e->directory, p->port.vni,
-						   mac);
-
-	if (!p->port.is_trusted || mac_is_group(mac) || mac_is_zero(mac))
-		return false;
-	return !c || (c->flags & ENTRY_LEARNT) != 0;
 }
 
 static void learn(struct engine *e, usec_t now, struct local_port *p,
@@ -144,7 +145,7 @@ static void from_port(struct engine *e, usec_t now, const struct event *ev,
 		return;
 	}
 	if (!mac_equal(&f->src, &p->port.mac)) {
-		if (!may_learn(e, p, &f->src)) {
+		if (!learn_may(e, p, &f->src)) {
 			e->counters.n_foreign_macs++;
 			m = match_source(p->port.port_no, &f->src);
 			if (!flowset_find(&e->flows, &m)) {

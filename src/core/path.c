@@ -13,6 +13,11 @@
 #define LATE_US (20 * USEC_PER_MS)
 #define EXCUSE_US (30 * USEC_PER_MS)
 #define MAX_EXCUSES 4U
+/* So long and no answer, of one that is doubted; longer round trips get more */
+#define DOUBT_US (60 * USEC_PER_MS)
+#define DOUBT_PROBE_US (15 * USEC_PER_MS)
+/* Doubts are taken so often: anybody can send them. */
+#define DOUBT_PAUSE_US (100 * USEC_PER_MS)
 /* A path that has long been down is asked less often. */
 #define SLOW_AFTER_US (30 * USEC_PER_SEC)
 #define SLOW_INTERVAL_US (1 * USEC_PER_SEC)
@@ -73,10 +78,18 @@ static bool is_answered(const struct path *p, uint64_t seq)
 	return (p->answered >> (seq % PATH_WINDOW) & 1) != 0;
 }
 
+/* And nothing that was sent since is answered. */
+static bool is_doubted(const struct path *p)
+{
+	return p->doubted_at && p->alive_at < p->doubted_at;
+}
+
 static usec_t pause_after(const struct path *p, usec_t now)
 {
 	usec_t quick = p->interval_us / QUICK_DIVISOR;
 
+	if (p->state == PATH_UP && is_doubted(p) && quick > DOUBT_PROBE_US)
+		quick = DOUBT_PROBE_US;
 	if (p->state == PATH_DOWN && now - p->since > SLOW_AFTER_US &&
 	    p->interval_us < SLOW_INTERVAL_US)
 		return SLOW_INTERVAL_US;
@@ -148,6 +161,11 @@ bool path_acked(struct path *p, usec_t now, uint64_t seq, bool *ret_is_up)
 	return true;
 }
 
+static usec_t doubt(const struct path *p)
+{
+	return DOUBT_US > 6 * p->rtt_us ? DOUBT_US : 6 * p->rtt_us;
+}
+
 /* An interval for the heartbeat, and time for several more to be answered. */
 static usec_t expiry(const struct path *p)
 {
@@ -158,6 +176,8 @@ static usec_t expiry(const struct path *p)
 	if (patience < 3 * p->rtt_us)
 		patience = 3 * p->rtt_us;
 	at = p->alive_at + p->interval_us + patience;
+	if (is_doubted(p) && p->doubted_at + doubt(p) < at)
+		at = p->doubted_at + doubt(p);
 	return at < p->excused_until ? p->excused_until : at;
 }
 
@@ -182,6 +202,44 @@ void path_refused(struct path *p, usec_t now, enum reason reason)
 {
 	p->last_error = reason;
 	p->last_error_at = now;
+}
+
+void path_pace(struct path *p, usec_t now, usec_t interval_us)
+{
+	if (p->interval_us == interval_us)
+		return;
+	p->interval_us = interval_us;
+	if (path_is_started(p) && p->next_probe_at > now + interval_us)
+		p->next_probe_at = now + interval_us;
+	path_check(p);
+}
+
+void path_doubt(struct path *p, usec_t now)
+{
+	if (p->state != PATH_UP || now - p->doubted_at < DOUBT_PAUSE_US)
+		return;
+	p->doubted_at = now;
+	if (p->next_probe_at > now)
+		p->next_probe_at = now;
+}
+
+bool path_cut(struct path *p, usec_t now, enum reason reason)
+{
+	const bool was_up = p->state == PATH_UP;
+
+	if (!path_is_started(p))
+		return false;
+	p->last_error = reason;
+	p->last_error_at = now;
+	move(p, now, PATH_DOWN, reason);
+	return was_up;
+}
+
+void path_hurry(struct path *p, usec_t now)
+{
+	if (path_is_started(p) && p->state == PATH_DOWN &&
+	    p->next_probe_at > now)
+		p->next_probe_at = now;
 }
 
 usec_t path_deadline(const struct path *p)

@@ -18,7 +18,8 @@
  * of it, more follow at that pace; the path is called down when the last answer
  * is of a heartbeat five thirds of an interval ago. So it takes 0.2 to 0.5 s
  * with the default of 0.3 s, and five in a row must be lost. A longer round
- * trip gets more time, and so does a path that never answered yet.
+ * trip gets more time, and so does a path that never answered yet. With many
+ * peers the interval grows (path_pace), and all of this with it.
  */
 
 #include "view.h"
@@ -39,6 +40,7 @@ struct path {
 	uint64_t acked; /* newest sequence number answered */
 	bool has_ack;
 	uint32_t n_waiting; /* probes sent since the last answer */
+	usec_t doubted_at;  /* somebody says that it is broken; 0: nobody */
 	uint32_t n_excuses; /* times we came too late to tell, in a row */
 	usec_t excused_until;
 	usec_t sent_at[PATH_WINDOW];
@@ -68,6 +70,19 @@ bool path_expired(struct path *p, usec_t now);
 
 /* The kernel would not send: kept as the last error. */
 void path_refused(struct path *p, usec_t now, enum reason reason);
+
+/* More or fewer peers: a heartbeat every @interval_us from now on. */
+void path_pace(struct path *p, usec_t now, usec_t interval_us);
+
+/*
+ * Word, perhaps forged, that packets do not get through: it is asked at once,
+ * and a silence of 60 ms (six round trips, if that is longer) makes it down.
+ */
+void path_doubt(struct path *p, usec_t now);
+/* We know it: there is no way out. True: it was up. Heartbeats go on. */
+bool path_cut(struct path *p, usec_t now, enum reason reason);
+/* Perhaps it works again: it is asked now. */
+void path_hurry(struct path *p, usec_t now);
 
 usec_t path_deadline(const struct path *p);
 void path_view(const struct path *p, struct path_view *ret);

@@ -239,6 +239,9 @@ void peer_view(const struct peer *p, struct peer_view *ret)
 	ret->path = p->choice;
 	ret->since = p->choice_since;
 	ret->reason = p->choice_reason;
+	ret->n_too_big = p->n_too_big;
+	ret->n_fragmented = p->n_fragmented;
+	ret->n_fragments = p->n_fragments;
 	for (i = 0; i < N_PATHS; i++)
 		path_view(&p->paths[i], &ret->paths[i]);
 	if (ret->has_path)

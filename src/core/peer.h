@@ -15,8 +15,13 @@
 #include "event.h"
 #include "list.h"
 #include "path.h"
+#include "pmtu.h"
+#include "rate.h"
 #include "table.h"
 #include "timerq.h"
+
+/* Answers that the session owes; a heartbeat and a round of probes. */
+#define PEER_MAX_HEARD 8U
 
 struct peer {
 	struct table_node node; /* by id */
@@ -34,14 +39,21 @@ struct peer {
 	enum reason session_reason;
 	usec_t forget_at; /* USEC_NEVER while there is a session */
 	uint64_t hint_change, hints_sent;
-	struct feed feed; /* our announcements to it */
-	bool owes_heard;  /* a MESSAGE_HEARD is to be sent: */
-	uint64_t heard_seq;
+	struct feed feed;		/* our announcements to it */
+	uint64_t heard[PEER_MAX_HEARD]; /* MESSAGE_HEARD that are to be sent */
+	uint32_t n_heard;
 	bool owes_leave;
 	bool owes_token; /* a MESSAGE_SLEEVE is to be sent */
 	struct sleeve_place sleeve;
 	bool is_h_copied; /* flow H hands us copies of its requests */
 	struct path paths[N_PATHS];
+	struct pmtu pmtu[N_PATHS];
+	uint32_t link_mtu, route_mtu; /* EVENT_EGRESS; 0: not told */
+	bool is_cut_off;	      /* EVENT_EGRESS: no way out */
+	uint32_t max_frame; /* flows send no longer one to it; 0: any */
+	uint32_t noted_plpmtu[N_PATHS];
+	struct rate fragments; /* of packets that may be cut */
+	uint64_t n_too_big, n_fragmented, n_fragments;
 	bool has_choice;
 	enum path_kind choice;
 	usec_t choice_since;

@@ -58,6 +58,12 @@ static bool to_peer(const struct pipeline *pl, const struct peer *p, vni_t vni,
 	       flow_set_tunnel(ret, &tunnel) && flow_output(ret, PORT_NO_VXLAN);
 }
 
+uint32_t pipeline_max_frame(const struct pipeline *pl, const struct peer *p,
+			    vni_t vni)
+{
+	return is_by_tap(pl, p, vni) ? 0 : p->max_frame;
+}
+
 bool pipeline_to_owner(struct pipeline *pl, const struct claim *c,
 		       struct flow_actions *ret)
 {
@@ -68,6 +74,21 @@ bool pipeline_to_owner(struct pipeline *pl, const struct claim *c,
 		return flow_output(ret, c->port_no);
 	p = peers_find(pl->peers, c->owner);
 	return p && to_peer(pl, p, c->vni, ret);
+}
+
+/* What is longer than a narrow peer takes comes up. */
+static bool to_owner_checked(struct pipeline *pl, const struct claim *c,
+			     struct flow_actions *ret)
+{
+	const struct peer *p = c->owner == pl->self
+				       ? NULL
+				       : peers_find(pl->peers, c->owner);
+	const uint32_t max = p ? pipeline_max_frame(pl, p, c->vni) : 0;
+
+	if (!max)
+		return pipeline_to_owner(pl, c, ret);
+	flow_actions_clear(ret);
+	return flow_check_len(ret, max) && to_peer(pl, p, c->vni, ret);
 }
 
 /* E, and D: to a container of ours (@c), or no longer (NULL). */
@@ -91,7 +112,9 @@ void pipeline_mac(struct pipeline *pl, vni_t vni, const struct mac *mac)
 	const struct claim *c = directory_find_mac(pl->directory, vni, mac);
 	const struct flow_match local = match_unicast(RECIRC_LOCAL(vni), mac);
 
-	if (c && pipeline_to_owner(pl, c, &pl->scratch))
+	if (pl->is_bridge)
+		return;
+	if (c && to_owner_checked(pl, c, &pl->scratch))
 		flowset_want(pl->flows, &local, &pl->scratch);
 	else
 		flowset_unwant(pl->flows, &local);
@@ -104,11 +127,12 @@ void pipeline_ip(struct pipeline *pl, vni_t vni, const struct ip *ip)
 	const struct flow_match local = match_request(RECIRC_LOCAL(vni), ip);
 	const struct flow_match remote = match_request(RECIRC_REMOTE(vni), ip);
 
-	if (c && pipeline_to_owner(pl, c, &pl->scratch)) {
+	if (pl->is_bridge)
+		return;
+	if (c && pipeline_to_owner(pl, c, &pl->scratch))
 		flowset_want(pl->flows, &local, &pl->scratch);
-	} else {
+	else
 		flowset_unwant(pl->flows, &local);
-	}
 	if (c && c->owner == pl->self)
 		flowset_want(pl->flows, &remote, &pl->scratch);
 	else
@@ -347,6 +371,8 @@ void pipeline_network(struct pipeline *pl, vni_t vni)
 	const bool is_here = ports_has_network(pl->ports, vni);
 	const struct flow_match from_peers = match_flood(vni, PORT_NO_VXLAN);
 
+	if (pl->is_bridge)
+		return;
 	peers_of_network(pl, vni);
 	EACH_PORT(pl->ports, port_node) {
 		const struct port *port = &PORT_OF(port_node)->port;
@@ -381,6 +407,8 @@ static void source(struct pipeline *pl, const struct port *port)
 
 void pipeline_port(struct pipeline *pl, const struct port *port)
 {
+	if (pl->is_bridge)
+		return;
 	source(pl, port);
 	arrivals(pl, port->vni);
 	pipeline_network(pl, port->vni);
@@ -393,6 +421,8 @@ void pipeline_port_gone(struct pipeline *pl, const struct port *port)
 	const struct flow_match flood = match_flood(port->vni, port->port_no);
 	struct list *node = pl->flows->lazy.next, *next;
 
+	if (pl->is_bridge)
+		return;
 	flowset_unwant(pl->flows, &source);
 	flowset_unwant(pl->flows, &flood);
 	for (; node != &pl->flows->lazy; node = next) {
@@ -408,26 +438,53 @@ void pipeline_port_gone(struct pipeline *pl, const struct port *port)
 	pipeline_network(pl, port->vni);
 }
 
+/* The kernel sends it back; @limit: no more than its beginning. */
+static void echo(struct pipeline *pl, const struct peer *p,
+		 const struct mac *dst, const struct flow_tunnel *tunnel,
+		 uint32_t limit)
+{
+	const struct mac reply = PROBE_REPLY_MAC;
+	const struct flow_match m = match_probe(&p->remote.ip, dst);
+
+	flow_actions_clear(&pl->scratch);
+	if (p->is_h_copied && limit)
+		flow_trunc(&pl->scratch, limit);
+	if (p->is_h_copied)
+		flow_userspace(&pl->scratch);
+	flow_set_eth_dst(&pl->scratch, &reply);
+	flow_set_tunnel(&pl->scratch, tunnel);
+	if (limit)
+		flow_trunc(&pl->scratch, limit);
+	flow_output(&pl->scratch, PORT_NO_VXLAN);
+	flowset_want(pl->flows, &m, &pl->scratch);
+}
+
 /* H: the kernel answers the peer's requests; its replies are for us. */
 static void probes(struct pipeline *pl, const struct peer *p)
 {
 	const struct mac request = PROBE_REQUEST_MAC, reply = PROBE_REPLY_MAC;
-	const struct flow_match echo = match_probe(&p->remote.ip, &request);
+	const struct mac sized = PROBE_SIZED_MAC;
 	const struct flow_match answer = match_probe(&p->remote.ip, &reply);
 	struct flow_tunnel tunnel;
 
 	flow_actions_clear(&pl->scratch);
 	if (!p->hello.can_fastdp || !pipeline_tunnel(p, VNI_PROBE, &tunnel))
 		return;
-	if (p->is_h_copied)
-		flow_userspace(&pl->scratch);
-	flow_set_eth_dst(&pl->scratch, &reply);
-	flow_set_tunnel(&pl->scratch, &tunnel);
-	flow_output(&pl->scratch, PORT_NO_VXLAN);
-	flowset_want(pl->flows, &echo, &pl->scratch);
+	/* First, for the search begins when a heartbeat is answered. */
+	echo(pl, p, &sized, &tunnel, pl->has_no_trunc ? 0 : PROBE_MIN_SIZE);
+	echo(pl, p, &request, &tunnel, 0);
 	flow_actions_clear(&pl->scratch);
 	flow_userspace(&pl->scratch);
 	flowset_want(pl->flows, &answer, &pl->scratch);
+}
+
+void pipeline_no_trunc(struct pipeline *pl)
+{
+	if (pl->has_no_trunc)
+		return;
+	pl->has_no_trunc = true;
+	EACH_PEER(pl->peers, node)
+		probes(pl, PEER_OF(node));
 }
 
 static void serve(struct pipeline *pl, const struct peer *p)
@@ -444,6 +501,8 @@ void pipeline_peer(struct pipeline *pl, struct peer *p)
 	vni_t vni;
 	size_t i;
 
+	if (pl->is_bridge)
+		return;
 	serve(pl, p);
 	while ((c = directory_walk_owner(pl->directory, p->hello.id, c))) {
 		pipeline_mac(pl, c->vni, &c->mac);
@@ -454,13 +513,24 @@ void pipeline_peer(struct pipeline *pl, struct peer *p)
 		pipeline_network(pl, vni);
 }
 
+void pipeline_peer_frames(struct pipeline *pl, const struct peer *p)
+{
+	const struct claim *c = NULL;
+
+	while ((c = directory_walk_owner(pl->directory, p->hello.id, c)))
+		pipeline_mac(pl, c->vni, &c->mac);
+}
+
 void pipeline_peer_gone(struct pipeline *pl, const struct peer *p)
 {
 	const struct mac request = PROBE_REQUEST_MAC, reply = PROBE_REPLY_MAC;
+	const struct mac sized = PROBE_SIZED_MAC;
 	struct flow_match m = match_probe(&p->remote.ip, &request);
 
-	if (ip_is_zero(&p->remote.ip))
+	if (pl->is_bridge || ip_is_zero(&p->remote.ip))
 		return;
+	flowset_unwant(pl->flows, &m);
+	m = match_probe(&p->remote.ip, &sized);
 	flowset_unwant(pl->flows, &m);
 	m = match_probe(&p->remote.ip, &reply);
 	flowset_unwant(pl->flows, &m);
@@ -569,7 +639,7 @@ void pipeline_group(struct pipeline *pl, const struct flow_match *match,
 
 void pipeline_again(struct pipeline *pl)
 {
-	if (!arrival_choose(pl))
+	if (pl->is_bridge || !arrival_choose(pl))
 		return;
 	EACH_NETWORK(pl->ports, vni)
 	arrivals(pl, vni);
@@ -577,6 +647,8 @@ void pipeline_again(struct pipeline *pl)
 
 void pipeline_start(struct pipeline *pl)
 {
+	if (pl->is_bridge)
+		return;
 	arrival_choose(pl);
 	EACH_PEER(pl->peers, peer_node)
 		pipeline_peer(pl, PEER_OF(peer_node));

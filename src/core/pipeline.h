@@ -9,6 +9,9 @@
  * Each function looks again at one thing that may have changed and tells the
  * flow set what is wanted for it: the cost follows the change, not the size
  * of the cluster. Calling one too often changes nothing.
+ *
+ * On a host with a Linux bridge there are no flows, and all of this is silent;
+ * what says where a packet goes (pipeline_to_owner, pipeline_flood) is not.
  */
 
 #include "frame.h"
@@ -25,10 +28,18 @@ void pipeline_port(struct pipeline *pl, const struct port *port);
 void pipeline_port_gone(struct pipeline *pl, const struct port *port);
 /* D and H of a peer, and all that leads to it. */
 void pipeline_peer(struct pipeline *pl, struct peer *p);
+/* B alone: what may be sent to it has changed (peer.max_frame). */
+void pipeline_peer_frames(struct pipeline *pl, const struct peer *p);
 /* Before its address changes or it is forgotten. */
 void pipeline_peer_gone(struct pipeline *pl, const struct peer *p);
 /* The networks whose copies go to @ip are looked at again. */
 void pipeline_copies(struct pipeline *pl, const struct ip *ip);
+
+/* The longest frame that flows may send to @p in @vni; 0: any. */
+uint32_t pipeline_max_frame(const struct pipeline *pl, const struct peer *p,
+			    vni_t vni);
+/* No kernel cuts an echo here: the whole one goes back. */
+void pipeline_no_trunc(struct pipeline *pl);
 
 /* Actions that bring a frame to the owner of @c. False: no way there. */
 bool pipeline_to_owner(struct pipeline *pl, const struct claim *c,

@@ -18,7 +18,9 @@ struct pipeline {
 	const struct tap_ports *taps;
 	peer_id_t self;
 	struct flow_actions scratch;
-	bool is_wide; /* D: see arrival.h */
+	bool is_wide;	   /* D: see arrival.h */
+	bool is_bridge;	   /* there are no flows: a Linux bridge forwards */
+	bool has_no_trunc; /* kernels before 4.9 cannot cut an echo */
 };
 
 #endif

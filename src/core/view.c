@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "engine_state.h"
+#include "sizing.h"
 
 const char *path_state_text(enum path_state s)
 {
@@ -33,8 +34,13 @@ static struct list *nth(const struct list *head, size_t *pos)
 static void show_peer(const struct engine *e, const struct peer *p,
 		      struct peer_view *ret)
 {
+	int i;
+
 	peer_view(p, ret);
 	ret->n_entries = directory_n_owned(e->directory, p->hello.id);
+	ret->mtu = sizing_mtu(p);
+	for (i = 0; i < N_PATHS; i++)
+		sizing_view(p, (enum path_kind)i, &ret->paths[i]);
 }
 
 bool engine_each_peer(const struct engine *e, size_t *pos,
@@ -123,6 +129,11 @@ bool engine_each_removed(const struct engine *e, size_t *pos, peer_id_t *ret)
 		return false;
 	*ret = e->removed[(*pos)++];
 	return true;
+}
+
+uint32_t engine_narrowest_mtu(const struct engine *e)
+{
+	return sizing_narrowest(e);
 }
 
 bool engine_find_peer(const struct engine *e, peer_id_t id,

@@ -10,6 +10,7 @@
 
 #include "core.h"
 #include "event.h"
+#include "pmtu.h"
 
 struct engine;
 
@@ -25,6 +26,16 @@ struct path_view {
 	usec_t rtt_us;	 /* smoothed; 0: not known */
 	uint32_t plpmtu; /* size of the outer IP packet; 0: not known */
 	uint64_t n_sent, n_acked, n_lost;
+	/* How its PLPMTU came about: pmtu.h. */
+	enum pmtu_state pmtu_state;
+	usec_t pmtu_since;
+	enum reason pmtu_reason; /* of the last change of plpmtu */
+	usec_t pmtu_changed_at;
+	uint32_t link_mtu;  /* of our egress link; 0: not known */
+	uint32_t route_mtu; /* the kernel's idea of the path; 0: not known */
+	uint64_t n_mtu_probes, n_mtu_probes_acked;
+	uint8_t n_rungs; /* of the last search, in order of first use */
+	struct pmtu_rung rungs[PMTU_RUNGS];
 };
 
 enum peer_state { PEER_DOWN, PEER_CONNECTING, PEER_UP };
@@ -44,6 +55,9 @@ struct peer_view {
 	usec_t since;		    /* of the path's choice */
 	enum reason reason;
 	uint32_t n_entries;
+	uint32_t mtu; /* what fits in one packet of a container; 0: unknown */
+	/* Packets of containers that were too long: answered, cut. */
+	uint64_t n_too_big, n_fragmented, n_fragments;
 	struct path_view paths[N_PATHS];
 };
 
@@ -73,6 +87,7 @@ struct engine_counters {
 	uint64_t n_upcalls, n_upcalls_dropped, n_foreign_macs, n_unknown_macs;
 	uint64_t n_mac_moves, n_ip_moves, n_announcements;
 	uint64_t n_probes_sent, n_probes_acked, n_bad_probes;
+	uint64_t n_mtu_probes_sent, n_mtu_probes_acked;
 	uint64_t n_messages_in, n_messages_out, n_entries_refused;
 	uint64_t n_limit_hits;
 	uint64_t n_too_big_answered, n_too_big_unanswered;
@@ -113,6 +128,9 @@ void engine_all_flows(const struct engine *e,
 /* What @match should do; NULL: no such flow is wanted. Borrowed. */
 const struct flow_actions *engine_find_flow(const struct engine *e,
 					    const struct flow_match *match);
+
+/* What the narrowest peer with a path takes of a container; 0: not known. */
+uint32_t engine_narrowest_mtu(const struct engine *e);
 
 bool engine_find_peer(const struct engine *e, peer_id_t id,
 		      struct peer_view *ret);

@@ -9,8 +9,9 @@
 bool wire_put_probe(const struct probe *probe, uint8_t *frame, size_t size)
 {
 	struct writer w = writer_of(frame, size);
-	const struct mac dst = probe->is_reply ? PROBE_REPLY_MAC
-					       : PROBE_REQUEST_MAC;
+	const struct mac dst = probe->is_reply	 ? PROBE_REPLY_MAC
+			       : probe->is_sized ? PROBE_SIZED_MAC
+						 : PROBE_REQUEST_MAC;
 	const struct mac src = PROBE_SOURCE_MAC;
 
 	if (size < PROBE_MIN_SIZE)
@@ -31,6 +32,7 @@ bool wire_get_probe(const uint8_t *frame, size_t size, struct probe *ret)
 {
 	struct reader r = reader_of(frame, size);
 	const struct mac request = PROBE_REQUEST_MAC, reply = PROBE_REPLY_MAC;
+	const struct mac sized = PROBE_SIZED_MAC;
 	struct probe probe;
 	struct mac dst;
 	uint16_t eth_type;
@@ -50,7 +52,8 @@ bool wire_get_probe(const uint8_t *frame, size_t size, struct probe *ret)
 	probe.is_reply = mac_equal(&dst, &reply);
 	if (!r.is_ok || eth_type != ETH_TYPE_PROBE || magic != PROBE_MAGIC)
 		return false;
-	if (!probe.is_reply && !mac_equal(&dst, &request))
+	probe.is_sized = mac_equal(&dst, &sized);
+	if (!probe.is_reply && !probe.is_sized && !mac_equal(&dst, &request))
 		return false;
 	*ret = probe;
 	return true;

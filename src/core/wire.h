@@ -3,11 +3,14 @@
 #define WIRE_H
 
 /*
- * Heartbeats on the VXLAN path: Ethernet frames <-> struct probe.
+ * Heartbeats and probes of the MTU on the VXLAN path: Ethernet frames <->
+ * struct probe.
  *
- * A request goes to PROBE_REQUEST in VNI_PROBE; the kernel of the peer turns
- * it into a reply (flow H: only the destination MAC is changed), so that it is
- * answered while the peer's daemon is away. Layout: docs/protocol.md.
+ * A heartbeat goes to PROBE_REQUEST in VNI_PROBE, a probe of some size to
+ * PROBE_SIZED; the kernel of the peer turns either into a reply (flow H: only
+ * the destination MAC is changed, and a probe is cut to PROBE_MIN_SIZE), so
+ * that it is answered while the peer's daemon is away, and the way back need
+ * not carry what the way there does. Layout: docs/protocol.md.
  */
 
 #include "core.h"
@@ -15,12 +18,14 @@
 /* Locally administered; "FD". */
 #define PROBE_REQUEST_MAC ((struct mac){ { 0x02, 0x46, 0x44, 0, 0, 1 } })
 #define PROBE_REPLY_MAC ((struct mac){ { 0x02, 0x46, 0x44, 0, 0, 2 } })
+#define PROBE_SIZED_MAC ((struct mac){ { 0x02, 0x46, 0x44, 0, 0, 3 } })
 #define PROBE_SOURCE_MAC ((struct mac){ { 0x02, 0x46, 0x44, 0, 0, 0 } })
 
 #define PROBE_MIN_SIZE 60U
 
 struct probe {
 	bool is_reply;
+	bool is_sized; /* a request whose size is what matters */
 	peer_id_t from, to;
 	uint64_t
 		cookie; /* random, of the sender's path: a reply must bear it */

@@ -175,20 +175,27 @@ bool carrier_port_gone(struct carrier *c, port_no_t port_no)
 	return true;
 }
 
+static uint32_t overhead_to(const struct sleeve_place *place)
+{
+	return ip_is_v4(&place->endpoint.ip) ? UDP_OVERHEAD_V4
+					     : UDP_OVERHEAD_V6;
+}
+
 static void fill_peer(const struct carrier *c, const struct sleeve_place *place,
 		      struct sleeve_peer *ret)
 {
-	const uint32_t mtu = c->daemon->underlay.mtu;
-	const uint32_t overhead = ip_is_v4(&place->endpoint.ip)
-					  ? UDP_OVERHEAD_V4
-					  : UDP_OVERHEAD_V6;
+	/* Until it is known which link leads there: the narrowest. */
+	const uint32_t link = place->link_mtu ? place->link_mtu
+					      : c->daemon->underlay.mtu;
+	const uint32_t mtu = place->link_mtu ? place->plpmtu : link;
+	const uint32_t overhead = overhead_to(place);
 
 	memset(ret, 0, sizeof(*ret));
 	ret->id = place->peer_id;
 	ret->endpoint = place->endpoint;
 	ret->tx_token = place->tx_token;
 	ret->rx_token = place->rx_token;
-	ret->link_mtu = mtu;
+	ret->link_mtu = link;
 	ret->max_datagram = mtu > overhead ? mtu - overhead : 0;
 	ret->may_send = place->tx_token != 0;
 }
@@ -198,13 +205,17 @@ void carrier_beat(struct carrier *c, const struct action *action)
 	const struct sleeve_beat beat = { .cookie = action->beat.cookie,
 					  .number = action->beat.seq,
 					  .size = SLEEVE_BEAT_SIZE };
+	const uint32_t overhead = overhead_to(&action->beat.place);
+	const bool is_probe = action->beat.size > overhead + SLEEVE_BEAT_SIZE;
 	struct sleeve_peer peer;
 	struct event ev;
 	int error;
 
 	fill_peer(c, &action->beat.place, &peer);
-	error = sleeve_send_beat(c->sleeve, &peer, &beat, SLEEVE_BEAT_SIZE);
-	if (!error || error == -EAGAIN)
+	error = sleeve_send_beat(c->sleeve, &peer, &beat,
+				 is_probe ? action->beat.size - overhead
+					  : SLEEVE_BEAT_SIZE);
+	if (!error || error == -EAGAIN || (is_probe && error == -EMSGSIZE))
 		return;
 	if (log_allows(&c->limit))
 		log_debug("a heartbeat of sleeve was not sent: %s",
@@ -333,9 +344,16 @@ static void take_event(struct carrier *c, const struct sleeve_event *in)
 		ev.too_big.frame = in->data;
 		ev.too_big.size = in->n_data;
 		break;
-	case SLEEVE_EVENT_REQUEST:
 	case SLEEVE_EVENT_HINT_TOO_BIG:
 	case SLEEVE_EVENT_HINT_UNREACHABLE:
+		ev.type = in->type == SLEEVE_EVENT_HINT_TOO_BIG
+				  ? EVENT_HINT_TOO_BIG
+				  : EVENT_HINT_UNREACHABLE;
+		ev.hint.ip = in->endpoint.ip;
+		ev.hint.path = PATH_SLEEVE;
+		ev.hint.mtu = in->mtu;
+		break;
+	case SLEEVE_EVENT_REQUEST:
 		return;
 	}
 	daemon_event(c->daemon, &ev);

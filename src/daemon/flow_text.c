@@ -157,6 +157,9 @@ static void add_action(struct text *t, const struct flow_action *a)
 	case FLOW_USERSPACE:
 		add(t, "daemon");
 		break;
+	case FLOW_TRUNC:
+		add(t, "first(%u)", a->max_size);
+		break;
 	case FLOW_CHECK_LEN:
 		add(t, "longer_than(%u)?daemon", a->max_size);
 		break;

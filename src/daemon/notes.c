@@ -74,6 +74,10 @@ static void log_peer(struct daemon *d, const struct note *n)
 	case NOTE_PATH_UP:
 		log_info("%s to %s is up", path, peer);
 		break;
+	case NOTE_PATH_MTU:
+		log_info("%s to %s carries packets of %u bytes: %s", path, peer,
+			 (unsigned int)n->count, reason_text(n->reason));
+		break;
 	default:
 		log_warn("%s to %s is down: %s", path, peer,
 			 reason_text(n->reason));
@@ -172,6 +176,7 @@ void notes_log(struct daemon *d, const struct note *n)
 	case NOTE_PATH_UP:
 	case NOTE_CHOICE:
 	case NOTE_PATH_DOWN:
+	case NOTE_PATH_MTU:
 		log_peer(d, n);
 		break;
 	case NOTE_DIAL_FAILED:

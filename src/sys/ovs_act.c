@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <linux/openvswitch.h>
 
 #include "ovs_msg.h"
@@ -71,6 +72,16 @@ static int put_userspace(struct nl_builder *b, uint32_t pid)
 	return 0;
 }
 
+static int put_trunc(struct nl_builder *b, uint32_t max_size)
+{
+	const struct ovs_action_trunc trunc = { .max_len = max_size };
+
+	if (max_size < ETH_HLEN)
+		return -EINVAL;
+	nl_put(b, OVS_ACTION_ATTR_TRUNC, &trunc, sizeof(trunc));
+	return 0;
+}
+
 /* Leaves two nests open, for the rest of the list. */
 static int put_check_len(struct nl_builder *b, uint32_t max_size, uint32_t pid,
 			 size_t ret_nests[2])
@@ -108,6 +119,8 @@ static int put_action(struct nl_builder *b, const struct flow_action *a,
 		return 0;
 	case FLOW_USERSPACE:
 		return put_userspace(b, pid);
+	case FLOW_TRUNC:
+		return put_trunc(b, a->max_size);
 	case FLOW_CHECK_LEN:
 		break;
 	}
@@ -314,6 +327,18 @@ static int read_check_len(struct reader *r, const struct nlattr *nest)
 	return 0;
 }
 
+static int read_trunc(struct reader *r, const struct nlattr *attr)
+{
+	struct ovs_action_trunc trunc;
+
+	if (nl_size(attr) < sizeof(trunc))
+		return -EPROTO;
+	memcpy(&trunc, nl_data(attr), sizeof(trunc));
+	if (!flow_trunc(r->actions, trunc.max_len))
+		r->is_foreign = true;
+	return 0;
+}
+
 static int read_u32(const struct nlattr *attr, uint32_t *ret)
 {
 	if (nl_size(attr) < sizeof(*ret))
@@ -347,6 +372,8 @@ static int read_action(struct reader *r, const struct nlattr *attr)
 		if (!n && !r->is_foreign && !flow_userspace(r->actions))
 			r->is_foreign = true;
 		return n;
+	case OVS_ACTION_ATTR_TRUNC:
+		return read_trunc(r, attr);
 	case OVS_ACTION_ATTR_CHECK_PKT_LEN:
 		return read_check_len(r, attr);
 	default:

@@ -128,6 +128,7 @@ struct walk {
 	uint8_t *frame;
 	struct flow_tunnel tunnel;
 	bool has_tunnel;
+	uint32_t cut; /* what the next output is cut to; 0: nothing */
 	unsigned int depth;
 };
 
@@ -165,12 +166,24 @@ static void look_up(struct fake_dp *dp, usec_t now, struct walk *w)
 	act(dp, now, w, &found->actions);
 }
 
-static void output(struct fake_dp *dp, const struct walk *w, port_no_t port)
+static struct fake_packet cut(struct walk *w)
 {
+	struct fake_packet p = w->p;
+
+	if (w->cut && w->cut < p.size)
+		p.size = w->cut;
+	w->cut = 0;
+	return p;
+}
+
+static void output(struct fake_dp *dp, struct walk *w, port_no_t port)
+{
+	const struct fake_packet p = cut(w);
+
 	if (port != PORT_NO_VXLAN)
-		dp->io.deliver(dp->io.ctx, port, &w->p);
+		dp->io.deliver(dp->io.ctx, port, &p);
 	else if (w->has_tunnel)
-		dp->io.transmit(dp->io.ctx, &w->tunnel, &w->p);
+		dp->io.transmit(dp->io.ctx, &w->tunnel, &p);
 	else
 		dp->io.fault(dp->io.ctx, "to the tunnel without its header");
 }
@@ -198,6 +211,7 @@ static void recirculate(struct fake_dp *dp, usec_t now, const struct walk *w,
 static void act(struct fake_dp *dp, usec_t now, struct walk *w,
 		const struct flow_actions *actions)
 {
+	struct fake_packet p;
 	uint32_t i;
 
 	for (i = 0; i < actions->n; i++) {
@@ -218,7 +232,11 @@ static void act(struct fake_dp *dp, usec_t now, struct walk *w,
 			memcpy(w->frame, a->eth_dst.b, 6);
 			break;
 		case FLOW_USERSPACE:
-			dp->io.upcall(dp->io.ctx, &w->p);
+			p = cut(w);
+			dp->io.upcall(dp->io.ctx, &p);
+			break;
+		case FLOW_TRUNC:
+			w->cut = a->max_size;
 			break;
 		case FLOW_CHECK_LEN:
 			if (w->p.size > a->max_size) {
