@@ -68,34 +68,48 @@ class Underlay:
                           "route add ::/0 via fd00:99:%d::fe" % i]
             ip_batch(lines, host)
 
-    def _drop(self, port, *match):
-        """Drop what comes from a host and matches; returns how to undo it."""
-        dev = "p%d" % port
-        if port not in self._has_clsact:
-            self.middle.run("tc", "qdisc", "add", "dev", dev, "clsact")
-            self._has_clsact.add(port)
-        self._rules += 1
-        pref = self._rules
-        self.middle.run("tc", "filter", "add", "dev", dev, "ingress", "pref",
-                        pref, *match, "action", "drop")
-        return lambda: self.middle.run("tc", "filter", "del", "dev", dev,
-                                       "ingress", "pref", pref)
+    def _tc(self, lines):
+        """Several at the cost of one process, so that they come at once."""
+        self.middle.run("tc", "-batch", "-", stdin="\n".join(lines) + "\n")
 
-    def cut(self, src, dst, proto=None, port=None, family=4):
-        """Drop from host `src` to host `dst`, all or one protocol's packets
-        to one port. Returns a function that ends it."""
-        ip = self.ip4(dst) if family == 4 else self.ip6(dst)
-        match = ["protocol", "ip" if family == 4 else "ipv6", "flower",
-                 "dst_ip", ip]
-        if proto:
-            match += ["ip_proto", proto]
-        if port:
-            match += ["dst_port", port]
-        return self._drop(src, *match)
+    def _drop(self, rules):
+        """Drop what comes from a host and matches: @rules are (host, match).
+        Returns how to undo it."""
+        for i in {i for i, _ in rules} - self._has_clsact:
+            # What takes its time is done before.
+            self._has_clsact.add(i)
+            self._tc(["qdisc add dev p%d clsact" % i,
+                      "filter add dev p%d ingress pref 9999 protocol ip "
+                      "flower dst_ip 0.0.0.0 action drop" % i])
+        where = []
+        for i, _ in rules:
+            self._rules += 1
+            where.append("dev p%d ingress pref %d" % (i, self._rules))
+        self._tc(["filter add %s %s action drop" % (at, match)
+                  for at, (_, match) in zip(where, rules)])
+        return lambda: self._tc(["filter del " + at for at in where])
+
+    def cut_ways(self, ways, proto=None, port=None, family=4):
+        """Drop from host to host, for each (source, destination) of @ways,
+        all or one protocol's packets to one port. Returns a function that
+        ends it."""
+        rules = []
+        for src, dst in ways:
+            match = ["protocol", "ip" if family == 4 else "ipv6", "flower",
+                     "dst_ip", self.ip4(dst) if family == 4
+                     else self.ip6(dst)]
+            if proto:
+                match += ["ip_proto", proto]
+            if port:
+                match += ["dst_port", str(port)]
+            rules.append((src, " ".join(match)))
+        return self._drop(rules)
+
+    def cut(self, src, dst, **kw):
+        return self.cut_ways([(src, dst)], **kw)
 
     def cut_both(self, a, b, **kw):
-        undo = [self.cut(a, b, **kw), self.cut(b, a, **kw)]
-        return lambda: [one() for one in undo]
+        return self.cut_ways([(a, b), (b, a)], **kw)
 
     def unplug(self, i):
         self.middle.ip("link", "set", "p%d" % i, "down")
