@@ -198,6 +198,10 @@ static int take_error(struct genl_exchange *x, uint32_t index,
 	if (nlh->nlmsg_len < sizeof(*nlh) + sizeof(*e) || e->error > 0 ||
 	    e->error < -4095)
 		return -EPROTO;
+	/* The kernel answers in order, and each message once. */
+	if (index < x->next)
+		return 0;
+	x->next = index + 1;
 	if (e->error) {
 		keep_ext_ack(x, nlh);
 		if (x->result)

@@ -113,6 +113,7 @@ struct genl_exchange {
 	bool is_done;
 	bool is_interrupted;
 	int reply_error; /* first negative return of @reply */
+	uint32_t next;	 /* errors of messages before it were told */
 	int last_error;	 /* of the last message, once it is done */
 };
 
