@@ -15,91 +15,42 @@ void fake_dp_init(struct fake_dp *dp, const struct fake_dp_io *io)
 
 void fake_dp_flush(struct fake_dp *dp)
 {
-	struct fake_flow *f;
 	uint32_t i;
 
-	for (i = 0; i < FAKE_BUCKETS; i++) {
-		while ((f = dp->buckets[i])) {
-			dp->buckets[i] = f->next;
-			flow_actions_free(&f->actions);
-			free(f);
-		}
+	for (i = 0; i < dp->n_buckets; i++) {
+		while (dp->buckets[i])
+			fake_table_remove(dp, dp->buckets[i]);
 	}
-	dp->n_flows = 0;
 }
 
 void fake_dp_free(struct fake_dp *dp)
 {
 	fake_dp_flush(dp);
-}
-
-static struct fake_flow **bucket_of(const struct fake_dp *dp,
-				    uint32_t recirc_id)
-{
-	const uint32_t i = (recirc_id ^ recirc_id >> 24) % FAKE_BUCKETS;
-
-	return (struct fake_flow **)&dp->buckets[i];
-}
-
-static struct fake_flow **place_of(const struct fake_dp *dp,
-				   const struct flow_match *match)
-{
-	struct fake_flow **p = bucket_of(dp, match->recirc_id);
-
-	while (*p && !flow_match_equal(&(*p)->match, match))
-		p = &(*p)->next;
-	return p;
+	free(dp->buckets);
+	dp->buckets = NULL;
+	dp->n_buckets = 0;
 }
 
 struct fake_flow *fake_dp_find(const struct fake_dp *dp,
 			       const struct flow_match *match)
 {
-	return *place_of(dp, match);
-}
-
-/* The kernel looks the new key up, with zeros where its mask has none. */
-static bool is_masked(const struct flow_match *wide,
-		      const struct flow_match *narrow)
-{
-	return (wide->fields & ~narrow->fields) == 0 &&
-	       flow_match_overlap(wide, narrow);
-}
-
-static enum fake_result check_overlap(struct fake_dp *dp,
-				      const struct flow_match *match)
-{
-	struct fake_flow *f;
-
-	for (f = *bucket_of(dp, match->recirc_id); f; f = f->next) {
-		if (!flow_match_overlap(&f->match, match))
-			continue;
-		dp->n_overlaps++;
-		if (is_masked(&f->match, match))
-			return FAKE_OVERLAP;
-	}
-	return FAKE_OK;
+	return fake_table_find(dp, match);
 }
 
 enum fake_result fake_dp_put(struct fake_dp *dp, const struct flow_match *match,
 			     const struct flow_actions *actions)
 {
-	struct fake_flow **place = place_of(dp, match), *f = *place;
-	enum fake_result r;
+	struct fake_flow *f = fake_table_find(dp, match);
+	bool is_masked;
 
 	dp->n_puts++;
 	if (!f) {
-		r = check_overlap(dp, match);
-		if (r != FAKE_OK)
-			return r;
+		dp->n_overlaps += fake_table_overlaps(dp, match, &is_masked);
+		if (is_masked)
+			return FAKE_OVERLAP;
 		if (dp->n_flows >= dp->max_flows)
 			return FAKE_FULL;
-		f = calloc(1, sizeof(*f));
-		if (!f)
-			abort();
-		f->match = *match;
-		f->used_at = USEC_NEVER;
-		*place = f;
-		dp->n_flows++;
+		f = fake_table_add(dp, match);
 	} else if (flow_actions_equal(&f->actions, actions)) {
 		dp->n_idle_puts++;
 	}
@@ -110,15 +61,12 @@ enum fake_result fake_dp_put(struct fake_dp *dp, const struct flow_match *match,
 
 bool fake_dp_delete(struct fake_dp *dp, const struct flow_match *match)
 {
-	struct fake_flow **place = place_of(dp, match), *f = *place;
+	struct fake_flow *f = fake_table_find(dp, match);
 
 	dp->n_deletes++;
 	if (!f)
 		return false;
-	*place = f->next;
-	flow_actions_free(&f->actions);
-	free(f);
-	dp->n_flows--;
+	fake_table_remove(dp, f);
 	return true;
 }
 
@@ -137,8 +85,9 @@ static void act(struct fake_dp *dp, usec_t now, struct walk *w,
 
 static void look_up(struct fake_dp *dp, usec_t now, struct walk *w)
 {
-	struct fake_flow *f, *found = NULL;
+	struct fake_flow *found;
 	struct fake_key key;
+	bool is_double;
 
 	if (++w->depth > MAX_DEPTH) {
 		dp->io.fault(dp->io.ctx, "recirculation without end");
@@ -150,13 +99,9 @@ static void look_up(struct fake_dp *dp, usec_t now, struct walk *w)
 	key.in_port = w->p.in_port;
 	key.tun_id = w->p.tun_id;
 	key.tun_src = w->p.tun_src;
-	for (f = *bucket_of(dp, key.recirc_id); f; f = f->next) {
-		if (!fake_key_fits(&key, &f->match))
-			continue;
-		if (found)
-			dp->io.fault(dp->io.ctx, "two flows for one packet");
-		found = f;
-	}
+	found = fake_table_look_up(dp, &key, &is_double);
+	if (is_double)
+		dp->io.fault(dp->io.ctx, "two flows for one packet");
 	if (!found) {
 		dp->io.upcall(dp->io.ctx, &w->p);
 		return;

@@ -43,6 +43,7 @@ struct fake_packet {
 
 struct fake_flow {
 	struct fake_flow *next;
+	uint64_t hash;
 	struct flow_match match;
 	struct flow_actions actions;
 	usec_t used_at; /* USEC_NEVER: by no packet yet */
@@ -62,11 +63,16 @@ struct fake_dp_io {
 
 enum fake_result { FAKE_OK, FAKE_OVERLAP, FAKE_FULL };
 
-#define FAKE_BUCKETS 256U
+/* Which fields flows match: few sets, and so few look-ups for a packet. */
+#define FAKE_MAX_MASKS 64U
 
 struct fake_dp {
 	struct fake_dp_io io;
-	struct fake_flow *buckets[FAKE_BUCKETS]; /* by recirculation id */
+	struct fake_flow **buckets; /* by the match */
+	uint32_t n_buckets;
+	struct {
+		uint32_t fields, n_flows;
+	} masks[FAKE_MAX_MASKS];
 	uint32_t n_flows, max_flows;
 	uint64_t n_puts, n_deletes, n_idle_puts, n_overlaps, n_lost;
 };
@@ -88,8 +94,28 @@ void fake_dp_execute(struct fake_dp *dp, usec_t now,
 		     const struct fake_packet *p,
 		     const struct flow_actions *actions);
 
-#define EACH_FAKE_FLOW(dp, i, f)                 \
-	for ((i) = 0; (i) < FAKE_BUCKETS; (i)++) \
+#define EACH_FAKE_FLOW(dp, i, f)                    \
+	for ((i) = 0; (i) < (dp)->n_buckets; (i)++) \
 		for ((f) = (dp)->buckets[i]; (f); (f) = (f)->next)
+
+/* fake_table.c: flows by what they match. */
+struct fake_flow *fake_table_find(const struct fake_dp *dp,
+				  const struct flow_match *match);
+/* The first that fits; *ret_is_double: another one does too. */
+struct fake_flow *fake_table_look_up(const struct fake_dp *dp,
+				     const struct fake_key *key,
+				     bool *ret_is_double);
+/*
+ * How many flows some packet fits that fits @match as well; *ret_is_masked:
+ * one of them has no field that @match has not. In a table of more than
+ * FAKE_EXACT flows only such are looked for.
+ */
+#define FAKE_EXACT 2048U
+uint32_t fake_table_overlaps(const struct fake_dp *dp,
+			     const struct flow_match *match,
+			     bool *ret_is_masked);
+struct fake_flow *fake_table_add(struct fake_dp *dp,
+				 const struct flow_match *match);
+void fake_table_remove(struct fake_dp *dp, struct fake_flow *f);
 
 #endif

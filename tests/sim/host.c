@@ -323,6 +323,14 @@ void host_power_off(struct host *h)
 	h->n_ports = 0;
 }
 
+void host_power_on(struct host *h, bool has_disk)
+{
+	h->has_power = true;
+	if (!has_disk)
+		memset(h->memory, 0, h->sim->n_hosts * sizeof(h->memory[0]));
+	sim_log(h->sim, "host %u has power again", h->index);
+}
+
 struct sim_port *host_port(struct host *h, port_no_t port_no)
 {
 	uint32_t i;

@@ -94,6 +94,8 @@ void host_add_alias(struct host *h, const struct host *to);
 void host_start(struct host *h);
 void host_kill(struct host *h); /* SIGKILL: the kernel goes on */
 void host_power_off(struct host *h);
+/* Its daemon is yet to be started. Without its disk it knows nobody. */
+void host_power_on(struct host *h, bool has_disk);
 
 /* Another identity (name), as a new installation has. */
 void host_rename(struct host *h, const char *name);

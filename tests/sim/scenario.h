@@ -12,6 +12,7 @@ struct scenario {
 	uint32_t n_hosts;	     /* 0: as asked for */
 	enum scenario_sleeve sleeve; /* either: every other seed */
 	void (*play)(struct sim *sim, uint32_t n_steps);
+	bool is_random; /* of steps that can be left out */
 };
 
 extern const struct scenario scenarios[]; /* the last has no name */

@@ -2,6 +2,7 @@
 /* Everything at random; what must hold is checked after every step. */
 #include "carrier.h"
 #include "check.h"
+#include "churn_step.h"
 #include "nat.h"
 #include "net.h"
 #include "scenario.h"
@@ -25,146 +26,20 @@ static struct sim_port *any_port(struct sim *sim, struct host *h)
 	return NULL;
 }
 
-static void attach(struct sim *sim)
-{
-	struct host *h = any_host(sim);
-	/* Few numbers and hosts, so that MACs and addresses meet. */
-	const unsigned int owner = 1 + (unsigned int)sim_random(sim, 3);
-	const unsigned int n = 1 + (unsigned int)sim_random(sim, 6);
-	const struct mac mac = build_mac(owner, n);
-	const struct ip ips[2] = {
-		build_ip4(1, 1 + (unsigned int)sim_random(sim, 8)),
-		build_ip6(1, 1 + (unsigned int)sim_random(sim, 8))
-	};
-	uint32_t i;
-
-	for (i = 0; i < HOST_MAX_PORTS; i++) {
-		/* A host refuses two ports with one MAC. */
-		if (h->ports[i].is_known &&
-		    mac_equal(&h->ports[i].port.mac, &mac))
-			return;
-	}
-	if (h->n_ports < 6)
-		host_attach(h, n % 2 ? 100 : 200, &mac, ips,
-			    (uint8_t)sim_random(sim, 3), sim_chance(sim, 20));
-}
-
-static void detach(struct sim *sim)
-{
-	struct host *h = any_host(sim);
-	struct sim_port *p = any_port(sim, h);
-
-	if (p)
-		host_detach(h, p);
-}
-
-static void talk(struct sim *sim)
-{
-	const struct mac stranger = build_mac(50,
-					      (unsigned int)sim_random(sim, 4));
-	struct host *h = any_host(sim), *to = any_host(sim);
-	struct sim_port *from = any_port(sim, h);
-	struct sim_port *target = any_port(sim, to);
-	const enum traffic_kind kinds[] = { TRAFFIC_UNICAST, TRAFFIC_ARP,
-					    TRAFFIC_ND, TRAFFIC_BROADCAST,
-					    TRAFFIC_GRATUITOUS };
-
-	if (!from)
-		return;
-	if (target && target != from && sim_chance(sim, 70))
-		traffic_send(sim, h, from, target, kinds[sim_random(sim, 5)],
-			     TRAFFIC_ANY,
-			     sim_chance(sim, 10) ? &stranger : NULL);
-	else
-		traffic_send_to(sim, h, from, &stranger, TRAFFIC_ANY);
-}
-
-static void fail_link(struct sim *sim)
-{
-	const uint32_t a = (uint32_t)sim_random(sim, sim->n_hosts);
-	const uint32_t b = (uint32_t)sim_random(sim, sim->n_hosts);
-
-	if (a == b)
-		return;
-	switch (sim_random(sim, sim->has_sleeve ? 9 : 4)) {
-	case 0:
-		net_cut(sim, a, b, true);
-		break;
-	case 1:
-		net_cut_data(sim, a, b, true);
-		break;
-	case 2:
-		net_link(sim, a, b)->loss_percent = 20;
-		break;
-	case 3:
-		net_link(sim, a, b)->copy_percent = 10;
-		net_link(sim, a, b)->late_percent = 10;
-		break;
-	case 4:
-	case 5:
-		net_cut_path(sim, a, b, PATH_FASTDP, true);
-		break;
-	case 6:
-		net_cut_path(sim, a, b, PATH_SLEEVE, true);
-		break;
-	case 7:
-		if (nat_is_behind(sim->hosts[a]))
-			nat_rebind(sim->hosts[a]);
-		break;
-	default:
-		net_cut(sim, a, b, false);
-		net_link(sim, a, b)->loss_percent = 0;
-		net_link(sim, a, b)->copy_percent = 0;
-		break;
-	}
-}
-
-static void step(struct sim *sim)
-{
-	const struct event lost = { .type = EVENT_FLOWS_LOST };
-	struct host *h = any_host(sim);
-
-	switch (sim_random(sim, 20)) {
-	case 0:
-		host_kill(h);
-		break;
-	case 1:
-	case 2:
-		host_start(h);
-		break;
-	case 3:
-		fail_link(sim);
-		break;
-	case 4:
-		if (h->engine && sim_chance(sim, 20)) {
-			fake_dp_flush(&h->dp);
-			host_event(h, &lost);
-		}
-		carrier_lose_tap(h, sim_chance(sim, 50) ? 100 : 200);
-		break;
-	case 5:
-	case 6:
-	case 7:
-		attach(sim);
-		break;
-	case 8:
-	case 9:
-		detach(sim);
-		break;
-	default:
-		talk(sim);
-		break;
-	}
-}
-
 static void heal(struct sim *sim)
 {
 	uint32_t i;
 
 	net_heal(sim);
 	for (i = 0; i < sim->n_hosts; i++) {
-		sim->hosts[i]->tap_fault_percent = 0;
-		host_start(sim->hosts[i]);
+		struct host *h = sim->hosts[i];
+
+		h->tap_fault_percent = 0;
+		h->dp.max_flows = UINT32_MAX;
+		host_set_link(h, NET_LINK_MTU);
+		if (!h->has_power)
+			host_power_on(h, true);
+		host_start(h);
 	}
 }
 
@@ -229,22 +104,30 @@ static void mix(struct sim *sim)
 
 void scenario_churn(struct sim *sim, uint32_t n_steps)
 {
+	struct churn_step step;
+	char text[128];
 	uint32_t i;
 
 	mix(sim);
 	build_mesh(sim);
 	for (i = 0; i < n_steps && !sim->is_failed; i++) {
-		step(sim);
-		sim_run(sim, sim_random(sim, sim_chance(sim, 10)
-						     ? 4 * USEC_PER_SEC
-						     : 100 * USEC_PER_MS));
+		if (!sim_has_step(sim, i))
+			continue;
+		churn_make(sim, i, &step);
+		sim_log(sim, "step %u: %s", i,
+			churn_text(&step, text, sizeof(text)));
+		churn_do(sim, &step);
+		sim_run(sim, step.pause_us);
 	}
 	heal(sim);
 	/* The longest pause between dials is 37 s; a TAP may fail again. */
 	sim_run(sim, 80 * USEC_PER_SEC);
+	for (i = 0; i < sim->n_hosts; i++)
+		sim->hosts[i]->is_short = false;
 	check_sessions(sim);
 	check_best(sim);
 	check_agreed(sim);
+	check_pmtu(sim);
 	for (i = 0; i < sim->n_hosts && !sim->is_failed; i++)
 		check_flows(sim->hosts[i]);
 	traffic_check(sim);

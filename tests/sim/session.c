@@ -187,6 +187,11 @@ static void take_hello(struct sim *sim, struct conn *c, unsigned int at,
 		answer = make(LETTER_HELLO, 0);
 		answer->hello = h->hello;
 		post(sim, c, 0, answer);
+	} else if (!host_at(sim, end)) {
+		/* Who dialled has gone: its kernel knows of nothing. */
+		end->state = END_OVER;
+		end_other(sim, c, 1, REASON_CLOSED);
+		return;
 	}
 	up(sim, c, at, &l->hello);
 }
@@ -239,11 +244,39 @@ static void pump(struct sim *sim, void *ctx, uint64_t arg)
 	}
 }
 
+/* Its host lost power, and is back without it: whoever asks is told so. */
+static bool is_forgotten(const struct sim *sim, const struct end *end)
+{
+	return end->state == END_UP && !host_at(sim, end);
+}
+
+/* One end is over, and the other has not heard of it. */
+static bool is_half_open(const struct conn *c)
+{
+	const struct end *p = &c->ends[0], *q = p + 1;
+
+	return (p->state == END_OVER && q->state != END_OVER && !q->first) ||
+	       (q->state == END_OVER && p->state != END_OVER && !p->first);
+}
+
 static void watch_one(struct sim *sim, struct conn *c)
 {
-	if (net_has_control(sim, c->ends[0].host, c->ends[1].host)) {
-		c->blocked_since = USEC_NEVER;
+	if (c->ends[0].state == END_OVER && c->ends[1].state == END_OVER) {
+		c->is_over = true;
 		return;
+	}
+	if (net_has_control(sim, c->ends[0].host, c->ends[1].host)) {
+		if (is_forgotten(sim, &c->ends[0]) ||
+		    is_forgotten(sim, &c->ends[1])) {
+			c->is_over = true;
+			finish(sim, &c->ends[0], REASON_CLOSED);
+			finish(sim, &c->ends[1], REASON_CLOSED);
+			return;
+		}
+		if (!is_half_open(c)) {
+			c->blocked_since = USEC_NEVER;
+			return;
+		}
 	}
 	if (c->blocked_since == USEC_NEVER)
 		c->blocked_since = sim->now;

@@ -34,6 +34,8 @@ struct sim *sim_new(const struct sim_options *o)
 	sim->is_verbose = o->is_verbose;
 	sim->has_sleeve = o->has_sleeve;
 	sim->heartbeats_per_sec = o->heartbeats_per_sec;
+	sim->steps = o->steps;
+	sim->n_steps = o->n_steps;
 	sim->now = USEC_PER_SEC;
 	sim->n_hosts = o->n_hosts < SIM_MAX_HOSTS ? o->n_hosts : SIM_MAX_HOSTS;
 	sim->net = net_new(sim->n_hosts);
@@ -135,6 +137,17 @@ uint64_t sim_random(struct sim *sim, uint64_t range)
 bool sim_chance(struct sim *sim, unsigned int percent)
 {
 	return sim_random(sim, 100) < percent;
+}
+
+bool sim_has_step(const struct sim *sim, uint32_t number)
+{
+	uint32_t i;
+
+	for (i = 0; sim->steps && i < sim->n_steps; i++) {
+		if (sim->steps[i] == number)
+			return true;
+	}
+	return !sim->steps;
 }
 
 void sim_fail(struct sim *sim, const char *format, ...)

@@ -16,7 +16,8 @@
  *   host*.c     one host: engine, datapath, what its daemon keeps on disk
  *   check.c     what must hold after every step
  *   traffic.c   frames of containers and where they must arrive
- *   scenario*.c what is played
+ *   scenario*.c what is played; churn_step.c random histories
+ *   shrink.c    … of which most is left out when one fails
  */
 
 #include "core/engine.h"
@@ -47,6 +48,8 @@ struct sim {
 	bool is_failed, is_verbose;
 	bool has_sleeve; /* what hosts are made with */
 	uint32_t heartbeats_per_sec;
+	const uint32_t *steps; /* of a random history: these alone */
+	uint32_t n_steps;
 	struct sim_event *heap;
 	size_t n_events, capacity;
 	uint64_t order, n_done;
@@ -62,6 +65,8 @@ struct sim_options {
 	uint64_t seed;
 	uint32_t n_hosts, heartbeats_per_sec;
 	bool has_sleeve, is_verbose;
+	const uint32_t *steps; /* borrowed; NULL: all */
+	uint32_t n_steps;
 };
 
 struct sim *sim_new(const struct sim_options *options);
@@ -75,6 +80,9 @@ void sim_run(struct sim *sim, usec_t for_us);
 /* 0 … @range - 1. */
 uint64_t sim_random(struct sim *sim, uint64_t range);
 bool sim_chance(struct sim *sim, unsigned int percent);
+
+/* Is this step of a random history to be played? */
+bool sim_has_step(const struct sim *sim, uint32_t number);
 
 /* Says what, when and with which seed, and stops the run. */
 void sim_fail(struct sim *sim, const char *format, ...)
