@@ -8,46 +8,28 @@
 #include "core/alloc.h"
 #include "log.h"
 #include "state.h"
+#include "sys/ovs_dp.h"
 
-struct strangers {
-	port_no_t ports[64];
-	char names[64][OVS_NAME_SIZE];
-	size_t n;
-	struct daemon *daemon;
-};
-
-static int look_at_port(void *ctx, const struct ovs_vport *v)
+static bool is_known(void *ctx, port_no_t port_no, const char *ifname)
 {
-	struct strangers *s = ctx;
-	const struct port_record *r = portbook_find(&s->daemon->ports,
-						    v->port_no);
+	const struct daemon *d = ctx;
+	const struct port_record *r = portbook_find(&d->ports, port_no);
 
-	if (r && strcmp(r->host_ifname, v->name) == 0)
-		return 0;
-	if (s->n == sizeof(s->ports) / sizeof(s->ports[0]))
-		return 0;
-	s->ports[s->n] = v->port_no;
-	memcpy(s->names[s->n++], v->name, OVS_NAME_SIZE);
-	return 0;
+	if (r && strcmp(r->host_ifname, ifname) == 0)
+		return true;
+	log_warn("port %s of the datapath is in no record: taken out", ifname);
+	return false;
 }
 
 /* Ports of which nothing is known: they cannot be served, nor kept. */
 static int drop_strangers(struct daemon *d, struct error *e)
 {
-	struct strangers s = { .daemon = d };
-	size_t i;
-	int error = datapath_each_port(d->datapath, look_at_port, &s);
+	const int error = datapath_prune(d->datapath, is_known, d);
 
-	if (error)
-		return error_set(e, "system",
+	return error ? error_set(e, "system",
 				 "cannot list the datapath's ports: %s",
-				 strerror(-error));
-	for (i = 0; i < s.n; i++) {
-		log_warn("port %s of the datapath is in no record: taken out",
-			 s.names[i]);
-		datapath_remove_port(d->datapath, s.ports[i]);
-	}
-	return 0;
+				 strerror(-error))
+		     : 0;
 }
 
 static bool take_port(struct daemon *d, const struct port_record *r)
@@ -56,20 +38,19 @@ static bool take_port(struct daemon *d, const struct port_record *r)
 	struct error e = { .code = "" };
 	struct rtnl_link link;
 
+	memset(&ev, 0, sizeof(ev));
+	ev.type = EVENT_PORT_ADDED;
+	port_record_value(r, &ev.port);
 	if (r->port_no == PORT_NO_HOST) {
 		/* The internal port is there with the datapath. */
 		if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) ||
 		    !mac_equal(&link.mac, &r->mac))
 			return false;
-	} else if (datapath_add_port(d->datapath, r->host_ifname, r->port_no,
-				     &e)) {
+	} else if (datapath_add_port(d->datapath, &ev.port, &e)) {
 		log_info("container port %s has gone meanwhile: %s",
 			 r->host_ifname, e.message);
 		return false;
 	}
-	memset(&ev, 0, sizeof(ev));
-	ev.type = EVENT_PORT_ADDED;
-	port_record_value(r, &ev.port);
 	daemon_event(d, &ev);
 	return true;
 }
@@ -155,14 +136,11 @@ static void drop_foreign(struct daemon *d, struct foreign *f)
 	free(f->ufids);
 }
 
-int adopt_kernel(struct daemon *d, struct error *e)
+static int take_flows(struct daemon *d, struct error *e)
 {
 	struct foreign foreign = { .daemon = d };
 	int error;
 
-	if (drop_strangers(d, e))
-		return -1;
-	take_ports(d);
 	error = ovs_dp_flow_dump(datapath_ovs(d->datapath), take_flow,
 				 &foreign);
 	if (error) {
@@ -172,4 +150,12 @@ int adopt_kernel(struct daemon *d, struct error *e)
 	}
 	drop_foreign(d, &foreign);
 	return 0;
+}
+
+int adopt_kernel(struct daemon *d, struct error *e)
+{
+	if (drop_strangers(d, e))
+		return -1;
+	take_ports(d);
+	return datapath_ovs(d->datapath) ? take_flows(d, e) : 0;
 }

@@ -294,6 +294,7 @@ static struct port_record *attach(struct daemon *d, struct port_record *r,
 {
 	struct rtnl_link link;
 	struct port_record *kept;
+	struct port port;
 	int error;
 
 	if (check_link(d, r->host_ifname, &link, e) ||
@@ -310,7 +311,8 @@ static struct port_record *attach(struct daemon *d, struct port_record *r,
 	kept = portbook_add(&d->ports, r, e);
 	if (!kept)
 		return NULL;
-	if (datapath_add_port(d->datapath, r->host_ifname, r->port_no, e)) {
+	port_record_value(kept, &port);
+	if (datapath_add_port(d->datapath, &port, e)) {
 		portbook_remove(&d->ports, kept);
 		return NULL;
 	}

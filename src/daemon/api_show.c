@@ -16,6 +16,7 @@
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
+#include "sys/ovs_dp.h"
 
 /* A moment of the monotonic clock as RFC 3339 text, or null. */
 static json_t *moment(usec_t at)
@@ -125,18 +126,15 @@ json_t *api_status(struct daemon *d, const json_t *request, struct error *e)
 
 	(void)request;
 	(void)e;
-	return json_pack(
-		"{s:s, s:s, s:s, s:{s:s, s:s, s:s}, s:I, s:b, s:I, s:o, s:o, "
-		"s:o}",
-		"version", PACKAGE_VERSION, "name", d->name, "nickname",
-		d->settings.nickname, "datapath", "type", "ovs", "name",
-		datapath_name(d->datapath), "reason",
-		d->settings.datapath == DATAPATH_OVS
-			? "asked for"
-			: "this kernel has openvswitch",
-		"mtu", (json_int_t)daemon_mtu(d), "encryption", 0, "uptime_s",
-		(json_int_t)(uptime / USEC_PER_SEC), "peers", peers_json(d),
-		"ports", ports_json(d), "warnings", warnings_json(d));
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:b, s:I, s:o, s:o, "
+			 "s:o}",
+			 "version", PACKAGE_VERSION, "name", d->name,
+			 "nickname", d->settings.nickname, "datapath",
+			 datapath_json(d->datapath), "mtu",
+			 (json_int_t)daemon_mtu(d), "encryption", 0, "uptime_s",
+			 (json_int_t)(uptime / USEC_PER_SEC), "peers",
+			 peers_json(d), "ports", ports_json(d), "warnings",
+			 warnings_json(d));
 }
 
 static json_t *target_json(const struct daemon *d, const struct target_view *t)
@@ -364,8 +362,6 @@ json_t *api_metrics(struct daemon *d, const json_t *request, struct error *e)
 {
 	json_t *m = json_object();
 	struct control_counters c;
-	struct datapath_counters dc;
-	struct ovs_datapath dp;
 
 	(void)request;
 	(void)e;
@@ -380,17 +376,8 @@ json_t *api_metrics(struct daemon *d, const json_t *request, struct error *e)
 	put(m, "ignored_messages", c.n_ignored_messages);
 	put(m, "control_bytes_in", c.n_bytes_in);
 	put(m, "control_bytes_out", c.n_bytes_out);
-	datapath_counters(d->datapath, &dc);
-	put(m, "upcall_overruns", dc.n_overruns);
-	put(m, "upcalls_malformed", dc.n_malformed);
-	put(m, "upcall_pauses", dc.n_paused);
+	datapath_metrics(d->datapath, m);
 	carrier_metrics(d->carrier, m);
-	if (ovs_dp_read(datapath_ovs(d->datapath), &dp) == 0) {
-		put(m, "datapath_hit", dp.n_hit);
-		put(m, "datapath_missed", dp.n_missed);
-		put(m, "datapath_lost", dp.n_lost);
-		put(m, "datapath_flows", dp.n_flows);
-	}
 	put(m, "resident_bytes", resident_bytes());
 	put(m, "uptime_seconds",
 	    (clock_monotonic_us() - d->started_at) / USEC_PER_SEC);

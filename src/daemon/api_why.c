@@ -13,6 +13,7 @@
 #include "state.h"
 #include "sys/addr.h"
 #include "sys/clock.h"
+#include "sys/ovs_dp.h"
 
 static void say(json_t *lines, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -111,10 +112,11 @@ static json_t *say_flow(struct daemon *d, json_t *lines,
 {
 	struct ovs_flow_op op = { .type = OVS_FLOW_GET, .match = match };
 	char text[FLOW_TEXT_MATCH_SIZE], last[64] = "never used";
+	struct ovs_dp *ovs = datapath_ovs(d->datapath);
 	const struct flow_actions *actions;
 	json_t *used = json_null(), *flow;
 	char *doing;
-	int error = ovs_dp_flows(datapath_ovs(d->datapath), &op, 1);
+	int error = ovs_dp_flows(ovs, &op, 1);
 
 	flow_text_match(match, text);
 	if (error || op.error) {

@@ -12,6 +12,7 @@
 #include "notes.h"
 #include "state.h"
 #include "sys/clock.h"
+#include "sys/ovs_dp.h"
 
 #define BATCH 64U
 

@@ -11,6 +11,7 @@
 #include "mtu.h"
 #include "state.h"
 #include "sys/clock.h"
+#include "sys/ovs_dp.h"
 #include "turn.h"
 
 #define PAUSE_US (5 * USEC_PER_SEC)
@@ -27,10 +28,11 @@ static void check_flows(struct audit *a, const struct engine_counters *c)
 {
 	const struct event lost = { .type = EVENT_FLOWS_LOST };
 	struct daemon *d = a->daemon;
+	struct ovs_dp *ovs = datapath_ovs(d->datapath);
 	struct ovs_datapath there;
 
 	/* That the datapath has gone is told by its ports. */
-	if (ovs_dp_read(datapath_ovs(d->datapath), &there))
+	if (!ovs || ovs_dp_read(ovs, &there))
 		return;
 	if (there.n_flows >= c->n_flows_there)
 		return;

@@ -107,7 +107,7 @@ static int add_tap(struct carrier *c, struct network_tap *t, vni_t vni,
 	if (error)
 		return error_set(e, "system", "cannot set %s up: %s", t->ifname,
 				 strerror(-error));
-	return datapath_add_port(d->datapath, t->ifname, port_of(c, t), e);
+	return datapath_add_tap(d->datapath, t->ifname, vni, port_of(c, t), e);
 }
 
 static void try_tap(struct carrier *c, struct network_tap *t)

@@ -25,6 +25,7 @@
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
+#include "sys/ovs_dp.h"
 #include "turn.h"
 #include "visitor.h"
 
@@ -185,6 +186,21 @@ static void look_for_check_len(struct daemon *d)
 			 "narrowest path to any peer");
 }
 
+static int start_datapath(struct daemon *d, struct error *e)
+{
+	struct datapath_choice choice;
+	struct datapath_config config = { .settings = &d->settings,
+					  .choice = &choice,
+					  .id = d->id,
+					  .loop = d->loop,
+					  .rtnl = d->rtnl };
+
+	datapath_choose(&d->settings, d->rtnl, &choice);
+	hooks_datapath(d, &config.events);
+	d->datapath = datapath_open(&config, e);
+	return d->datapath ? 0 : -1;
+}
+
 static int start_engine(struct daemon *d, struct error *e)
 {
 	const struct settings *s = &d->settings;
@@ -226,7 +242,6 @@ static void add_peers(struct daemon *d)
 
 int start_daemon(struct daemon *d, struct error *e)
 {
-	struct datapath_events events;
 	const struct event started = { .type = EVENT_STARTED };
 	int error;
 
@@ -255,9 +270,7 @@ int start_daemon(struct daemon *d, struct error *e)
 		d->carrier = carrier_open(d, daemon_turn, e);
 	if (d->has_sleeve && !d->carrier)
 		return -1;
-	hooks_datapath(d, &events);
-	d->datapath = datapath_open(&d->settings, d->loop, &events, e);
-	if (!d->datapath || start_engine(d, e) ||
+	if (start_datapath(d, e) || start_engine(d, e) ||
 	    portbook_open(&d->ports, d->settings.run_dir, e))
 		return -1;
 	if (adopt_kernel(d, e))

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "rtnl_bridge.h"
+#include "rtnl_internal.h"
+
+#define GROUPS (RTMGRP_LINK | RTMGRP_NEIGH)
+#define RECEIVE_BUFFER (4 << 20)
+#define DATAGRAMS_A_CALL 64
+
+static struct nlmsghdr *request(struct rtnl *r, uint16_t type, uint16_t flags,
+				uint32_t ifindex, const struct mac *mac,
+				struct ndmsg **ret_ndm)
+{
+	struct nlmsghdr *nlh = rtnl_request(r, type, flags);
+	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
+
+	ndm->ndm_family = AF_BRIDGE;
+	ndm->ndm_ifindex = (int)ifindex;
+	ndm->ndm_flags = NTF_MASTER;
+	mnl_attr_put(nlh, NDA_LLADDR, sizeof(mac->b), mac->b);
+	*ret_ndm = ndm;
+	return nlh;
+}
+
+int rtnl_fdb_put(struct rtnl *r, uint32_t ifindex, const struct mac *mac,
+		 enum rtnl_fdb_type type)
+{
+	struct ndmsg *ndm;
+
+	request(r, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, ifindex, mac,
+		&ndm);
+	ndm->ndm_state = type == RTNL_FDB_LEARNT ? NUD_REACHABLE : NUD_NOARP;
+	if (type == RTNL_FDB_STICKY)
+		ndm->ndm_flags |= NTF_STICKY;
+	return rtnl_transact(r, NULL, NULL);
+}
+
+int rtnl_fdb_delete(struct rtnl *r, uint32_t ifindex, const struct mac *mac)
+{
+	struct ndmsg *ndm;
+
+	request(r, RTM_DELNEIGH, 0, ifindex, mac, &ndm);
+	return rtnl_transact(r, NULL, NULL);
+}
+
+static enum rtnl_fdb_type type_of(const struct ndmsg *ndm)
+{
+	if (ndm->ndm_state & NUD_PERMANENT)
+		return RTNL_FDB_LOCAL;
+	if (ndm->ndm_flags & NTF_STICKY)
+		return RTNL_FDB_STICKY;
+	return ndm->ndm_state & NUD_NOARP ? RTNL_FDB_STATIC : RTNL_FDB_LEARNT;
+}
+
+/* False: not a bridge's entry. */
+static bool decode(const struct nlmsghdr *nlh, struct rtnl_fdb *ret)
+{
+	const struct nlattr *tb[NDA_MASTER + 1];
+	const struct ndmsg *ndm;
+	struct rtnl_fdb fdb;
+
+	if (rtnl_attrs(nlh, sizeof(*ndm), tb, NDA_MASTER))
+		return false;
+	ndm = mnl_nlmsg_get_payload(nlh);
+	memset(&fdb, 0, sizeof(fdb));
+	if (ndm->ndm_family != AF_BRIDGE || ndm->ndm_ifindex <= 0 ||
+	    !rtnl_get_mac(tb[NDA_LLADDR], &fdb.mac) ||
+	    !rtnl_get_u32(tb[NDA_MASTER], &fdb.bridge))
+		return false;
+	fdb.ifindex = (uint32_t)ndm->ndm_ifindex;
+	fdb.type = type_of(ndm);
+	*ret = fdb;
+	return true;
+}
+
+struct listing {
+	struct rtnl_list list;
+	uint32_t bridge;
+};
+
+static int list_fdb(const struct nlmsghdr *nlh, void *arg)
+{
+	struct listing *l = arg;
+	struct rtnl_fdb *item, fdb;
+
+	if (nlh->nlmsg_type != RTM_NEWNEIGH || !decode(nlh, &fdb) ||
+	    fdb.bridge != l->bridge)
+		return 0;
+	item = rtnl_list_add(&l->list);
+	if (!item)
+		return -E2BIG;
+	*item = fdb;
+	return 0;
+}
+
+int rtnl_fdb_list(struct rtnl *r, uint32_t bridge, struct rtnl_fdb **ret_list,
+		  size_t *ret_n)
+{
+	struct listing l = { .list = { .item_size = sizeof(struct rtnl_fdb) },
+			     .bridge = bridge };
+	struct ifinfomsg *ifi;
+	struct nlmsghdr *nlh;
+	int rc;
+
+	/* The kernel tells this header from a struct ndmsg by its size. */
+	nlh = rtnl_request(r, RTM_GETNEIGH, NLM_F_DUMP);
+	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	ifi->ifi_family = AF_BRIDGE;
+	mnl_attr_put_u32(nlh, IFLA_MASTER, bridge);
+	rc = rtnl_transact(r, list_fdb, &l);
+	/* -EAGAIN: it changed meanwhile; changes are told by the watch. */
+	if (rc && rc != -EAGAIN) {
+		free(l.list.items);
+		return rc;
+	}
+	*ret_list = l.list.items;
+	*ret_n = l.list.n;
+	return 0;
+}
+
+struct rtnl_bridge_watch {
+	int fd;
+	int left; /* bytes of the datagram from next on */
+	struct nlmsghdr *buffer;
+	const struct nlmsghdr *next;
+};
+
+int rtnl_bridge_watch_open(struct rtnl_bridge_watch **ret)
+{
+	static const int size = RECEIVE_BUFFER;
+	CLEAN_FD int fd = rtnl_socket(-1, SOCK_NONBLOCK, GROUPS);
+	struct rtnl_bridge_watch *w;
+
+	if (fd < 0)
+		return fd;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) <
+		    0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
+		return -errno;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	w->buffer = malloc(RTNL_BUFFER_SIZE);
+	if (!w->buffer) {
+		free(w);
+		return -ENOMEM;
+	}
+	w->fd = STEAL_FD(fd);
+	*ret = w;
+	return 0;
+}
+
+void rtnl_bridge_watch_close(struct rtnl_bridge_watch *w)
+{
+	if (!w)
+		return;
+	close(w->fd);
+	free(w->buffer);
+	free(w);
+}
+
+int rtnl_bridge_watch_fd(const struct rtnl_bridge_watch *w)
+{
+	return w->fd;
+}
+
+static bool decode_link_gone(const struct nlmsghdr *nlh,
+			     struct rtnl_bridge_event *ev)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi) ||
+	    ifi->ifi_index <= 0)
+		return false;
+	ev->type = ifi->ifi_family == AF_BRIDGE ? RTNL_BRIDGE_PORT_GONE
+						: RTNL_BRIDGE_LINK_GONE;
+	ev->ifindex = (uint32_t)ifi->ifi_index;
+	return true;
+}
+
+static bool decode_event(const struct nlmsghdr *nlh,
+			 struct rtnl_bridge_event *ev)
+{
+	memset(ev, 0, sizeof(*ev));
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWNEIGH:
+		ev->type = RTNL_BRIDGE_FDB;
+		return decode(nlh, &ev->fdb);
+	case RTM_DELNEIGH:
+		ev->type = RTNL_BRIDGE_FDB_GONE;
+		return decode(nlh, &ev->fdb);
+	case RTM_DELLINK:
+		return decode_link_gone(nlh, ev);
+	default:
+		return false;
+	}
+}
+
+static bool take_event(struct rtnl_bridge_watch *w,
+		       struct rtnl_bridge_event *ret)
+{
+	struct rtnl_bridge_event ev;
+
+	while (w->next && mnl_nlmsg_ok(w->next, w->left)) {
+		const struct nlmsghdr *nlh = w->next;
+
+		w->next = mnl_nlmsg_next(nlh, &w->left);
+		if (decode_event(nlh, &ev)) {
+			*ret = ev;
+			return true;
+		}
+	}
+	w->next = NULL;
+	return false;
+}
+
+int rtnl_bridge_watch_next(struct rtnl_bridge_watch *w,
+			   struct rtnl_bridge_event *ret)
+{
+	ssize_t n;
+	int i;
+
+	for (i = 0; i < DATAGRAMS_A_CALL; i++) {
+		if (take_event(w, ret))
+			return 1;
+		n = rtnl_receive(w->fd, w->buffer);
+		if (n == -EAGAIN)
+			return 0;
+		if (n == -EMSGSIZE) /* one event lost is events lost */
+			return -ENOBUFS;
+		if (n < 0)
+			return (int)n;
+		w->next = w->buffer;
+		w->left = (int)n;
+	}
+	/* The descriptor stays readable: the rest at the caller's next turn. */
+	return take_event(w, ret) ? 1 : 0;
+}
