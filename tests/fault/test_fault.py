@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every system call of a daemon fails: it neither crashes nor hangs, says why,
+and goes on as if nothing had been when it was once only.
+
+A life: start, a container, a peer, packets, the container goes, stop. The
+first life has no faults and tells which places there are; each of the others
+has one fault. By default a part of them is tried, with FASTDP_LONG=1 all.
+"""
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from faults import ALLOCATORS, ERRORS, JUMP, Fault, Table
+from host import find_program
+from ns import figure, is_long, wait_until
+
+N_SHORT = 10
+START_S, CTL_S, STOP_S = 12, 25, 12
+# These pass once, or say nothing of the daemon: see places().
+NOT_HERE = {"libc.so.6", "ld-linux-x86-64."}
+
+
+class Victim:
+    """Host 2 of a cluster, with fault.so."""
+
+    def __init__(self, cluster):
+        self.cluster, self.host = cluster, cluster.hosts[1]
+        self.other = cluster.container(cluster.hosts[0])
+        self.table = Table(os.path.join(cluster.directory, "faults"))
+        self.lost = []
+        self.host._wrapped = lambda argv: [
+            "env", "LD_PRELOAD=" + find_program("tests/fault/fault.so"),
+            "FAULT_FILE=" + self.table.path, *argv]
+        self.n = 0
+        self.fault = None
+
+    def wrong(self, what):
+        self.lost.append("%s: %s\n%s" % (self.fault, what,
+                                         self.host.log_now()[-1500:]))
+
+    def said(self):
+        return [line for line in self.host.log_now().splitlines()
+                if line.strip()]
+
+    def has_ended(self, when):
+        """True: it is no more. It must have gone in order, and said why."""
+        status = self.host.process.poll()
+        if status is None:
+            return False
+        if status == -signal.SIGABRT and self.fault and \
+                self.fault.function in ALLOCATORS:
+            return True  # out of memory: systemd starts it again
+        if status < 0:
+            self.wrong("%s: ended by signal %d" % (when, -status))
+        elif not self.said():
+            self.wrong("%s: ended with %d without a word" % (when, status))
+        return True
+
+    def start(self):
+        self.host.start(wait=False)
+        end = time.monotonic() + START_S
+        while time.monotonic() < end:
+            if self.has_ended("start"):
+                return False
+            if "READY=1" in self.host.told_systemd():
+                return True
+            time.sleep(0.01)
+        self.wrong("neither ready nor ended after %d s" % START_S)
+        self.host.kill()
+        return False
+
+    def ctl(self, *args):
+        """True: done, if need be when asked again."""
+        tries = 0
+        while tries < 2:
+            tries += 1
+            try:
+                done = self.host.ctl(*args, check=False, timeout=CTL_S)
+            except subprocess.TimeoutExpired:
+                self.wrong("%s hangs" % args[0])
+                return False
+            if done.status == 0:
+                return True
+            if self.has_ended(args[0]):
+                return False
+            if not done.err.strip() and not done.out.strip():
+                self.wrong("%s fails without a word" % args[0])
+            if tries == 2 and self.fault and self.fault.count:
+                self.wrong("%s fails again: %s" % (args[0], done))
+        return False
+
+    def reaches(self, container, address):
+        def replies():
+            return container.ping(self.other.ip4, 1).received > 0
+
+        try:
+            wait_until("packets of " + address, replies, 8, 0.1)
+        except AssertionError as e:
+            if not self.has_ended("packets"):
+                self.wrong(str(e))
+
+    def talk(self):
+        self.n += 1
+        c = self.cluster.bare_container("v%d" % self.n)
+        address = "10.32.1.%d/16" % self.n
+        if self.ctl("attach", "--netns", c.ns.path, "--ifname", "eth0",
+                    "--address", address):
+            if not self.fault or self.fault.count:
+                self.reaches(c, address)
+            self.ctl("status")
+            if not self.has_ended("status"):
+                self.ctl("detach", "--netns", c.ns.path, "--ifname", "eth0")
+        self.cluster.containers.remove(c)
+        c.close()
+
+    def stop(self):
+        if self.has_ended("stop"):
+            return
+        try:
+            status = self.host.stop(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.wrong("not ended %d s after SIGTERM" % STOP_S)
+            self.host.kill()
+            return
+        if status != 0:
+            self.has_ended("stop")
+
+    def life(self, fault=None):
+        self.fault = fault
+        self.table.arm(*([fault] if fault else []))
+        if self.start():
+            self.talk()
+            self.stop()
+        n = self.table.n_failed()
+        self.table.arm()
+        return n
+
+
+@pytest.fixture
+def victim(make_cluster):
+    cluster = make_cluster(2, start=False)
+    cluster.hosts[0].start()
+    v = Victim(cluster)
+    v.life()
+    assert not v.lost, "without any fault:\n" + "\n".join(v.lost)
+    yield v
+    v.table.close()
+    assert not v.lost, "%d:\n%s" % (len(v.lost), "\n\n".join(v.lost))
+
+
+def places(victim):
+    """Functions at places of ours, and of libraries that work for us."""
+    return sorted(k for k in victim.table.places()
+                  if k[0] in ERRORS and k[1] not in NOT_HERE)
+
+
+def some(faults, n):
+    """Of a list, as many as there is time for; the same each time."""
+    if is_long() or len(faults) <= n:
+        return faults
+    return random.Random(6).sample(faults, n)
+
+
+def one_by_one(victim, faults):
+    n = 0
+    for fault in faults:
+        n += victim.life(fault) > 0
+    figure("faults that struck", n)
+    assert n >= len(faults) * 3 // 4 or victim.lost
+
+
+@pytest.mark.limit(3600)
+def test_each_call_once(victim):
+    all_of = places(victim)
+    assert len(all_of) > 60, all_of
+    faults = [Fault(f, error, (what, at)) for f, what, at in all_of
+              if f not in ALLOCATORS for error in ERRORS[f]]
+    one_by_one(victim, some(faults, N_SHORT))
+
+
+@pytest.mark.limit(3600)
+def test_no_memory(victim):
+    faults = [Fault(f, errno.ENOMEM, (what, at))
+              for f, what, at in places(victim) if f in ALLOCATORS]
+    one_by_one(victim, some(faults, 4))
+
+
+@pytest.mark.limit(3600)
+def test_in_runs(victim):
+    """A function fails for good, at once or after a while."""
+    counts = {}
+    for (f, _what, _at), n in victim.table.places().items():
+        counts[f] = counts.get(f, 0) + n
+    faults = [Fault(f, ERRORS[f][0], skip=skip, count=0)
+              for f in sorted(counts) if f in ERRORS and f != "epoll_wait"
+              for skip in sorted({0, counts[f] // 2})
+              if f != "clock_gettime"]
+    one_by_one(victim, some(faults, 4))
+
+
+@pytest.mark.limit(600)
+def test_clock_jumps(victim):
+    """An hour at once, while containers and peers are there."""
+    for jump in (5, 3600):
+        victim.fault = None
+        victim.table.arm()
+        assert victim.start()
+        victim.fault = Fault("clock_gettime", JUMP + jump, count=0)
+        victim.table.arm(victim.fault)
+        time.sleep(0.5)
+        victim.fault.count = 1  # all must be well
+        victim.talk()
+        victim.stop()
+        victim.table.arm()
