@@ -222,6 +222,9 @@ const struct scenario scenarios[] = {
 	{ "tap-lost", 3, SLEEVE_YES, scenario_tap_lost, false },
 	{ "disorder", 3, SLEEVE_YES, scenario_disorder, false },
 	{ "bridges", 4, SLEEVE_YES, scenario_bridges, false },
+	{ "narrow", 3, SLEEVE_EITHER, scenario_narrow, false },
+	{ "link-mtu", 3, SLEEVE_EITHER, scenario_link_mtu, false },
+	{ "forged", 3, SLEEVE_EITHER, scenario_forged, false },
 	{ "churn", 0, SLEEVE_EITHER, scenario_churn, true },
 	{ 0 },
 };

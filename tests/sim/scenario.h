@@ -44,6 +44,10 @@ void scenario_sleeve_dead(struct sim *sim, uint32_t n_steps);
 void scenario_tap_lost(struct sim *sim, uint32_t n_steps);
 void scenario_disorder(struct sim *sim, uint32_t n_steps);
 void scenario_bridges(struct sim *sim, uint32_t n_steps);
+/* scenario_mtu.c */
+void scenario_narrow(struct sim *sim, uint32_t n_steps);
+void scenario_link_mtu(struct sim *sim, uint32_t n_steps);
+void scenario_forged(struct sim *sim, uint32_t n_steps);
 /* scenario_churn.c */
 void scenario_churn(struct sim *sim, uint32_t n_steps);
 
