@@ -29,7 +29,7 @@ demo_packages=(
 guest_packages=(user-mode-linux)
 # shellcheck disable=SC2034
 test_packages=(
-	bash-completion clang clang-format clang-tidy cppcheck file
+	bash-completion clang clang-format clang-tidy cppcheck ethtool file
 	iptables libclang-rt-14-dev libcmocka-dev llvm mandoc protobuf-compiler
 	python3-protobuf python3-pyflakes strace
 	python3-pyroute2 python3-pytest python3-scapy shellcheck tcpdump

@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "egress.h"
 #include "log.h"
+#include "mtu.h"
 #include "notes.h"
 #include "state.h"
 #include "sys/clock.h"
@@ -221,6 +222,7 @@ void apply_action(struct apply *a, const struct action *action)
 		break;
 	case ACTION_NOTE:
 		notes_log(d, &action->note);
+		mtu_noted(d->mtu, &action->note);
 		break;
 	case ACTION_PORT_REVISION:
 		keep_revision(d, action->port_revision.port_no,

@@ -211,6 +211,31 @@ static void on_answer(void *ctx, int fd, unsigned int events)
 	ask_more(m);
 }
 
+/* While no peer has a path it stays as it was. */
+static void follow_peers(struct daemon *d)
+{
+	const uint32_t narrowest = engine_narrowest_mtu(d->engine);
+
+	if (d->has_check_len)
+		d->mtu_limit = 0;
+	else if (narrowest)
+		d->mtu_limit = narrowest;
+}
+
+void mtu_noted(struct mtu *m, const struct note *note)
+{
+	const struct daemon *d;
+	uint32_t narrowest;
+
+	if (!m || m->daemon->has_check_len)
+		return;
+	d = m->daemon;
+	narrowest = engine_narrowest_mtu(d->engine);
+	if ((note->type == NOTE_PATH_MTU || note->type == NOTE_CHOICE) &&
+	    narrowest && narrowest < m->mtu)
+		mtu_look(m);
+}
+
 /* Once for each change of it. */
 static void warn(struct mtu *m)
 {
@@ -230,6 +255,7 @@ void mtu_look(struct mtu *m)
 	if (!m)
 		return;
 	d = m->daemon;
+	follow_peers(d);
 	mtu = daemon_mtu(d);
 	warn(m);
 	if (mtu == m->mtu)
@@ -263,11 +289,11 @@ const char *mtu_warning(const struct daemon *d, char ret[MTU_TEXT_SIZE])
 			 d->underlay.is_v6 ? "IPv6" : "IPv4", fits);
 		return ret;
 	}
-	if (!d->has_check_len && d->mtu_limit) {
+	if (d->mtu_limit && d->mtu_limit < (wish ? wish : fits)) {
 		snprintf(ret, MTU_TEXT_SIZE,
-			 "this kernel's flows cannot tell long packets (it is "
-			 "older than 5.2): the MTU of all containers is %u, as "
-			 "the narrowest peer takes it",
+			 "this datapath cannot tell long packets: the MTU of "
+			 "all containers is %u, as the narrowest peer takes "
+			 "it",
 			 d->mtu_limit);
 		return ret;
 	}

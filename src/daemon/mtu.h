@@ -16,7 +16,7 @@
  * takes. A fixed MTU is obeyed, and compared with the link.
  */
 
-#include "core/core.h"
+#include "core/action.h"
 
 struct daemon;
 struct mtu;
@@ -28,6 +28,8 @@ void mtu_free(struct mtu *m);
 
 /* Links or peers may have changed; a turn must follow. NULL is fine. */
 void mtu_look(struct mtu *m);
+/* The engine said something of paths: a narrower one counts at once. */
+void mtu_noted(struct mtu *m, const struct note *note);
 /* And from time to time, whether every port has it. */
 void mtu_check_ports(struct mtu *m);
 

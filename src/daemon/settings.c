@@ -231,6 +231,11 @@ static int set_hold(struct settings *s, const char *v, struct error *e)
 	return number("hold-time", v, 1, 86400, &s->hold_time_s, e);
 }
 
+static int set_pmtu_raise(struct settings *s, const char *v, struct error *e)
+{
+	return number("pmtu-raise-time", v, 1, 86400, &s->pmtu_raise_s, e);
+}
+
 static const struct key keys[] = {
 	{ "config", set_config, true, "FILE",
 	  "configuration file (" DEFAULT_CONFIG ")" },
@@ -269,6 +274,8 @@ static const struct key keys[] = {
 	  "between heartbeats to a peer (300)" },
 	{ "hold-time", set_hold, true, "SECONDS",
 	  "a lost peer's entries are kept for (300)" },
+	{ "pmtu-raise-time", set_pmtu_raise, true, "SECONDS",
+	  "larger packets are tried again after (600)" },
 };
 
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -309,6 +316,7 @@ static void set_defaults(struct settings *s)
 	s->log_level = LOG_INFO;
 	s->heartbeat_interval_ms = 300;
 	s->hold_time_s = 300;
+	s->pmtu_raise_s = 600;
 	if (gethostname(s->nickname, sizeof(s->nickname) - 1))
 		s->nickname[0] = '\0';
 	p = strchr(s->nickname, '.');

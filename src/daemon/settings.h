@@ -49,6 +49,7 @@ struct settings {
 	enum log_level log_level;
 	uint32_t heartbeat_interval_ms;
 	uint32_t hold_time_s;
+	uint32_t pmtu_raise_s;
 	struct network networks[MAX_NETWORKS];
 	size_t n_networks;
 };

@@ -178,12 +178,14 @@ static int start_control(struct daemon *d, struct error *e)
 
 static void look_for_check_len(struct daemon *d)
 {
-	if (ovs_dp_has_check_len(datapath_ovs(d->datapath), &d->has_check_len))
+	struct ovs_dp *dp = datapath_ovs(d->datapath);
+
+	if (!dp || ovs_dp_has_check_len(dp, &d->has_check_len))
 		d->has_check_len = false;
 	if (!d->has_check_len)
-		log_warn("the kernel's flows cannot tell long packets (older "
-			 "than 5.2): the MTU of all containers is that of the "
-			 "narrowest path to any peer");
+		log_warn("this datapath cannot tell long packets (Open vSwitch "
+			 "can, from Linux 5.2 on): the MTU of all containers "
+			 "is that of the narrowest path to any peer");
 }
 
 static int start_datapath(struct daemon *d, struct error *e)
@@ -217,6 +219,7 @@ static int start_engine(struct daemon *d, struct error *e)
 	config.has_discovery = s->has_discovery;
 	config.has_check_len = d->has_check_len;
 	config.heartbeat_interval_us = s->heartbeat_interval_ms * USEC_PER_MS;
+	config.pmtu_raise_us = s->pmtu_raise_s * USEC_PER_SEC;
 	config.hold_us = s->hold_time_s * USEC_PER_SEC;
 	if (clock_random(&config.seed, sizeof(config.seed)))
 		return error_set(e, "system", "no random numbers");

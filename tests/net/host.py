@@ -73,6 +73,7 @@ class Host:
         self.directory = directory
         self.options = list(options)
         self.program = None  # another build than the usual
+        self.wrapper = []  # a program that runs it
         self.process = None
         self.cpu_s = None
         self._notify = None
@@ -99,7 +100,7 @@ class Host:
                 " && ".join(self._mounts) + ' && exec "$@"', "sh"] + argv
 
     def argv(self, extra=()):
-        return [*(VALGRIND if has_valgrind() else []),
+        return [*self.wrapper, *(VALGRIND if has_valgrind() else []),
                 self.program or find_program("fastdpd"), "--nickname", self.label, "--local-address", self.address,
                 "--socket", self.socket_path, "--state-dir", self.state_dir,
                 "--run-dir", self.run_dir, "--insecure",

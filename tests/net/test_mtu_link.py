@@ -3,11 +3,7 @@
 
 import json
 
-import pytest
-
 from ns import wait_until
-
-OVERHEAD = {4: 50, 6: 70}
 
 
 def host_end(host, container):
@@ -28,20 +24,19 @@ def wait_mtu(world, mtu):
                lambda: set(ends(world)) == {(mtu, mtu)}, 3)
 
 
-@pytest.mark.parametrize("family", [4, 6], ids=["IPv4", "IPv6"])
-def test_link_grows_and_shrinks(make_cluster, family):
+def test_link_grows_and_shrinks(make_cluster):
     """Running containers get it, and not a packet is lost."""
-    world = make_cluster(2, family=family)
+    world = make_cluster(2, family=6)
     a, b = (world.container(host) for host in world.hosts)
     world.settle()
-    wait_mtu(world, 1500 - OVERHEAD[family])
+    wait_mtu(world, 1430)
     ping = a.start_ping(b.ip4)
-    for size in (9000, 1400, 1500):
+    for size in (9000, 1400):
         for i in (1, 2):
             world.underlay.set_mtu(i, size)
-        wait_mtu(world, size - OVERHEAD[family])
+        wait_mtu(world, size - 70)
         for host in world.hosts:
-            assert host.status()["mtu"] == size - OVERHEAD[family]
+            assert host.status()["mtu"] == size - 70
     ping.stop().assert_perfect()
 
 

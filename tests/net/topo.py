@@ -72,9 +72,9 @@ class Underlay:
         """Several at the cost of one process, so that they come at once."""
         self.middle.run("tc", "-batch", "-", stdin="\n".join(lines) + "\n")
 
-    def _drop(self, rules):
-        """Drop what comes from a host and matches: @rules are (host, match).
-        Returns how to undo it."""
+    def drop(self, rules, direction="ingress"):
+        """Drop what comes from a host ("egress": what goes to it) and matches:
+        @rules are (host, match). Returns how to undo it."""
         for i in {i for i, _ in rules} - self._has_clsact:
             # What takes its time is done before.
             self._has_clsact.add(i)
@@ -84,7 +84,8 @@ class Underlay:
         where = []
         for i, _ in rules:
             self._rules += 1
-            where.append("dev p%d ingress pref %d" % (i, self._rules))
+            where.append("dev p%d %s pref %d" % (i, direction,
+                                                  self._rules))
         self._tc(["filter add %s %s action drop" % (at, match)
                   for at, (_, match) in zip(where, rules)])
         return lambda: self._tc(["filter del " + at for at in where])
@@ -103,7 +104,7 @@ class Underlay:
             if port:
                 match += ["dst_port", str(port)]
             rules.append((src, " ".join(match)))
-        return self._drop(rules)
+        return self.drop(rules)
 
     def cut(self, src, dst, **kw):
         return self.cut_ways([(src, dst)], **kw)

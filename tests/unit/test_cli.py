@@ -484,8 +484,7 @@ def test_help_and_version():
     out = succeeds(run("--help"))
     verbs = ["status", "peers", "peer add", "peer remove", "ports",
              "directory", "flows", "why", "attach", "detach", "expose",
-             "hide", "metrics", "log-level", "reload", "reset",
-             "doctor"]
+             "hide", "metrics", "log-level", "reload", "reset"]
     for verb in verbs:
         assert f"\n  {verb} " in out
         for flag in "--help", "-h":

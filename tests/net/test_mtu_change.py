@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Paths that shrink, grow, lie or swallow, while containers talk."""
+
+import socket
+import struct
+
+import pytest
+
+from capture import _checksum
+from container import Stream
+from mtu import OVERHEAD, VXLAN, SLEEVE, Paths, Watch, plpmtu, wait_plpmtu
+from ns import always, wait_until
+
+RAISE_S = 2
+
+
+@pytest.fixture
+def routed(make_cluster):
+    """make(family): two hosts with a router and a stranger beside them, a
+    container each; larger packets are tried every two seconds."""
+    def make(family=4):
+        world = make_cluster(2, family=family, mode="router", strangers=1,
+                             start=False,
+                             options=["--pmtu-raise-time", str(RAISE_S)])
+        world.paths = Paths(world.underlay)
+        world.start()
+        one, two = world.hosts
+        for host, other in ((one, two), (two, one)):
+            world.container(host)
+            wait_plpmtu(host, other, 1500, 5)
+        world.settle()
+        return world
+    return make
+
+
+def test_link_shrinks_under_tcp(routed):
+    """Our own link: nothing longer leaves, from that moment on."""
+    world = routed()
+    one, two = world.hosts
+    a, b = world.containers
+    stream = Stream(a, b, b.ip4)
+    watch = Watch(world)
+    world.underlay.set_mtu(1, 1300)
+    wait_plpmtu(one, two, 1300, 3)
+    wait_until("the container to follow", lambda: a.addresses()[2] == 1250, 3)
+    watch.look(1500)
+    always("the stream to go on", lambda: not stream.error, 1)
+    watch.look()
+    stream.stop()
+    assert stream.longest_gap < 3, stream.longest_gap
+
+
+def icmp_too_big(source, target, quoted, mtu):
+    """The IP packet that says so: RFC 1191, RFC 4443 section 3.2."""
+    if ":" not in target:
+        body = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + quoted
+        return body[:2] + struct.pack("!H", _checksum(body)) + body[4:]
+    return struct.pack("!BBHI", 2, 0, 0, mtu) + quoted
+
+
+def quote(source, target, port, size=1500):
+    """The beginning of a datagram of ours as a router would send it back."""
+    vni = struct.pack("!II", 0x08000000, 0xffffff00)
+    udp = struct.pack("!HHHH", port, port, size - 20, 0) + vni
+    if ":" not in target:
+        return struct.pack("!BBHHHBBH4s4s", 0x45, 0, size, 1, 0x4000, 60, 17,
+                           0, socket.inet_aton(source),
+                           socket.inet_aton(target)) + udp + b"\0" * 32
+    return struct.pack("!IHBB", 6 << 28, size - 40, 17, 60) + \
+        socket.inet_pton(socket.AF_INET6, source) + \
+        socket.inet_pton(socket.AF_INET6, target) + udp + b"\0" * 32
+
+
+@pytest.mark.parametrize("family", [4, 6], ids=["IPv4", "IPv6"])
+def test_forged_too_big(routed, family):
+    """A third host says that the path is narrow: nobody believes it."""
+    world = routed(family)
+    one, two = world.hosts
+    a, b = world.containers
+    stranger, _ = world.stranger()
+    raw = stranger.call(
+        socket.socket, socket.AF_INET if family == 4 else socket.AF_INET6,
+        socket.SOCK_RAW, 1 if family == 4 else 58)
+    stream = Stream(a, b, b.ip4)
+    with raw:
+        for mtu in (68, 552, 1000, 1280, 1499, 0, 65535):
+            for port in (VXLAN, SLEEVE):
+                raw.sendto(icmp_too_big(None, one.address, quote(
+                    one.address, two.address, port), mtu), (one.address, 0))
+            always("the PLPMTU to stay", lambda: plpmtu(one, two) == 1500 and
+                   plpmtu(one, two, "sleeve") == 1500, 0.4)
+    stream.stop()
+    assert stream.longest_gap < 1, stream.longest_gap
+    # What the kernel was told is forgotten: the largest goes through.
+    wait_until("the largest ping", lambda: a.run(
+        "ping", "-n", "-c", 1, "-W", 1, "-M", "do", "-s",
+        1500 - OVERHEAD[family] - 48, b.ip6, check=False).returncode == 0, 2)
+    assert one.peer(two)["path"] == "fastdp"

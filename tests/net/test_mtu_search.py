@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a path carries is found to the byte, whatever becomes of ICMP."""
+
+import time
+
+from mtu import Paths, Watch, wait_plpmtu
+from ns import wait_until
+
+BIG = 9000
+FOUND_S = 1.0  # the issue's bound, from the path's coming up
+
+
+def pairs(world):
+    one, two = world.hosts
+    return (one, two), (two, one)
+
+
+class Routed:
+    """Two hosts, a router between them, and what is done to the ways."""
+
+    def __init__(self, make_cluster, family=4, mtu=BIG, options=(), **kw):
+        self.world = make_cluster(2, family=family, mode="router", mtu=mtu,
+                                  start=False, options=options, **kw)
+        self.family = family
+        self.paths = Paths(self.world.underlay)
+        self.world.start()
+        self.one, self.two = self.world.hosts
+
+    def new_path(self, to_two, to_one=None):
+        """Both ways are cut, become as wide as said, and come back."""
+        u = self.world.underlay
+        undo = u.cut_both(1, 2, proto="udp", family=self.family)
+        for host, other in pairs(self.world):
+            wait_until("the path to be down", lambda h=host, o=other: all(
+                p["state"] == "down" for p in h.peer(o)["paths"].values()), 4)
+        self.paths.narrow(2, to_two)
+        self.paths.narrow(1, to_one or to_two)
+        for host in self.world.hosts:
+            host.ns.sysctl("ipv4/route/flush", 1)
+        undo()
+
+    def time_to_find(self, sizes, path="fastdp", timeout=10):
+        """Seconds from the path's being up to its size's being known, of the
+        slower of the two directions."""
+        up, found = {}, {}
+
+        def look():
+            for (host, other), size in zip(pairs(self.world), sizes):
+                p = host.peer(other)["paths"][path]
+                if p["state"] == "up":
+                    up.setdefault(host, time.monotonic())
+                    if p["plpmtu"] == size:
+                        found.setdefault(host, time.monotonic())
+            return len(found) == 2
+
+        wait_until(lambda: "%s on %s: %s" % (sizes, path, [
+            h.peer(o) for h, o in pairs(self.world)]), look, timeout, 0.02)
+        return max(found[h] - up[h] for h in found)
+
+
+CASES = [(1400, 1400, True), (1300, 1300, False), (1500, 1500, False),
+         (1337, 4711, False), (576, 8999, True)]
+
+
+def test_found_to_the_byte(make_cluster):
+    """1 400 and 1 300, 1 500 between two links of 9 000, odd ones, and both
+    ways unequal; with ICMP and without."""
+    net = Routed(make_cluster)
+    watch = Watch(net.world)
+    for to_two, to_one, has_icmp in CASES:
+        undo = None if has_icmp else net.paths.drop_icmp()
+        net.new_path(to_two, to_one)
+        took = net.time_to_find((to_two, to_one))
+        assert took <= FOUND_S, "%d, %d: %g s" % (to_two, to_one, took)
+        wait_plpmtu(net.one, net.two, to_two, 3, "sleeve")
+        wait_plpmtu(net.two, net.one, to_one, 3, "sleeve")
+        if undo:
+            undo()
+        watch.look(BIG)
+    assert watch.n_frames > 500
+
+
+def test_found_on_ipv6(make_cluster):
+    net = Routed(make_cluster, family=6)
+    watch = Watch(net.world)
+    for to_two, to_one, has_icmp in ((1400, 1400, True), (1300, 1500, False)):
+        undo = None if has_icmp else net.paths.drop_icmp()
+        net.new_path(to_two, to_one)
+        took = net.time_to_find((to_two, to_one))
+        assert took <= FOUND_S, "%d, %d: %g s" % (to_two, to_one, took)
+        wait_plpmtu(net.one, net.two, to_two, 3, "sleeve")
+        wait_plpmtu(net.two, net.one, to_one, 3, "sleeve")
+        if undo:
+            undo()
+        watch.look(BIG)
