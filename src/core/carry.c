@@ -2,11 +2,6 @@
 #include "carry.h"
 
 #include "alloc.h"
-#include "frame.h"
-#include "too_big.h"
-
-/* Answers a second to one port: a stack needs one for each destination. */
-#define ANSWERS_PER_SEC 100U
 
 void carry_session(struct engine *e, struct peer *p, bool is_new_instance)
 {
@@ -78,34 +73,6 @@ void carry_tap(struct engine *e, const struct event *ev)
 	pipeline_network(&e->pipeline, ev->tap.vni);
 	again_on_sleeve(e);
 	e->sleeve_changed = true;
-}
-
-void carry_too_big(struct engine *e, usec_t now, const struct event *ev)
-{
-	uint8_t answer[TOO_BIG_MAX_SIZE];
-	const struct claim *c;
-	struct local_port *p;
-	struct frame f;
-	size_t size;
-
-	if (!frame_parse(ev->too_big.frame, ev->too_big.size, &f))
-		return;
-	c = directory_find_mac(e->directory, ev->too_big.vni, &f.src);
-	p = c && c->owner == e->config.id ? ports_find(&e->ports, c->port_no)
-					  : NULL;
-	if (!p)
-		return;
-	size = too_big_answer(ev->too_big.frame, ev->too_big.size,
-			      ev->too_big.mtu, answer);
-	if (!size || !rate_allows(&p->answers, now, ANSWERS_PER_SEC)) {
-		e->counters.n_too_big_unanswered++;
-		return;
-	}
-	e->counters.n_too_big_answered++;
-	flow_actions_clear(&e->actions);
-	flow_output(&e->actions, c->port_no);
-	engine_packet(e, ev->too_big.vni, answer, size, PORT_NO_NONE,
-		      &e->actions);
 }
 
 static bool poll_new_network(struct engine *e, struct action *ret)

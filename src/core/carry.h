@@ -19,9 +19,6 @@ void carry_tap(struct engine *e, const struct event *ev);
 /* EVENT_SLEEVE_MOVED: the datagram proved itself by our token. */
 void carry_moved(struct engine *e, const struct event *ev);
 
-/* EVENT_TOO_BIG: the sender is told, where it may be. */
-void carry_too_big(struct engine *e, usec_t now, const struct event *ev);
-
 bool carry_poll(struct engine *e, struct action *ret);
 
 #endif

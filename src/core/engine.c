@@ -10,6 +10,7 @@
 #include "learn.h"
 #include "member.h"
 #include "miss.h"
+#include "oversize.h"
 #include "sizing.h"
 #include "wire.h"
 
@@ -79,6 +80,7 @@ void engine_free(struct engine *e)
 		packet_free(&e->packets[i]);
 	packet_free(&e->current);
 	free(e->probe);
+	free(e->cut);
 	timerq_free(&e->timers);
 	free(e);
 }
@@ -274,7 +276,7 @@ void engine_handle(struct engine *e, usec_t now, const struct event *ev)
 		carry_moved(e, ev);
 		break;
 	case EVENT_TOO_BIG:
-		carry_too_big(e, now, ev);
+		oversize_of_sleeve(e, now, ev);
 		break;
 	case EVENT_SLEEVE_REFUSED:
 		health_refused(e, now, ev->peer_id, PATH_SLEEVE);
@@ -419,10 +421,36 @@ static bool poll_flow(struct engine *e, struct action *ret)
 	return true;
 }
 
+static void put_packet(const struct packet *p, const uint8_t *frame,
+		       size_t size, struct action *ret)
+{
+	ret->type = ACTION_EXECUTE;
+	ret->execute.frame = frame;
+	ret->execute.size = size;
+	ret->execute.in_port = p->in_port;
+	ret->execute.actions = &p->actions;
+	ret->execute.vni = p->vni;
+	ret->execute.peer_id = PEER_ID_NONE;
+}
+
+/* Of the current packet, which is cut as it goes. */
+static bool poll_fragment(struct engine *e, struct action *ret)
+{
+	const size_t size = fragment_next(&e->current.cut, e->cut);
+
+	if (size)
+		put_packet(&e->current, e->cut, size, ret);
+	else
+		e->current.mtu = 0;
+	return size > 0;
+}
+
 static bool poll_packet(struct engine *e, struct action *ret)
 {
 	struct packet *p = &e->packets[e->first_packet];
 
+	if (e->current.mtu && poll_fragment(e, ret))
+		return true;
 	if (!e->n_packets)
 		return false;
 	packet_free(&e->current);
@@ -430,13 +458,10 @@ static bool poll_packet(struct engine *e, struct action *ret)
 	memset(p, 0, sizeof(*p));
 	e->first_packet = (e->first_packet + 1) % MAX_PACKETS;
 	e->n_packets--;
-	ret->type = ACTION_EXECUTE;
-	ret->execute.frame = e->current.frame;
-	ret->execute.size = e->current.size;
-	ret->execute.in_port = e->current.in_port;
-	ret->execute.actions = &e->current.actions;
-	ret->execute.vni = e->current.vni;
-	ret->execute.peer_id = PEER_ID_NONE;
+	if (e->current.mtu && fragment_begin(&e->current.cut, e->current.frame,
+					     e->current.size, e->current.mtu))
+		return poll_fragment(e, ret);
+	put_packet(&e->current, e->current.frame, e->current.size, ret);
 	return true;
 }
 

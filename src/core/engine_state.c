@@ -35,26 +35,50 @@ void engine_close(struct engine *e, session_t session, enum reason reason)
 	e->closes[e->n_closes++].reason = reason;
 }
 
-void engine_packet(struct engine *e, vni_t vni, const uint8_t *frame,
-		   size_t size, port_no_t in_port,
-		   const struct flow_actions *actions)
+/* NULL: nothing to do, or no room. */
+static struct packet *add_packet(struct engine *e, vni_t vni,
+				 const uint8_t *frame, size_t size,
+				 port_no_t in_port,
+				 const struct flow_actions *actions)
 {
 	struct packet *p;
 
 	if (!actions->n)
-		return;
+		return NULL;
 	if (e->n_packets == MAX_PACKETS) {
 		e->counters.n_upcalls_dropped++;
-		return;
+		return NULL;
 	}
 	p = &e->packets[(e->first_packet + e->n_packets++) % MAX_PACKETS];
+	memset(p, 0, sizeof(*p));
 	p->frame = core_alloc(size ? size : 1);
 	memcpy(p->frame, frame, size);
 	p->size = size;
 	p->vni = vni;
 	p->in_port = in_port;
-	memset(&p->actions, 0, sizeof(p->actions));
 	flow_actions_copy(&p->actions, actions);
+	return p;
+}
+
+void engine_packet(struct engine *e, vni_t vni, const uint8_t *frame,
+		   size_t size, port_no_t in_port,
+		   const struct flow_actions *actions)
+{
+	add_packet(e, vni, frame, size, in_port, actions);
+}
+
+bool engine_packet_cut(struct engine *e, vni_t vni, const uint8_t *frame,
+		       size_t size, port_no_t in_port,
+		       const struct flow_actions *actions, uint32_t mtu)
+{
+	struct packet *p = add_packet(e, vni, frame, size, in_port, actions);
+
+	if (!p)
+		return false;
+	p->mtu = mtu;
+	if (!e->cut)
+		e->cut = core_alloc(MAX_FRAME_SIZE);
+	return true;
 }
 
 /* A Lamport clock: later than anything seen (DESIGN 4: time is not used). */

@@ -17,6 +17,7 @@
 #include "directory.h"
 #include "engine.h"
 #include "flowset.h"
+#include "fragment.h"
 #include "neighbour.h"
 #include "peer.h"
 #include "pipeline.h"
@@ -39,6 +40,8 @@ struct packet {
 	vni_t vni; /* whose containers get it */
 	port_no_t in_port;
 	struct flow_actions actions;
+	uint32_t mtu; /* cut into packets of so many bytes; 0: not */
+	struct fragments cut;
 };
 
 struct engine {
@@ -88,6 +91,7 @@ struct engine {
 	/* what the last action points to */
 	struct packet current;
 	uint8_t frame[128];
+	uint8_t *cut;	/* the last fragment; NULL until there was one */
 	uint8_t *probe; /* NULL until there was one; PMTU_MAX_SIZE */
 	struct flow_actions actions;
 	struct entry entries[MESSAGE_MAX_ENTRIES];
@@ -107,6 +111,10 @@ void engine_disown(struct engine *e, usec_t now, vni_t vni,
 void engine_packet(struct engine *e, vni_t vni, const uint8_t *frame,
 		   size_t size, port_no_t in_port,
 		   const struct flow_actions *actions);
+/* The same, cut: IPv4 that may be. False: no room. */
+bool engine_packet_cut(struct engine *e, vni_t vni, const uint8_t *frame,
+		       size_t size, port_no_t in_port,
+		       const struct flow_actions *actions, uint32_t mtu);
 /* Directory's changes to flows and notes. */
 void engine_refresh(struct engine *e, usec_t now);
 

@@ -161,8 +161,9 @@ static bool action_equal(const struct flow_action *a,
 	case FLOW_USERSPACE:
 		return true;
 	case FLOW_TRUNC:
-	case FLOW_CHECK_LEN:
 		return a->max_size == b->max_size;
+	case FLOW_CHECK_LEN:
+		return a->max_size == b->max_size && a->longer == b->longer;
 	}
 	return false;
 }
@@ -248,11 +249,13 @@ bool flow_trunc(struct flow_actions *a, uint32_t max_size)
 	return action != NULL;
 }
 
-bool flow_check_len(struct flow_actions *a, uint32_t max_size)
+bool flow_check_len(struct flow_actions *a, uint32_t max_size, uint32_t longer)
 {
 	struct flow_action *action = append(a, FLOW_CHECK_LEN);
 
-	if (action)
+	if (action) {
 		action->max_size = max_size;
+		action->longer = longer;
+	}
 	return action != NULL;
 }

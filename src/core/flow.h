@@ -19,6 +19,7 @@
  *   RECIRC_REMOTE: unicast E; ARP and ND; other group frames
  *   RECIRC_FLOOD: a group frame to the network's ports but its own, and
  *   RECIRC_PEERS(vni, chunk): copies of it to peers
+ *   RECIRC_LONG: what is too long for its peer; there is never a flow
  */
 
 #include "core.h"
@@ -28,10 +29,12 @@
 #define RECIRC_FLOOD(vni) (UINT32_C(0x03000000) | (vni))
 #define RECIRC_PEERS(vni, chunk) \
 	((UINT32_C(0x04000000) + ((uint32_t)(chunk) << 24)) | (vni))
+#define RECIRC_LONG(vni) (UINT32_C(0x10000000) | (vni))
 #define RECIRC_VNI(id) ((id)&UINT32_C(0xffffff))
 #define RECIRC_STAGE(id) ((id) >> 24)
 
 enum { STAGE_FIRST, STAGE_LOCAL, STAGE_REMOTE, STAGE_FLOOD, STAGE_PEERS };
+#define STAGE_LONG 0x10
 
 /*
  * Values of FLOW_ETH_TYPE with a meaning of their own (IEEE 802.1Q): any frame
@@ -81,8 +84,9 @@ enum flow_action_type {
 	FLOW_SET_ETH_DST, /* eth_dst, all 48 bits */
 	FLOW_USERSPACE,	  /* to the probe socket of the daemon */
 	FLOW_TRUNC, /* max_size bytes at most to the next port or user space */
-	FLOW_CHECK_LEN, /* more than max_size bytes of frame: to userspace, else
-			   * go on with the rest of the list */
+	FLOW_CHECK_LEN, /* more than max_size bytes of frame (of one segment of
+			 * a super-frame): go to `longer`, where no flow is, so
+			 * that its own port's upcall comes; else on */
 };
 
 /* set_tunnel: DF always, checksum never, TTL 64 unless said. */
@@ -99,7 +103,10 @@ struct flow_action {
 	union {
 		port_no_t port;
 		uint32_t recirc_id;
-		uint32_t max_size; /* Ethernet header included */
+		struct {
+			uint32_t max_size; /* Ethernet header included */
+			uint32_t longer;   /* recirculation id */
+		};
 		struct mac eth_dst;
 		struct flow_tunnel tunnel;
 	};
@@ -144,6 +151,6 @@ bool flow_recirc(struct flow_actions *a, uint32_t recirc_id);
 bool flow_set_eth_dst(struct flow_actions *a, const struct mac *dst);
 bool flow_userspace(struct flow_actions *a);
 bool flow_trunc(struct flow_actions *a, uint32_t max_size);
-bool flow_check_len(struct flow_actions *a, uint32_t max_size);
+bool flow_check_len(struct flow_actions *a, uint32_t max_size, uint32_t longer);
 
 #endif

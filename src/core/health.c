@@ -6,9 +6,10 @@
 #include "wire.h"
 
 #define DEFAULT_BUDGET 1000U
-/* What a peer costs in an interval: a heartbeat on each path, and what is in
- * use confirmed on each (pmtu.h). */
-#define BEATS_PER_INTERVAL 4U
+/* What a peer costs in an interval: a heartbeat on each path, and its size
+ * confirmed (pmtu.h): on the one in use as often, on the other less. */
+#define BEATS_PER_INTERVAL 3U
+#define SPARE_FACTOR 10U
 
 void health_pace(struct engine *e)
 {
@@ -25,14 +26,18 @@ void health_pace(struct engine *e)
 
 static void pace(struct engine *e, usec_t now, struct peer *p)
 {
-	const usec_t slower = e->interval_us > e->config.heartbeat_interval_us
-				      ? e->interval_us
-				      : 0;
+	const usec_t confirm = e->interval_us > PMTU_CONFIRM_US
+				       ? e->interval_us
+				       : PMTU_CONFIRM_US;
 	int i;
 
 	for (i = 0; i < N_PATHS; i++) {
+		const bool is_used = p->has_choice &&
+				     p->choice == (enum path_kind)i;
+
 		path_pace(&p->paths[i], now, e->interval_us);
-		pmtu_pace(&p->pmtu[i], now, slower);
+		pmtu_pace(&p->pmtu[i], now,
+			  is_used ? confirm : confirm * SPARE_FACTOR);
 	}
 }
 
@@ -61,6 +66,7 @@ static void path_changed(struct engine *e, usec_t now, struct peer *p)
 	const bool is_chosen = peer_choose(p, now);
 
 	sizing_follow(e, now, p);
+	pace(e, now, p);
 	/*
 	 * Its requests reach us though our own are not answered: it is told
 	 * over the session, since the kernel's echo finds no way back.
@@ -189,16 +195,16 @@ static void heard(struct engine *e, const struct probe *probe,
 void health_egress(struct engine *e, usec_t now, const struct event *ev)
 {
 	struct peer *p = peers_find(&e->peers, ev->egress.peer_id);
-	const bool is_cut = !ev->egress.is_up;
 	int i;
 
 	if (!p)
 		return;
 	for (i = 0; i < N_PATHS; i++) {
-		if (is_cut && path_cut(&p->paths[i], now, REASON_UNREACHABLE))
-			note_path(e, p, (enum path_kind)i);
-		if (!is_cut)
+		/* The kernel's word may be late: of a carrier, by a second. */
+		if (ev->egress.is_up)
 			path_hurry(&p->paths[i], now);
+		else
+			path_doubt(&p->paths[i], now, REASON_UNREACHABLE);
 	}
 	sizing_egress(e, now, p, ev);
 	path_changed(e, now, p);
@@ -219,7 +225,7 @@ void health_unreachable(struct engine *e, usec_t now, const struct event *ev)
 
 		if (!ip_equal(ip, &ev->hint.ip))
 			continue;
-		path_doubt(&p->paths[kind], now);
+		path_doubt(&p->paths[kind], now, REASON_UNREACHABLE);
 		health_arm(e, p);
 	}
 }
@@ -232,7 +238,7 @@ void health_refused(struct engine *e, usec_t now, peer_id_t id,
 	if (!p)
 		return;
 	path_refused(&p->paths[kind], now, REASON_SEND_REFUSED);
-	path_doubt(&p->paths[kind], now);
+	path_doubt(&p->paths[kind], now, REASON_SEND_REFUSED);
 	health_arm(e, p);
 }
 

@@ -6,6 +6,7 @@
 #include "health.h"
 #include "learn.h"
 #include "matches.h"
+#include "oversize.h"
 
 #define GROUP_AGE_US (60 * USEC_PER_SEC)
 #define DROP_AGE_US (10 * USEC_PER_SEC)
@@ -204,20 +205,39 @@ static void unknown_unicast(struct engine *e, usec_t now,
 	drop_lazily(e, now, &m, ev->upcall.in_port, DROP_AGE_US, true);
 }
 
+/* For a narrow peer: that is seen to. */
+static bool is_too_long(struct engine *e, usec_t now, const struct event *ev,
+			const struct claim *c)
+{
+	struct peer *p = peers_find(&e->peers, c->owner);
+	const uint32_t max = p ? pipeline_max_frame(&e->pipeline, p, c->vni)
+			       : 0;
+
+	if (!max || ev->upcall.size <= max)
+		return false;
+	oversize_frame(e, now, ev, c, p, max);
+	return true;
+}
+
 static void to_unicast(struct engine *e, usec_t now, const struct event *ev,
 		       const struct frame *f)
 {
 	const vni_t vni = RECIRC_VNI(ev->upcall.recirc_id);
-	const bool is_local = RECIRC_STAGE(ev->upcall.recirc_id) == STAGE_LOCAL;
+	const uint32_t stage = RECIRC_STAGE(ev->upcall.recirc_id);
+	const bool is_local = stage == STAGE_LOCAL || stage == STAGE_LONG;
 	const struct claim *c = directory_find_mac(e->directory, vni, &f->dst);
 
+	if (c && is_local && is_too_long(e, now, ev, c))
+		return;
 	/* Split horizon: what came from a peer goes to no other. */
 	if (c && (is_local || c->owner == e->config.id) &&
 	    pipeline_to_owner(&e->pipeline, c, &e->actions)) {
 		goes_on(e, ev);
 		return;
 	}
-	unknown_unicast(e, now, ev, f);
+	/* Whom a flow thought too narrow has gone meanwhile. */
+	if (stage != STAGE_LONG)
+		unknown_unicast(e, now, ev, f);
 }
 
 static void to_group(struct engine *e, usec_t now, const struct event *ev,
@@ -272,6 +292,10 @@ void miss_upcall(struct engine *e, usec_t now, const struct event *ev)
 	}
 	if (recirc_id == 0) {
 		from_port(e, now, ev, &f);
+		return;
+	}
+	if (RECIRC_STAGE(recirc_id) == STAGE_LONG) {
+		to_unicast(e, now, ev, &f);
 		return;
 	}
 	if (RECIRC_STAGE(recirc_id) != STAGE_LOCAL &&

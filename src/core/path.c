@@ -161,7 +161,7 @@ bool path_acked(struct path *p, usec_t now, uint64_t seq, bool *ret_is_up)
 	return true;
 }
 
-static usec_t doubt(const struct path *p)
+static usec_t doubt_time(const struct path *p)
 {
 	return DOUBT_US > 6 * p->rtt_us ? DOUBT_US : 6 * p->rtt_us;
 }
@@ -176,8 +176,8 @@ static usec_t expiry(const struct path *p)
 	if (patience < 3 * p->rtt_us)
 		patience = 3 * p->rtt_us;
 	at = p->alive_at + p->interval_us + patience;
-	if (is_doubted(p) && p->doubted_at + doubt(p) < at)
-		at = p->doubted_at + doubt(p);
+	if (is_doubted(p) && p->doubted_at + doubt_time(p) < at)
+		at = p->doubted_at + doubt_time(p);
 	return at < p->excused_until ? p->excused_until : at;
 }
 
@@ -192,9 +192,9 @@ bool path_expired(struct path *p, usec_t now)
 		p->excused_until = now + EXCUSE_US;
 		return false;
 	}
-	p->last_error = REASON_NO_ANSWER;
+	p->last_error = is_doubted(p) ? p->doubt : REASON_NO_ANSWER;
 	p->last_error_at = now;
-	move(p, now, PATH_DOWN, REASON_NO_ANSWER);
+	move(p, now, PATH_DOWN, p->last_error);
 	return true;
 }
 
@@ -214,25 +214,14 @@ void path_pace(struct path *p, usec_t now, usec_t interval_us)
 	path_check(p);
 }
 
-void path_doubt(struct path *p, usec_t now)
+void path_doubt(struct path *p, usec_t now, enum reason reason)
 {
 	if (p->state != PATH_UP || now - p->doubted_at < DOUBT_PAUSE_US)
 		return;
 	p->doubted_at = now;
+	p->doubt = reason;
 	if (p->next_probe_at > now)
 		p->next_probe_at = now;
-}
-
-bool path_cut(struct path *p, usec_t now, enum reason reason)
-{
-	const bool was_up = p->state == PATH_UP;
-
-	if (!path_is_started(p))
-		return false;
-	p->last_error = reason;
-	p->last_error_at = now;
-	move(p, now, PATH_DOWN, reason);
-	return was_up;
 }
 
 void path_hurry(struct path *p, usec_t now)

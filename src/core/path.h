@@ -41,6 +41,7 @@ struct path {
 	bool has_ack;
 	uint32_t n_waiting; /* probes sent since the last answer */
 	usec_t doubted_at;  /* somebody says that it is broken; 0: nobody */
+	enum reason doubt;
 	uint32_t n_excuses; /* times we came too late to tell, in a row */
 	usec_t excused_until;
 	usec_t sent_at[PATH_WINDOW];
@@ -75,12 +76,11 @@ void path_refused(struct path *p, usec_t now, enum reason reason);
 void path_pace(struct path *p, usec_t now, usec_t interval_us);
 
 /*
- * Word, perhaps forged, that packets do not get through: it is asked at once,
- * and a silence of 60 ms (six round trips, if that is longer) makes it down.
+ * Word that packets do not get through, perhaps forged, perhaps late: it is
+ * asked at once, and a silence of 60 ms (six round trips, if that is longer)
+ * makes it down for @reason.
  */
-void path_doubt(struct path *p, usec_t now);
-/* We know it: there is no way out. True: it was up. Heartbeats go on. */
-bool path_cut(struct path *p, usec_t now, enum reason reason);
+void path_doubt(struct path *p, usec_t now, enum reason reason);
 /* Perhaps it works again: it is asked now. */
 void path_hurry(struct path *p, usec_t now);
 

@@ -49,7 +49,6 @@ struct peer {
 	struct path paths[N_PATHS];
 	struct pmtu pmtu[N_PATHS];
 	uint32_t link_mtu, route_mtu; /* EVENT_EGRESS; 0: not told */
-	bool is_cut_off;	      /* EVENT_EGRESS: no way out */
 	uint32_t max_frame; /* flows send no longer one to it; 0: any */
 	uint32_t noted_plpmtu[N_PATHS];
 	struct rate fragments; /* of packets that may be cut */

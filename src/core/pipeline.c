@@ -88,7 +88,8 @@ static bool to_owner_checked(struct pipeline *pl, const struct claim *c,
 	if (!max)
 		return pipeline_to_owner(pl, c, ret);
 	flow_actions_clear(ret);
-	return flow_check_len(ret, max) && to_peer(pl, p, c->vni, ret);
+	return flow_check_len(ret, max, RECIRC_LONG(c->vni)) &&
+	       to_peer(pl, p, c->vni, ret);
 }
 
 /* E, and D: to a container of ours (@c), or no longer (NULL). */

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api.h"
@@ -12,69 +11,12 @@
 #include "flow_text.h"
 #include "mtu.h"
 #include "notes.h"
+#include "peer_json.h"
 #include "state.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
 #include "sys/ovs_dp.h"
-
-/* A moment of the monotonic clock as RFC 3339 text, or null. */
-static json_t *moment(usec_t at)
-{
-	const usec_t now = clock_monotonic_us();
-	const uint64_t real = clock_realtime_us() - (now > at ? now - at : 0);
-	const time_t seconds = (time_t)(real / USEC_PER_SEC);
-	struct tm tm;
-	char text[32], whole[40];
-
-	if (!at)
-		return json_null();
-	gmtime_r(&seconds, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(whole, sizeof(whole), "%s.%03uZ", text,
-		 (unsigned int)(real % USEC_PER_SEC / USEC_PER_MS));
-	return json_string(whole);
-}
-
-static json_t *path_json(const struct path_view *p)
-{
-	json_t *error = p->last_error == REASON_NONE
-				? json_null()
-				: json_string(reason_text(p->last_error));
-
-	return json_pack(
-		"{s:s, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:I, s:I, s:I}",
-		"state", path_state_text(p->state), "since", moment(p->since),
-		"reason", reason_text(p->reason), "reason_code",
-		reason_code(p->reason), "plpmtu", (json_int_t)p->plpmtu,
-		"rtt_us", (json_int_t)p->rtt_us, "last_error", error,
-		"last_error_at",
-		moment(p->last_error == REASON_NONE ? 0 : p->last_error_at),
-		"sent", (json_int_t)p->n_sent, "acked", (json_int_t)p->n_acked,
-		"lost", (json_int_t)p->n_lost);
-}
-
-static json_t *peer_json(const struct peer_view *p, uint32_t mtu)
-{
-	static const char *const names[] = { "fastdp", "sleeve" };
-	char address[ADDR_IP_SIZE];
-
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:I, "
-			 "s:{s:s, s:o, s:s}, s:{s:o, s:o}}",
-			 "name", p->name, "nickname", p->nickname, "software",
-			 p->software, "address",
-			 addr_print_ip(&p->remote.ip, address), "state",
-			 peer_state_text(p->state), "path",
-			 p->has_path ? names[p->path] : "none", "since",
-			 moment(p->since), "reason", reason_text(p->reason),
-			 "mtu", (json_int_t)mtu, "entries",
-			 (json_int_t)p->n_entries, "control", "state",
-			 p->has_session ? "up" : "down", "since",
-			 moment(p->session_since), "reason",
-			 reason_text(p->session_reason), "paths", "fastdp",
-			 path_json(&p->paths[PATH_FASTDP]), "sleeve",
-			 path_json(&p->paths[PATH_SLEEVE]));
-}
 
 static json_t *peers_json(struct daemon *d)
 {
@@ -236,8 +178,8 @@ static void list_entry(void *ctx, const struct entry_view *v)
 			  is_local ? d->settings.nickname : p.nickname, "local",
 			  is_local, "port", r ? r->host_ifname : "", "revision",
 			  (json_int_t)v->entry.revision, "flags",
-			  flags_json(&v->entry), "since", moment(v->since),
-			  "wins", v->is_winner));
+			  flags_json(&v->entry), "since",
+			  peer_json_moment(v->since), "wins", v->is_winner));
 }
 
 json_t *api_directory(struct daemon *d, const json_t *request, struct error *e)
@@ -344,6 +286,8 @@ static void engine_metrics(const struct daemon *d, json_t *m)
 	put(m, "probes_sent", c.n_probes_sent);
 	put(m, "probes_acked", c.n_probes_acked);
 	put(m, "bad_probes", c.n_bad_probes);
+	put(m, "mtu_probes_sent", c.n_mtu_probes_sent);
+	put(m, "mtu_probes_acked", c.n_mtu_probes_acked);
 	put(m, "messages_in", c.n_messages_in);
 	put(m, "messages_out", c.n_messages_out);
 	put(m, "entries", c.n_entries);

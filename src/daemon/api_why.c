@@ -52,6 +52,53 @@ static const char *path_name(const struct peer_view *p)
 	return p->has_path ? names[p->path] : "none";
 }
 
+/* The ladder, smallest first: "1200 arrived, 1500 lost 3 times". */
+static void ladder_text(const struct path_view *p, char *ret, size_t size)
+{
+	unsigned int i, last = 0, n = 0;
+	size_t used = 0;
+
+	ret[0] = '\0';
+	for (n = 0; n < p->n_rungs; n++) {
+		const struct pmtu_rung *r = NULL;
+		int w;
+
+		for (i = 0; i < p->n_rungs; i++) {
+			if (p->rungs[i].size > last &&
+			    (!r || p->rungs[i].size < r->size))
+				r = &p->rungs[i];
+		}
+		if (!r)
+			return;
+		last = r->size;
+		w = snprintf(ret + used, size - used,
+			     r->is_acked ? "%s%u arrived" : "%s%u lost (%u)",
+			     used ? ", " : "", r->size, r->n_lost);
+		if (w < 0 || (size_t)w >= size - used) {
+			ret[used] = '\0';
+			return;
+		}
+		used += (size_t)w;
+	}
+}
+
+static void say_size(json_t *lines, const char *name, const struct path_view *p)
+{
+	char ladder[400], time[32];
+
+	if (p->state != PATH_UP)
+		return;
+	say(lines,
+	    "%s carries packets of %u bytes, since %s: %s (search: %s; link "
+	    "%u, the kernel thinks %u)",
+	    name, p->plpmtu, ago(p->pmtu_changed_at, time),
+	    reason_text(p->pmtu_reason), pmtu_state_text(p->pmtu_state),
+	    p->link_mtu, p->route_mtu);
+	ladder_text(p, ladder, sizeof(ladder));
+	if (ladder[0])
+		say(lines, "the last search of %s: %s", name, ladder);
+}
+
 static void say_path(json_t *lines, const char *name, const struct path_view *p)
 {
 	char time[32];
@@ -63,6 +110,7 @@ static void say_path(json_t *lines, const char *name, const struct path_view *p)
 		say(lines, "%s is %s, since %s: %s", name,
 		    path_state_text(p->state), ago(p->since, time),
 		    reason_text(p->reason));
+	say_size(lines, name, p);
 	if (p->last_error != REASON_NONE)
 		say(lines, "the last trouble of %s was %s ago: %s", name,
 		    ago(p->last_error_at, time), reason_text(p->last_error));
@@ -103,6 +151,13 @@ static void say_peer(const struct daemon *d, json_t *lines,
 		    reason_text(p->reason));
 	say_path(lines, "fastdp", &p->paths[PATH_FASTDP]);
 	say_path(lines, "sleeve", &p->paths[PATH_SLEEVE]);
+	if (p->mtu)
+		say(lines,
+		    "a container may put %u bytes in one packet to it; %llu "
+		    "longer ones were answered, %llu cut into %llu",
+		    p->mtu, (unsigned long long)p->n_too_big,
+		    (unsigned long long)p->n_fragmented,
+		    (unsigned long long)p->n_fragments);
 	say_session(d, lines, p);
 }
 

@@ -83,22 +83,21 @@ static int put_trunc(struct nl_builder *b, uint32_t max_size)
 }
 
 /* Leaves two nests open, for the rest of the list. */
-static int put_check_len(struct nl_builder *b, uint32_t max_size, uint32_t pid,
-			 size_t ret_nests[2])
+static int put_check_len(struct nl_builder *b, uint32_t max_size,
+			 uint32_t longer, size_t ret_nests[2])
 {
 	size_t nest;
-	int r;
 
-	if (max_size > UINT16_MAX)
+	if (max_size > UINT16_MAX || !longer)
 		return -EINVAL;
 	nl_nest_start(b, OVS_ACTION_ATTR_CHECK_PKT_LEN, &ret_nests[0]);
 	nl_put_u16(b, OVS_CHECK_PKT_LEN_ATTR_PKT_LEN, (uint16_t)max_size);
 	nl_nest_start(b, OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER, &nest);
-	r = put_userspace(b, pid);
+	nl_put_u32(b, OVS_ACTION_ATTR_RECIRC, longer);
 	nl_nest_end(b, nest);
 	nl_nest_start(b, OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL,
 		      &ret_nests[1]);
-	return r;
+	return 0;
 }
 
 static int put_action(struct nl_builder *b, const struct flow_action *a,
@@ -145,7 +144,8 @@ int ovs_act_put(struct nl_builder *b, unsigned int type,
 		else if (depth == OVS_MAX_CHECK_LEN)
 			r = -EINVAL;
 		else
-			r = put_check_len(b, a->max_size, pid, nests[depth++]);
+			r = put_check_len(b, a->max_size, a->longer,
+					  nests[depth++]);
 	}
 	if (r)
 		return r;
@@ -303,7 +303,7 @@ static int read_check_len(struct reader *r, const struct nlattr *nest)
 		RULE(OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL, 0),
 	};
 	const struct nlattr *tb[OVS_CHECK_PKT_LEN_ATTR_MAX + 1];
-	const struct nlattr *userspace;
+	const struct nlattr *recirc;
 	int n;
 
 	if (nl_parse(nl_data(nest), nl_size(nest), rules,
@@ -314,14 +314,13 @@ static int read_check_len(struct reader *r, const struct nlattr *nest)
 	    !tb[OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL])
 		return -EPROTO;
 	n = only_child(r, tb[OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER],
-		       OVS_ACTION_ATTR_USERSPACE, 0, &userspace);
-	if (n || !userspace)
+		       OVS_ACTION_ATTR_RECIRC, sizeof(uint32_t), &recirc);
+	if (n || !recirc)
 		return n;
-	n = read_userspace(r, userspace);
-	if (n)
-		return n;
-	if (!flow_check_len(r->actions,
-			    nl_u16(tb[OVS_CHECK_PKT_LEN_ATTR_PKT_LEN])))
+	if (!nl_u32(recirc) ||
+	    !flow_check_len(r->actions,
+			    nl_u16(tb[OVS_CHECK_PKT_LEN_ATTR_PKT_LEN]),
+			    nl_u32(recirc)))
 		r->is_foreign = true;
 	r->rest = tb[OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL];
 	return 0;

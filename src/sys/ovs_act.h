@@ -6,7 +6,7 @@
  * struct flow_actions <-> a nest of OVS_ACTION_ATTR_*.
  *
  * FLOW_CHECK_LEN takes the rest of the list into the nest of its own
- * "not longer" branch; what is longer goes to user space. For ovs_msg alone,
+ * "not longer" branch; what is longer is recirculated. For ovs_msg alone,
  * whose header says what cannot be expressed.
  */
 

@@ -279,7 +279,8 @@ int ovs_dp_has_check_len(struct ovs_dp *dp, bool *ret)
 	static const uint8_t frame[60] = { 0x02, 0, 0, 0, 0, 1,	   0x02,
 					   0,	 0, 0, 0, 2, 0x88, 0xb5 };
 	struct flow_action check = { .type = FLOW_CHECK_LEN,
-				     .max_size = UINT16_MAX };
+				     .max_size = UINT16_MAX,
+				     .longer = RECIRC_LONG(1) };
 	const struct flow_actions actions = { .list = &check, .n = 1 };
 	union ovs_small m;
 	int r;

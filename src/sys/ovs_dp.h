@@ -46,7 +46,7 @@ int ovs_dp_delete(struct ovs_dp *dp) WARN_UNUSED;
 /* Statistics and features, from the kernel. -ENODEV: it has gone. */
 int ovs_dp_read(struct ovs_dp *dp, struct ovs_datapath *ret) WARN_UNUSED;
 
-/* Netlink port (upcall_socket.portid) for FLOW_USERSPACE and FLOW_CHECK_LEN. */
+/* Netlink port (upcall_socket.portid) for FLOW_USERSPACE. */
 void ovs_dp_set_pid(struct ovs_dp *dp, uint32_t pid);
 
 /* What the kernel said of the last failure; "" mostly. Dies with the next. */

@@ -89,7 +89,7 @@ int ovs_vport_decode(const void *buf, size_t len, struct ovs_vport *ret)
  * FLOW_TUN_ID without FLOW_TUN_SRC; FLOW_ETH_DST and FLOW_ETH_GROUP together;
  * ARP_OP above 255; a FLOW_ETH_TYPE below 0x600 other than 4, which stands for
  * every frame without an EtherType (802.2); a tunnel between families;
- * FLOW_USERSPACE or FLOW_CHECK_LEN with @pid 0; max_size above 65535; more
+ * FLOW_USERSPACE with @pid 0; max_size above 65535; more
  * than OVS_MAX_CHECK_LEN length checks in a list.
  *
  * FLOW_ETH_TYPE 0x8100 or 0x88a8 matches any frame with such a tag, and the

@@ -185,7 +185,7 @@ static void act(struct fake_dp *dp, usec_t now, struct walk *w,
 			break;
 		case FLOW_CHECK_LEN:
 			if (w->p.size > a->max_size) {
-				dp->io.upcall(dp->io.ctx, &w->p);
+				recirculate(dp, now, w, a->longer);
 				return;
 			}
 			break;

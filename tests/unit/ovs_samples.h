@@ -125,15 +125,20 @@ static inline void sample_unicast(struct samples *s)
 	x = sample_add(s, "B to a narrow peer", RECIRC_LOCAL(++vni),
 		       FLOW_ETH_DST);
 	x->match.eth_dst = sample_mac;
-	flow_check_len(&x->actions, 1414);
+	flow_check_len(&x->actions, 1414, RECIRC_LONG(vni));
 	flow_set_tunnel(&x->actions, &t);
 	flow_output(&x->actions, PORT_NO_VXLAN);
 	x = sample_add(s, "two length checks", RECIRC_LOCAL(++vni),
 		       FLOW_ETH_DST);
 	x->match.eth_dst = sample_mac;
-	flow_check_len(&x->actions, 1414);
+	flow_check_len(&x->actions, 1414, RECIRC_LONG(vni));
 	flow_output(&x->actions, 17);
-	flow_check_len(&x->actions, 0xffff);
+	flow_check_len(&x->actions, 0xffff, RECIRC_LONG(vni));
+	x = sample_add(s, "H of a size", RECIRC_LOCAL(++vni), FLOW_ETH_DST);
+	x->match.eth_dst = sample_mac;
+	flow_set_tunnel(&x->actions, &t);
+	flow_trunc(&x->actions, 60);
+	flow_output(&x->actions, PORT_NO_VXLAN);
 	x = sample_add(s, "C", RECIRC_LOCAL(++vni), FLOW_ETH_DST);
 	x->match.eth_dst = sample_mac;
 	flow_output(&x->actions, 16);

@@ -182,7 +182,7 @@ static void test_actions(void **state)
 	(void)state;
 	assert_true(flow_actions_equal(&a, &b));
 	assert_true(flow_set_tunnel(&a, &t) && flow_output(&a, 1) &&
-		    flow_set_eth_dst(&a, &mac) && flow_check_len(&a, 1500) &&
+		    flow_set_eth_dst(&a, &mac) && flow_check_len(&a, 1500, 7) &&
 		    flow_userspace(&a) && flow_recirc(&a, 9));
 	flow_actions_copy(&b, &a);
 	assert_true(flow_actions_equal(&a, &b));

@@ -86,7 +86,7 @@ static const char dump_f_arp[] =
 	"0c0002000800010010000000";
 
 static const char dump_b_narrow[] =
-	"680100001e00020036000000ee0200000301000002000000140009000f637bed"
+	"640100001e00020036000000ee0200000301000002000000140009000f637bed"
 	"6ac6b68ab7fc1c4eb1045ea46800010008001400052000010800130000000000"
 	"0800020000000000080003000000000008000f00000000000800160000000000"
 	"0800180000000000140019000000000000000000000000000000000010000400"
@@ -94,10 +94,10 @@ static const char dump_b_narrow[] =
 	"080013000000000008000200000000000c001000050004000000000008000300"
 	"0000ffff08000f00000000000800160000000000080018000000000014001900"
 	"0000000000000000000000000000000010000400000000000000ffffffffffff"
-	"0600060000000000600002005c00150006000100860500004000030034000300"
+	"06000600000000005c0002005800150006000100860500004000030034000300"
 	"3000100004000e000c000000000000000000200308000100c000020908000200"
-	"c00002070500040040000000040005000800010001000000100002000c000200"
-	"0800010001004446";
+	"c000020705000400400000000400050008000100010000000c00020008000700"
+	"05200010";
 
 static const char dump_h_request[] =
 	"9c0100001e00020036000000ee020000030100000200000014000900a43adfc6"
@@ -377,14 +377,19 @@ static void test_action_refusals(void **state)
 	assert_int_equal(encode_actions(&a, 0), -EINVAL);
 	assert_int_equal(encode_actions(&a, PID), 0);
 	flow_actions_clear(&a);
-	assert_true(flow_check_len(&a, 0x10000));
+	assert_true(flow_check_len(&a, 0x10000, 1));
+	assert_int_equal(encode_actions(&a, PID), -EINVAL);
+	flow_actions_clear(&a);
+	assert_true(flow_check_len(&a, 1400, 0));
+	assert_int_equal(encode_actions(&a, PID), -EINVAL);
+	flow_actions_clear(&a);
+	assert_true(flow_trunc(&a, 13));
 	assert_int_equal(encode_actions(&a, PID), -EINVAL);
 	flow_actions_clear(&a);
 	for (i = 0; i < OVS_MAX_CHECK_LEN; i++)
-		assert_true(flow_check_len(&a, 1400));
-	assert_int_equal(encode_actions(&a, PID), 0);
-	assert_int_equal(encode_actions(&a, 0), -EINVAL);
-	assert_true(flow_check_len(&a, 1400));
+		assert_true(flow_check_len(&a, 1400, 1));
+	assert_int_equal(encode_actions(&a, 0), 0);
+	assert_true(flow_check_len(&a, 1400, 1));
 	assert_int_equal(encode_actions(&a, PID), -EINVAL);
 	flow_actions_clear(&a);
 	t.src = ip_from_v6(sample_v6);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OVERSIZE_H
+#define OVERSIZE_H
+
+/*
+ * A container's packet that is too long for the peer that it is for: IPv4
+ * without DF is cut and goes on; of others the sender is told what would fit;
+ * where neither may be it is dropped and counted. Anybody in a container can
+ * cause these, so all of it has a rate.
+ */
+
+#include "engine_state.h"
+
+/*
+ * A frame that came up for @c, at most @max_frame bytes of which may go to @p.
+ * From a port of ours.
+ */
+void oversize_frame(struct engine *e, usec_t now, const struct event *ev,
+		    const struct claim *c, struct peer *p, uint32_t max_frame);
+
+/* EVENT_TOO_BIG: sleeve had one, and did with it what it could. */
+void oversize_of_sleeve(struct engine *e, usec_t now, const struct event *ev);
+
+#endif
