@@ -157,10 +157,11 @@ void health_answered(struct engine *e, usec_t now, struct peer *p,
 		return;
 	}
 	e->counters.n_probes_acked++;
-	if (is_up) {
+	if (is_up)
 		note_path(e, p, kind);
+	/* At the beginning it matters when the one answers, not the other. */
+	if (is_up || !p->has_choice)
 		path_changed(e, now, p);
-	}
 	health_arm(e, p);
 }
 

@@ -9,6 +9,8 @@
 #define SETTLE_MAX_US (60 * USEC_PER_SEC)
 /* One that holds for so long is believed again. */
 #define TRUST_AFTER_US (120 * USEC_PER_SEC)
+/* So many heartbeats on fastdp are waited for at the beginning. */
+#define EXPECTED_PROBES 3U
 
 void peers_init(struct peers *ps, uint64_t seed)
 {
@@ -147,6 +149,22 @@ usec_t peer_choice_deadline(const struct peer *p)
 	return p->paths[PATH_FASTDP].since + p->settle_us;
 }
 
+/*
+ * Fastdp was not answered yet. It will be in a moment, and a move to sleeve and
+ * back is spared; unless sleeve has answered what was sent a good while after
+ * fastdp's first.
+ */
+static bool is_expected(const struct peer *p)
+{
+	const struct path *fastdp = &p->paths[PATH_FASTDP];
+
+	return fastdp->state == PATH_PROBING &&
+	       !(is_up(p, PATH_SLEEVE) &&
+		 fastdp->n_waiting >= EXPECTED_PROBES &&
+		 p->paths[PATH_SLEEVE].alive_at >=
+			 fastdp->since + fastdp->interval_us);
+}
+
 static bool best(const struct peer *p, usec_t now, enum path_kind *ret)
 {
 	const bool is_waiting = is_up(p, PATH_SLEEVE) &&
@@ -155,8 +173,8 @@ static bool best(const struct peer *p, usec_t now, enum path_kind *ret)
 
 	if (is_up(p, PATH_FASTDP) && !is_waiting)
 		*ret = PATH_FASTDP;
-	else if (p->paths[PATH_FASTDP].state == PATH_PROBING)
-		return false; /* known in a moment: no move and back */
+	else if (is_expected(p))
+		return false;
 	else if (is_up(p, PATH_SLEEVE))
 		*ret = PATH_SLEEVE;
 	else
@@ -179,6 +197,14 @@ static void settle(struct peer *p, usec_t now, bool had, enum path_kind old)
 	}
 }
 
+static enum reason why_not_fastdp(const struct path *fastdp)
+{
+	if (fastdp->state == PATH_UP)
+		return REASON_SETTLING;
+	return fastdp->state == PATH_PROBING ? REASON_NO_ANSWER
+					     : fastdp->reason;
+}
+
 bool peer_choose(struct peer *p, usec_t now)
 {
 	const bool had = p->has_choice;
@@ -191,9 +217,7 @@ bool peer_choose(struct peer *p, usec_t now)
 	p->choice_reason = p->paths[kind].reason;
 	/* On sleeve, what matters is why not on fastdp. */
 	if (p->has_choice && kind == PATH_SLEEVE)
-		p->choice_reason = is_up(p, PATH_FASTDP)
-					   ? REASON_SETTLING
-					   : p->paths[PATH_FASTDP].reason;
+		p->choice_reason = why_not_fastdp(&p->paths[PATH_FASTDP]);
 	if (had == p->has_choice && (!had || old == p->choice))
 		return false;
 	settle(p, now, had, old);

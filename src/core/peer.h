@@ -93,7 +93,9 @@ uint32_t peers_next_hints(struct peers *ps, struct peer *to,
  * Decides which path carries traffic: fastdp when it is up, else sleeve, else
  * none. A path that comes and goes is not followed each time: fastdp takes over
  * again when it has been up for a while, and for longer each time that it soon
- * failed. True: the choice, or that there is one, has changed.
+ * failed. At the beginning fastdp's first answer is waited for, as long as
+ * sleeve's do not show that it is late. True: the choice, or that there is one,
+ * has changed.
  */
 bool peer_choose(struct peer *p, usec_t now);
 

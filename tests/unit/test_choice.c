@@ -99,6 +99,39 @@ static void test_start(void **state)
 	end(&pl);
 }
 
+/*
+ * Fastdp is not answered while sleeve is: after a restart beside a block its
+ * failure is not waited for.
+ */
+static void test_start_without_fastdp(void **state)
+{
+	struct play pl;
+	struct path *sleeve;
+
+	(void)state;
+	begin(&pl);
+	sleeve = &pl.p->paths[PATH_SLEEVE];
+	pl.p->paths[PATH_FASTDP].n_waiting = 2;
+	set(&pl, PATH_FASTDP, PATH_PROBING);
+	sleeve->alive_at = pl.now;
+	set(&pl, PATH_SLEEVE, PATH_UP);
+	assert_false(pl.p->has_choice);
+	sleeve->alive_at = pl.now + INTERVAL;
+	set(&pl, PATH_SLEEVE, PATH_UP);
+	assert_false(pl.p->has_choice); /* it was hardly asked */
+	pl.p->paths[PATH_FASTDP].n_waiting = 3;
+	sleeve->alive_at--;
+	set(&pl, PATH_SLEEVE, PATH_UP);
+	assert_false(pl.p->has_choice);
+	sleeve->alive_at++;
+	set(&pl, PATH_SLEEVE, PATH_UP);
+	assert_int_equal(carrier(&pl), PATH_SLEEVE);
+	assert_int_equal(pl.p->choice_reason, REASON_NO_ANSWER);
+	set(&pl, PATH_FASTDP, PATH_DOWN);
+	assert_int_equal(pl.n_changes, 1);
+	end(&pl);
+}
+
 static void test_failover_and_return(void **state)
 {
 	struct play pl;
@@ -171,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_preference),
 		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_start_without_fastdp),
 		cmocka_unit_test(test_failover_and_return),
 		cmocka_unit_test(test_no_waiting_without_sleeve),
 		cmocka_unit_test(test_flapping),

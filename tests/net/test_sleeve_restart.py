@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon that carries packets itself is killed and started again."""
+
+import time
+
+import pytest
+
+from container import Stream
+from ns import figure, wait_until
+from traffic import Numbered, gap
+
+VXLAN = 6784
+RESUME_S = 1.0
+
+
+@pytest.fixture
+def world(three):
+    """Hosts 1 and 2 have but sleeve between them; the rest is on fastdp."""
+    for host in three.hosts:
+        three.container(host)
+    three.settle()
+    three.underlay.cut_both(1, 2, proto="udp", port=VXLAN)
+    one, two, _ = three.hosts
+    wait_until("sleeve", lambda: one.peer(two)["path"] ==
+               two.peer(one)["path"] == "sleeve", 5)
+    return three
+
+
+def resumed(times, since):
+    """Seconds until something came after that moment."""
+    return min((t for t in times if t > since), default=float("inf")) - since
+
+
+@pytest.mark.parametrize("dead_s", [0, 3])
+@pytest.mark.parametrize("who", [0, 1], ids=["who was dialled", "who dialled"])
+def test_killed_on_a_sleeve_pair(world, who, dead_s):
+    """Its packets by the kernel do not notice. Those it carries go on within
+    a second of its start, both ways."""
+    a, b, c = world.containers
+    victim = world.hosts[who]
+    kept = [x.start_ping(y.ip4, 0.01) for x, y in ((a, c), (c, a), (b, c))]
+    stream = Stream(a, b, b.ip4)
+    carried = [Numbered(a, b, b.ip4), Numbered(b, a, a.ip6)]
+    time.sleep(0.5)
+    victim.kill()
+    time.sleep(dead_s)
+    victim.start(wait=False)
+    start = victim.started_at
+    time.sleep(2.5)
+    for one in carried:
+        one.stop()
+        took = resumed(one.times, start)
+        figure(one.who, "%.2f s after the start, %.2f s of silence" % (
+            took, one.longest_gap))
+        assert took <= RESUME_S, str(one)
+        # And it goes on from then.
+        assert gap([t for t in one.times if t > start],
+                   one.times[-1]) <= RESUME_S, str(one)
+    stream.stop()
+    figure("TCP", "%.2f s of silence" % stream.longest_gap)
+    for ping in kept:
+        ping.stop().assert_perfect("by the kernel: " + ping.who)
+    victim.wait_ready()
