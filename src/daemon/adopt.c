@@ -13,7 +13,9 @@
 static bool is_known(void *ctx, port_no_t port_no, const char *ifname)
 {
 	const struct daemon *d = ctx;
-	const struct port_record *r = portbook_find(&d->ports, port_no);
+	const struct port_record *r =
+		port_no == PORT_NO_NONE ? portbook_find_host(&d->ports, ifname)
+					: portbook_find(&d->ports, port_no);
 
 	if (r && strcmp(r->host_ifname, ifname) == 0)
 		return true;
@@ -46,7 +48,8 @@ static bool take_port(struct daemon *d, const struct port_record *r)
 		if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) ||
 		    !mac_equal(&link.mac, &r->mac))
 			return false;
-	} else if (datapath_add_port(d->datapath, &ev.port, &e)) {
+	}
+	if (datapath_add_port(d->datapath, &ev.port, &e)) {
 		log_info("container port %s has gone meanwhile: %s",
 			 r->host_ifname, e.message);
 		return false;
@@ -157,5 +160,6 @@ int adopt_kernel(struct daemon *d, struct error *e)
 	if (drop_strangers(d, e))
 		return -1;
 	take_ports(d);
+	datapath_follow(d->datapath, d->engine);
 	return datapath_ovs(d->datapath) ? take_flows(d, e) : 0;
 }

@@ -494,7 +494,10 @@ static void drop_empty_host(struct daemon *d, struct port_record *r)
 	if (r->n_addresses)
 		return;
 	port_event(d, EVENT_PORT_REMOVED, r);
-	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
+	datapath_remove_port(d->datapath, PORT_NO_HOST);
+	/* A bridge that is down forwards nothing. */
+	if (!datapath_is_bridge(d->datapath) &&
+	    rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
 	    rtnl_link_set_up(d->rtnl, link.ifindex, false))
 		log_debug("cannot set %s down", r->host_ifname);
 	portbook_remove(&d->ports, r);
@@ -503,6 +506,7 @@ static void drop_empty_host(struct daemon *d, struct port_record *r)
 json_t *api_expose(struct daemon *d, const json_t *request, struct error *e)
 {
 	struct port_record *r;
+	struct port port;
 	char text[ADDR_PREFIX_SIZE];
 	struct ip ip;
 	uint8_t len;
@@ -518,6 +522,11 @@ json_t *api_expose(struct daemon *d, const json_t *request, struct error *e)
 				r->host_ifname);
 	if (check_host_address(d, r, &ip, e) ||
 	    set_up_host(d, r, &ip, len, e)) {
+		drop_empty_host(d, r);
+		return NULL;
+	}
+	port_record_value(r, &port);
+	if (datapath_add_port(d->datapath, &port, e)) {
 		drop_empty_host(d, r);
 		return NULL;
 	}

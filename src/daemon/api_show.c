@@ -226,14 +226,22 @@ static int list_flow(void *ctx, const struct ovs_flow *flow)
 	return 0;
 }
 
-json_t *api_flows(struct daemon *d, const json_t *request, struct error *e)
+/* A bridge counts no packets by entry. */
+static json_t *bridge_flows(struct daemon *d)
+{
+	json_t *list = json_array();
+
+	datapath_flows(d->datapath, list);
+	return json_pack("{s:o, s:n}", "flows", list, "datapath");
+}
+
+static json_t *ovs_flows(struct daemon *d, struct error *e)
 {
 	struct listing l = { .daemon = d, .list = json_array() };
 	struct ovs_datapath dp = { .n_hit = 0 };
 	struct ovs_dp *ovs = datapath_ovs(d->datapath);
 	int error = ovs_dp_flow_dump(ovs, list_flow, &l);
 
-	(void)request;
 	if (!error)
 		error = ovs_dp_read(ovs, &dp);
 	if (error) {
@@ -248,6 +256,13 @@ json_t *api_flows(struct daemon *d, const json_t *request, struct error *e)
 			 (json_int_t)dp.n_hit, "missed",
 			 (json_int_t)dp.n_missed, "lost",
 			 (json_int_t)dp.n_lost);
+}
+
+json_t *api_flows(struct daemon *d, const json_t *request, struct error *e)
+{
+	(void)request;
+	return datapath_is_bridge(d->datapath) ? bridge_flows(d)
+					       : ovs_flows(d, e);
 }
 
 static void put(json_t *metrics, const char *name, uint64_t value)

@@ -224,11 +224,32 @@ static void say_owner(const struct daemon *d, json_t *lines, const char *what,
 		    v->entry.flags & ENTRY_LEARNT ? "learnt" : "declared");
 }
 
+/* The bridge's entry, likewise. */
+static json_t *say_bridge(struct daemon *d, json_t *lines,
+			  const struct entry_view *v)
+{
+	json_t *flow = datapath_flow_to(d->datapath, v->entry.vni,
+					&v->entry.mac);
+
+	if (v->port_no == PORT_NO_HOST)
+		say(lines, "the bridge %s itself is the host's port",
+		    datapath_name(d->datapath));
+	else if (json_is_null(flow))
+		say(lines, "the bridge has no entry for frames to it");
+	else
+		say(lines, "the bridge's entry for frames to it: %s -> %s",
+		    json_string_value(json_object_get(flow, "match")),
+		    json_string_value(json_object_get(flow, "actions")));
+	return flow;
+}
+
 static json_t *mac_flow(struct daemon *d, json_t *lines,
 			const struct entry_view *v)
 {
 	struct flow_match match;
 
+	if (datapath_is_bridge(d->datapath))
+		return say_bridge(d, lines, v);
 	memset(&match, 0, sizeof(match));
 	match.fields = FLOW_ETH_DST;
 	match.recirc_id = RECIRC_LOCAL(v->entry.vni);

@@ -115,7 +115,6 @@ static void flow(struct apply *a, const struct action *action,
 		 enum ovs_flow_op_type type)
 {
 	const size_t i = a->n++;
-
 	a->matches[i] = action->flow.match;
 	flow_actions_clear(&a->actions[i]);
 	if (action->flow.actions)
@@ -126,6 +125,19 @@ static void flow(struct apply *a, const struct action *action,
 	a->ops[i].actions = &a->actions[i];
 	if (a->n == BATCH)
 		apply_flush(a);
+}
+
+/* To the containers of a network whose bridge finds the right one. */
+static void inject(struct apply *a, const struct action *action)
+{
+	int error;
+
+	if (action->execute.vni == VNI_NONE)
+		return;
+	error = carrier_inject(a->daemon->carrier, action->execute.vni,
+			       action->execute.frame, action->execute.size);
+	if (error && log_allows(&a->execute_limit))
+		log_debug("a TAP refused a packet: %s", strerror(-error));
 }
 
 static void execute(struct apply *a, const struct action *action)
@@ -218,7 +230,10 @@ void apply_action(struct apply *a, const struct action *action)
 		flow(a, action, OVS_FLOW_GET);
 		break;
 	case ACTION_EXECUTE:
-		execute(a, action);
+		if (datapath_is_bridge(d->datapath))
+			inject(a, action);
+		else
+			execute(a, action);
 		break;
 	case ACTION_NOTE:
 		notes_log(d, &action->note);
@@ -236,7 +251,9 @@ void apply_action(struct apply *a, const struct action *action)
 		carrier_beat(d->carrier, action);
 		break;
 	case ACTION_SLEEVE_TABLE:
-		carrier_publish(d->carrier);
+		if (d->carrier)
+			carrier_publish(d->carrier);
+		datapath_changed(d->datapath);
 		break;
 	case ACTION_TARGETS_CHANGED:
 		books_save_targets(d);

@@ -69,6 +69,7 @@ static void on_timer(void *ctx)
 	mtu_check_ports(a->daemon->mtu);
 	egress_look(a->daemon->egress);
 	carrier_look(a->daemon->carrier);
+	datapath_look(a->daemon->datapath);
 	loop_timer_set(a->timer, clock_monotonic_us() + PAUSE_US);
 	daemon_turn(a->daemon);
 }

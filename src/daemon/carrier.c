@@ -156,6 +156,12 @@ void carrier_network(struct carrier *c, vni_t vni, bool is_wanted)
 	t->is_there = false;
 }
 
+int carrier_inject(struct carrier *c, vni_t vni, const uint8_t *frame,
+		   size_t size)
+{
+	return c ? sleeve_inject(c->sleeve, vni, frame, size) : -ENOENT;
+}
+
 bool carrier_port_gone(struct carrier *c, port_no_t port_no)
 {
 	struct network_tap *t;
@@ -232,11 +238,33 @@ struct filling {
 	unsigned int n_refused;
 };
 
-static void fill_mac(void *ctx, const struct entry_view *v)
+/* Requests for it go to that peer alone; for one of ours, to none. */
+static void fill_ip(struct filling *f, const struct entry_view *v,
+		    const struct ip *ip)
+{
+	const bool is_ours = v->owner == f->daemon->id;
+	struct entry_view owner;
+
+	/* Of several that claim it, one has it. */
+	if (!engine_find_ip(f->daemon->engine, v->entry.vni, ip, &owner) ||
+	    owner.owner != v->owner ||
+	    !mac_equal(&owner.entry.mac, &v->entry.mac))
+		return;
+	if (!sleeve_table_add_ip(f->table, v->entry.vni, ip,
+				 is_ours ? PEER_ID_NONE : v->owner))
+		f->n_refused++;
+}
+
+static void fill_entry(void *ctx, const struct entry_view *v)
 {
 	struct filling *f = ctx;
+	size_t i;
 
-	if (!v->is_winner || v->owner == f->daemon->id)
+	if (!v->is_winner)
+		return;
+	for (i = 0; i < v->entry.n_ips; i++)
+		fill_ip(f, v, &v->entry.ips[i]);
+	if (v->owner == f->daemon->id)
 		return;
 	if (!sleeve_table_add_mac(f->table, v->entry.vni, &v->entry.mac,
 				  v->owner))
@@ -275,7 +303,7 @@ static void publish(struct carrier *c)
 		if (!sleeve_table_add_peer(f.table, &peer))
 			f.n_refused++;
 	}
-	engine_all_entries(d->engine, fill_mac, &f);
+	engine_all_entries(d->engine, fill_entry, &f);
 	engine_all_floods(d->engine, fill_flood, &f);
 	sleeve_publish(c->sleeve, f.table);
 }
@@ -387,8 +415,11 @@ bool carrier_is_possible(struct error *e)
 struct carrier *carrier_open(struct daemon *d, void (*turn)(struct daemon *d),
 			     struct error *e)
 {
-	struct sleeve_config config = { .local = d->settings.local_address,
-					.port = d->settings.sleeve_port };
+	struct sleeve_config config = {
+		.local = d->settings.local_address,
+		.port = d->settings.sleeve_port,
+		.has_lasting_taps = d->choice.type == DATAPATH_TYPE_BRIDGE,
+	};
 	struct carrier *c = core_alloc(sizeof(*c));
 
 	c->daemon = d;

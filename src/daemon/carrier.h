@@ -31,12 +31,16 @@ void carrier_network(struct carrier *c, vni_t vni, bool is_wanted);
 void carrier_beat(struct carrier *c, const struct action *action);
 void carrier_publish(struct carrier *c);
 
+/* A frame to the containers of @vni, from their TAP. 0 or -errno. */
+int carrier_inject(struct carrier *c, vni_t vni, const uint8_t *frame,
+		   size_t size) WARN_UNUSED;
+
 /* The kernel took @port_no away. True: it was a TAP, which is made again. */
 bool carrier_port_gone(struct carrier *c, port_no_t port_no);
 /* At times: has the underlay's MTU changed? */
 void carrier_look(struct carrier *c);
 
-/* NULL is fine for the two above, and here.
+/* NULL is fine for the three above, and here.
  * Counters, for metrics: "sleeve_tx_frames", … */
 void carrier_metrics(const struct carrier *c, json_t *metrics);
 

@@ -72,10 +72,11 @@ static void run(struct daemon *d)
 	daemon_turn(d);
 	notify("READY=1");
 	log_info(
-		"ready: %s (%s), datapath %s (%s), MTU %u%s", d->name,
-		d->settings.nickname, datapath_name(d->datapath),
+		"ready: %s (%s), datapath %s: %s (%s; %s), MTU %u%s", d->name,
+		d->settings.nickname, datapath_type(d->datapath),
+		datapath_name(d->datapath),
 		datapath_is_adopted(d->datapath) ? "adopted" : "new",
-		daemon_mtu(d),
+		datapath_reason(d->datapath), daemon_mtu(d),
 		d->settings.is_insecure
 			? "; INSECURE: peers are not authenticated, packets not "
 			  "encrypted"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "datapath.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,19 +15,41 @@ static void chosen(struct datapath_choice *c, enum datapath_type type,
 	snprintf(c->reason, sizeof(c->reason), "%s", reason);
 }
 
+/* Asking for its families makes the kernel load the module. */
+static bool has_openvswitch(void)
+{
+	struct ovs_dp probe;
+	int error = ovs_dp_open(&probe, "fastdp-none", false, NULL);
+
+	if (!error)
+		ovs_dp_close(&probe);
+	return error != -ENOENT;
+}
+
 void datapath_choose(const struct settings *s, struct rtnl *r,
 		     struct datapath_choice *ret)
 {
-	(void)r;
-	chosen(ret, DATAPATH_TYPE_OVS,
-	       s->datapath == DATAPATH_OVS ? "asked for"
-					   : "this kernel has openvswitch");
+	if (s->datapath == DATAPATH_OVS)
+		chosen(ret, DATAPATH_TYPE_OVS, "asked for");
+	else if (s->datapath == DATAPATH_BRIDGE)
+		chosen(ret, DATAPATH_TYPE_BRIDGE, "asked for");
+	else if (datapath_bridge_is_there(r))
+		chosen(ret, DATAPATH_TYPE_BRIDGE,
+		       "this host's containers are on a bridge since an "
+		       "earlier start");
+	else if (has_openvswitch())
+		chosen(ret, DATAPATH_TYPE_OVS, "this kernel has openvswitch");
+	else
+		chosen(ret, DATAPATH_TYPE_BRIDGE,
+		       "this kernel has no openvswitch.ko");
 }
 
 struct datapath *datapath_open(const struct datapath_config *config,
 			       struct error *e)
 {
-	struct datapath *d = datapath_ovs_open(config, e);
+	const bool is_ovs = config->choice->type == DATAPATH_TYPE_OVS;
+	struct datapath *d = is_ovs ? datapath_ovs_open(config, e)
+				    : datapath_bridge_open(config, e);
 
 	if (d)
 		snprintf(d->reason, sizeof(d->reason), "%s",
@@ -58,6 +81,16 @@ struct ovs_dp *datapath_ovs(struct datapath *d)
 bool datapath_is_adopted(const struct datapath *d)
 {
 	return d->is_adopted;
+}
+
+const char *datapath_type(const struct datapath *d)
+{
+	return d->kind->type;
+}
+
+const char *datapath_reason(const struct datapath *d)
+{
+	return d->reason;
 }
 
 const char *datapath_name(const struct datapath *d)
@@ -108,6 +141,12 @@ void datapath_changed(struct datapath *d)
 {
 	if (d->kind->changed)
 		d->kind->changed(d);
+}
+
+void datapath_look(struct datapath *d)
+{
+	if (d->kind->look)
+		d->kind->look(d);
 }
 
 void datapath_flows(struct datapath *d, json_t *list)

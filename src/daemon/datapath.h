@@ -74,6 +74,9 @@ bool datapath_is_bridge(const struct datapath *d);
 /* NULL: bridges. */
 struct ovs_dp *datapath_ovs(struct datapath *d);
 bool datapath_is_adopted(const struct datapath *d);
+const char *datapath_type(const struct datapath *d); /* "ovs", "bridge" */
+/* Why this one, as a sentence's end. */
+const char *datapath_reason(const struct datapath *d);
 const char *datapath_name(const struct datapath *d);
 /* {"type", "name", "reason", "missing": [sentence]} */
 json_t *datapath_json(const struct datapath *d);
@@ -95,6 +98,8 @@ int datapath_prune(struct datapath *d, datapath_known_fn *is_known, void *ctx);
 void datapath_follow(struct datapath *d, const struct engine *engine);
 /* Owners of addresses have changed. */
 void datapath_changed(struct datapath *d);
+/* At times: has somebody taken away what bridges need? */
+void datapath_look(struct datapath *d);
 
 /* What a bridge does, as flows of the command line; @list grows. */
 void datapath_flows(struct datapath *d, json_t *list);

@@ -24,6 +24,7 @@ struct datapath_kind {
 		     void *ctx);
 	void (*follow)(struct datapath *d, const struct engine *engine);
 	void (*changed)(struct datapath *d);
+	void (*look)(struct datapath *d);
 	void (*flows)(struct datapath *d, json_t *list);
 	json_t *(*flow_to)(struct datapath *d, vni_t vni,
 			   const struct mac *mac);
@@ -43,7 +44,7 @@ struct datapath *datapath_bridge_open(const struct datapath_config *config,
 				      struct error *e);
 
 /* Is there a bridge of ours, of the last life? */
-bool datapath_bridge_is_there(const struct settings *s, struct rtnl *r);
+bool datapath_bridge_is_there(struct rtnl *r);
 
 extern const struct datapath_kind datapath_ovs_kind;
 struct ovs_dp *datapath_ovs_of(struct datapath *d);

@@ -360,9 +360,12 @@ static int add_link(struct ovs_datapath_own *d, const char *ifname,
 	return add_failed(ifname, error, e);
 }
 
+/* The host's own is there with the datapath. */
 static int add_port(struct datapath *d, const struct port *port,
 		    struct error *e)
 {
+	if (port->port_no == PORT_NO_HOST)
+		return 0;
 	return add_link(own(d), port->ifname, port->port_no, e);
 }
 
@@ -378,9 +381,11 @@ static void remove_port(struct datapath *base, port_no_t port_no)
 {
 	struct ovs_datapath_own *d = own(base);
 
+	if (port_no == PORT_NO_HOST)
+		return;
 	upcall_ports_remove(&d->upcalls, port_no);
 	/* -ENODEV: it went by itself. */
-	if (port_no != PORT_NO_HOST && ovs_dp_vport_del(&d->ovs, port_no))
+	if (ovs_dp_vport_del(&d->ovs, port_no))
 		return;
 }
 

@@ -132,6 +132,18 @@ static void on_port_gone(void *ctx, port_no_t port_no)
 	portbook_remove(&d->ports, r);
 }
 
+static void on_mac(void *ctx, port_no_t port_no, const struct mac *mac,
+		   bool is_there)
+{
+	struct event ev;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.type = is_there ? EVENT_MAC_SEEN : EVENT_MAC_GONE;
+	ev.seen.port_no = port_no;
+	ev.seen.mac = *mac;
+	daemon_event(ctx, &ev);
+}
+
 static void on_gone(void *ctx, const char *what)
 {
 	struct daemon *d = ctx;
@@ -151,4 +163,5 @@ void hooks_datapath(struct daemon *d, struct datapath_events *ret)
 	ret->turn = on_turn;
 	ret->port_gone = on_port_gone;
 	ret->gone = on_gone;
+	ret->mac = on_mac;
 }

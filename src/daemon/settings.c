@@ -151,9 +151,10 @@ static int set_datapath(struct settings *s, const char *v, struct error *e)
 		s->datapath = DATAPATH_AUTO;
 	else if (strcmp(v, "ovs") == 0)
 		s->datapath = DATAPATH_OVS;
+	else if (strcmp(v, "bridge") == 0)
+		s->datapath = DATAPATH_BRIDGE;
 	else
-		return bad(e, "datapath", v,
-			   "'auto' or 'ovs' (this version has no bridge)");
+		return bad(e, "datapath", v, "'auto', 'ovs' or 'bridge'");
 	return 0;
 }
 
@@ -252,7 +253,7 @@ static const struct key keys[] = {
 	  "UDP port of the kernel's path (6784)" },
 	{ "peer", set_peer, true, "HOST[:PORT]",
 	  "a host to join; one is enough; repeatable" },
-	{ "datapath", set_datapath, true, "auto|ovs",
+	{ "datapath", set_datapath, true, "auto|ovs|bridge",
 	  "what carries the packets (auto)" },
 	{ "bridge-name", set_bridge, true, "NAME",
 	  "name of datapath and host interface (fastdp)" },

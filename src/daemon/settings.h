@@ -20,7 +20,7 @@
 #define DEFAULT_CONFIG "/etc/fastdp/fastdpd.conf"
 #define DEFAULT_NETWORK "default"
 
-enum datapath_wish { DATAPATH_AUTO, DATAPATH_OVS };
+enum datapath_wish { DATAPATH_AUTO, DATAPATH_OVS, DATAPATH_BRIDGE };
 
 struct network {
 	char name[MAX_NAME];

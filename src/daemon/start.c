@@ -29,6 +29,8 @@
 #include "turn.h"
 #include "visitor.h"
 
+/* Of a host, however many peers it has. */
+#define HEARTBEATS_PER_SEC 1000U
 /* One socket a container, and some. */
 #define WANTED_FILES (MAX_PORTS + MAX_SESSIONS + 512)
 
@@ -166,7 +168,7 @@ static int start_control(struct daemon *d, struct error *e)
 	config.hello.control_port = s->control_port;
 	config.hello.sleeve_port = s->sleeve_port;
 	config.hello.vxlan_port = s->vxlan_port;
-	config.hello.can_fastdp = true;
+	config.hello.can_fastdp = d->choice.type == DATAPATH_TYPE_OVS;
 	config.hello.can_sleeve = d->has_sleeve;
 	config.hello.has_discovery = s->has_discovery;
 	config.local.ip = s->local_address;
@@ -178,9 +180,13 @@ static int start_control(struct daemon *d, struct error *e)
 
 static void look_for_check_len(struct daemon *d)
 {
-	struct ovs_dp *dp = datapath_ovs(d->datapath);
+	struct ovs_dp *ovs = datapath_ovs(d->datapath);
 
-	if (!dp || ovs_dp_has_check_len(dp, &d->has_check_len))
+	/* On a bridge all goes through sleeve, which tells them itself. */
+	d->has_check_len = true;
+	if (!ovs)
+		return;
+	if (ovs_dp_has_check_len(ovs, &d->has_check_len))
 		d->has_check_len = false;
 	if (!d->has_check_len)
 		log_warn("this datapath cannot tell long packets (Open vSwitch "
@@ -190,14 +196,12 @@ static void look_for_check_len(struct daemon *d)
 
 static int start_datapath(struct daemon *d, struct error *e)
 {
-	struct datapath_choice choice;
 	struct datapath_config config = { .settings = &d->settings,
-					  .choice = &choice,
+					  .choice = &d->choice,
 					  .id = d->id,
 					  .loop = d->loop,
 					  .rtnl = d->rtnl };
 
-	datapath_choose(&d->settings, d->rtnl, &choice);
 	hooks_datapath(d, &config.events);
 	d->datapath = datapath_open(&config, e);
 	return d->datapath ? 0 : -1;
@@ -214,11 +218,13 @@ static int start_engine(struct daemon *d, struct error *e)
 	config.instance = d->instance;
 	config.vxlan_port = s->vxlan_port;
 	config.control_port = s->control_port;
-	config.has_fastdp = true;
+	config.is_bridge = datapath_is_bridge(d->datapath);
+	config.has_fastdp = !config.is_bridge;
 	config.has_sleeve = d->has_sleeve;
 	config.has_discovery = s->has_discovery;
 	config.has_check_len = d->has_check_len;
 	config.heartbeat_interval_us = s->heartbeat_interval_ms * USEC_PER_MS;
+	config.heartbeats_per_sec = HEARTBEATS_PER_SEC;
 	config.pmtu_raise_us = s->pmtu_raise_s * USEC_PER_SEC;
 	config.hold_us = s->hold_time_s * USEC_PER_SEC;
 	if (clock_random(&config.seed, sizeof(config.seed)))
@@ -265,6 +271,7 @@ int start_daemon(struct daemon *d, struct error *e)
 	if (!d->loop)
 		return error_set(e, "system", "no event loop");
 	look_for_sleeve(d);
+	datapath_choose(&d->settings, d->rtnl, &d->choice);
 	/* The socket first: it is the lock against a second daemon. */
 	d->api = api_open(d, e);
 	if (!d->api || start_control(d, e))

@@ -48,6 +48,7 @@ struct daemon {
 	struct control *control;
 	struct loop_io **control_io; /* by descriptor */
 	size_t n_control_io;
+	struct datapath_choice choice;
 	struct datapath *datapath;
 	struct apply *apply;
 	struct audit *audit;

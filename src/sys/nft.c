@@ -308,18 +308,14 @@ static const struct nlattr *value_of(const struct nlattr *data)
 
 static int take_element(const struct nlattr *element, const struct each *each)
 {
-	const struct nlattr *tb[NFTA_SET_ELEM_MAX + 1], *key, *data;
-	uint32_t value = 0;
+	const struct nlattr *tb[NFTA_SET_ELEM_MAX + 1], *key;
 
 	if (sort(nl_data(element), nl_size(element), NFTA_SET_ELEM_MAX, tb))
 		return -EPROTO;
 	key = value_of(tb[NFTA_SET_ELEM_KEY]);
-	data = value_of(tb[NFTA_SET_ELEM_DATA]);
 	if (!key || nl_size(key) > NFT_KEY_SIZE)
 		return -EPROTO;
-	if (data && nl_size(data) == sizeof(value))
-		memcpy(&value, nl_data(data), sizeof(value));
-	each->fn(each->ctx, nl_data(key), nl_size(key), value);
+	each->fn(each->ctx, nl_data(key), nl_size(key));
 	return 0;
 }
 

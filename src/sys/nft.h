@@ -42,9 +42,9 @@ void nft_delete_table(struct nft *n);
 
 struct nft_set {
 	const char *name;
-	uint8_t key_size;  /* a multiple of four */
-	uint32_t key_type; /* for people: what "nft list" takes it for */
-	bool is_map;	   /* each element has a value, a register */
+	uint8_t key_size;   /* a multiple of four */
+	uint32_t key_type;  /* for people: what "nft list" takes it for, */
+	bool is_host_order; /* and how its bytes go */
 };
 
 void nft_add_set(struct nft *n, const struct nft_set *set);
@@ -59,7 +59,6 @@ enum nft_step_type {
 	NFT_STEP_EQUAL,	  /* reg is data, size bytes */
 	NFT_STEP_IN,	  /* the key from reg on is in set name */
 	NFT_STEP_NOT_IN,
-	NFT_STEP_FIND,	 /* in map name: its value into reg */
 	NFT_STEP_COUNT,	 /* packets that came so far */
 	NFT_STEP_ACCEPT, /* ends the hook's chain */
 	NFT_STEP_DROP,
@@ -79,16 +78,14 @@ struct nft_step {
 void nft_add_rule(struct nft *n, const char *chain,
 		  const struct nft_step *steps);
 
-/* @value NULL: no map. Once more the same is fine. */
-void nft_put(struct nft *n, const char *set, const void *key, size_t size,
-	     const uint32_t *value);
+/* Once more the same is fine. */
+void nft_put(struct nft *n, const char *set, const void *key, size_t size);
 void nft_del(struct nft *n, const char *set, const void *key, size_t size);
 
 /* The mark of the table as it is in the kernel. -ENOENT: no such table. */
 int nft_read_mark(struct nft *n, char ret[NFT_MARK_SIZE]) WARN_UNUSED;
 
-typedef void nft_element_fn(void *ctx, const uint8_t *key, size_t size,
-			    uint32_t value);
+typedef void nft_element_fn(void *ctx, const uint8_t *key, size_t size);
 /* All elements of @set; @fn must not use @n. */
 int nft_each_element(struct nft *n, const char *set, nft_element_fn *fn,
 		     void *ctx) WARN_UNUSED;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -10,7 +11,6 @@
 #include "nft_internal.h"
 
 #define PRIORITY (-200) /* NF_BR_PRI_FILTER_BRIDGED */
-#define TYPE_INTEGER 4U /* as "nft list" has it */
 /* A step's registers in the kernel's count. */
 #define REGISTER(r) ((uint32_t)NFT_REG32_00 + (r))
 
@@ -95,19 +95,25 @@ void nft_delete_table(struct nft *n)
 
 void nft_add_set(struct nft *n, const struct nft_set *set)
 {
+	/* nft's own note: byte order of the key, 4 bytes, that of the host. */
+	static const struct {
+		uint8_t type, size;
+		uint8_t value[4];
+	} host_order = { 0,
+			 4,
+			 { BYTE_ORDER == LITTLE_ENDIAN, 0, 0,
+			   BYTE_ORDER == BIG_ENDIAN } };
 	struct nl_builder b;
 
 	nft_message_begin(n, &b, NFT_MSG_NEWSET, NLM_F_CREATE);
 	nft_put_text(&b, NFTA_SET_TABLE, n->table);
 	nft_put_text(&b, NFTA_SET_NAME, set->name);
 	nft_put_number(&b, NFTA_SET_ID, ++n->set_id);
-	nft_put_number(&b, NFTA_SET_FLAGS, set->is_map ? NFT_SET_MAP : 0);
+	nft_put_number(&b, NFTA_SET_FLAGS, 0);
 	nft_put_number(&b, NFTA_SET_KEY_TYPE, set->key_type);
 	nft_put_number(&b, NFTA_SET_KEY_LEN, set->key_size);
-	if (set->is_map) {
-		nft_put_number(&b, NFTA_SET_DATA_TYPE, TYPE_INTEGER);
-		nft_put_number(&b, NFTA_SET_DATA_LEN, 4);
-	}
+	if (set->is_host_order)
+		nl_put(&b, NFTA_SET_USERDATA, &host_order, sizeof(host_order));
 	nft_message_end(n, &b);
 }
 
@@ -174,9 +180,7 @@ static void put_lookup(struct nl_builder *b, const struct nft_step *s)
 {
 	nft_put_text(b, NFTA_LOOKUP_SET, s->name);
 	nft_put_number(b, NFTA_LOOKUP_SREG, REGISTER(s->reg));
-	if (s->type == NFT_STEP_FIND)
-		nft_put_number(b, NFTA_LOOKUP_DREG, REGISTER(s->reg));
-	else if (s->type == NFT_STEP_NOT_IN)
+	if (s->type == NFT_STEP_NOT_IN)
 		nft_put_number(b, NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
 }
 
@@ -207,7 +211,6 @@ static const struct {
 	[NFT_STEP_EQUAL] = { "cmp", put_test },
 	[NFT_STEP_IN] = { "lookup", put_lookup },
 	[NFT_STEP_NOT_IN] = { "lookup", put_lookup },
-	[NFT_STEP_FIND] = { "lookup", put_lookup },
 	[NFT_STEP_COUNT] = { "counter", NULL },
 	[NFT_STEP_ACCEPT] = { "immediate", put_verdict },
 	[NFT_STEP_DROP] = { "immediate", put_verdict },
@@ -238,7 +241,7 @@ void nft_add_rule(struct nft *n, const char *chain,
 }
 
 static void element(struct nft *n, uint16_t type, const char *set,
-		    const void *key, size_t size, const uint32_t *value)
+		    const void *key, size_t size)
 {
 	struct nl_builder b;
 	size_t list, nest;
@@ -251,20 +254,17 @@ static void element(struct nft *n, uint16_t type, const char *set,
 	nl_nest_start(&b, NFTA_SET_ELEM_LIST_ELEMENTS, &list);
 	nl_nest_start(&b, NFTA_LIST_ELEM, &nest);
 	put_value(&b, NFTA_SET_ELEM_KEY, key, size);
-	if (value)
-		put_value(&b, NFTA_SET_ELEM_DATA, value, sizeof(*value));
 	nl_nest_end(&b, nest);
 	nl_nest_end(&b, list);
 	nft_message_end(n, &b);
 }
 
-void nft_put(struct nft *n, const char *set, const void *key, size_t size,
-	     const uint32_t *value)
+void nft_put(struct nft *n, const char *set, const void *key, size_t size)
 {
-	element(n, NFT_MSG_NEWSETELEM, set, key, size, value);
+	element(n, NFT_MSG_NEWSETELEM, set, key, size);
 }
 
 void nft_del(struct nft *n, const char *set, const void *key, size_t size)
 {
-	element(n, NFT_MSG_DELSETELEM, set, key, size, NULL);
+	element(n, NFT_MSG_DELSETELEM, set, key, size);
 }

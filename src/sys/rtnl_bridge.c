@@ -82,6 +82,20 @@ int rtnl_link_set_alias(struct rtnl *r, uint32_t ifindex, const char *alias)
 	return rtnl_transact(r, NULL, NULL);
 }
 
+int rtnl_link_set_silent(struct rtnl *r, uint32_t ifindex)
+{
+	struct nlmsghdr *nlh = request(r, RTM_SETLINK, 0, AF_UNSPEC, ifindex);
+	struct nlattr *spec = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	struct nlattr *v6 = mnl_attr_nest_start(nlh, AF_INET6);
+	int rc;
+
+	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(nlh, v6);
+	mnl_attr_nest_end(nlh, spec);
+	rc = rtnl_transact(r, NULL, NULL);
+	return rc == -EAFNOSUPPORT ? 0 : rc; /* without IPv6 it is silent */
+}
+
 int rtnl_link_set_arp(struct rtnl *r, uint32_t ifindex, bool has_arp)
 {
 	struct nlmsghdr *nlh = request(r, RTM_NEWLINK, 0, AF_UNSPEC, ifindex);

@@ -31,6 +31,8 @@ int rtnl_link_alias(struct rtnl *r, uint32_t ifindex, char ret[RTNL_ALIAS_SIZE])
 	WARN_UNUSED;
 int rtnl_link_set_alias(struct rtnl *r, uint32_t ifindex, const char *alias)
 	WARN_UNUSED;
+/* No IPv6 address of its own making, and so no word of its own. */
+int rtnl_link_set_silent(struct rtnl *r, uint32_t ifindex) WARN_UNUSED;
 /* Does the host ask and answer ARP there? */
 int rtnl_link_set_arp(struct rtnl *r, uint32_t ifindex, bool has_arp)
 	WARN_UNUSED;

@@ -47,6 +47,23 @@ def no_kernel():
         "/usr/bin/python3 -m pytest tests/net" or ""
 
 
+def no_bridges():
+    """Why the kernel has not what bridges need, or ""."""
+    if os.geteuid() != 0:
+        return "not root"
+    probe = Namespace("probe")
+    try:
+        for argv in (["ip", "link", "add", "b0", "type", "bridge"],
+                     ["ip", "tuntap", "add", "t0", "mode", "tap"],
+                     ["nft", "add", "table", "bridge", "probe"]):
+            got = probe.run(*argv, check=False)
+            if got.returncode != 0:
+                return "%s: %s" % (" ".join(argv), got.stderr.strip())
+    finally:
+        probe.close()
+    return ""
+
+
 def no_program():
     """Why there is nothing to test, or ""."""
     try:
@@ -67,8 +84,11 @@ def why_not(question):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     reason = ""
-    if not item.get_closest_marker("any_kernel"):
+    if not item.get_closest_marker("any_kernel") and \
+            not item.get_closest_marker("running_kernel"):
         reason = why_not(no_kernel)
+    elif item.get_closest_marker("running_kernel"):
+        reason = why_not(no_bridges)
     if not reason and not item.get_closest_marker("no_daemon"):
         reason = why_not(no_program)
     if reason:
@@ -79,8 +99,21 @@ def pytest_runtest_setup(item):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "any_kernel: needs no openvswitch")
+    config.addinivalue_line("markers", "running_kernel: on bridges, with "
+                            "nf_tables: not in User-mode Linux's kernel")
     config.addinivalue_line("markers", "no_daemon: needs no program")
     config.addinivalue_line("markers", "limit(seconds): longest it may take")
+
+
+def pytest_collection_modifyitems(config, items):
+    """What the kernel for tests lacks is run on the running one, by itself:
+    pytest -m running_kernel"""
+    if not os.environ.get("FASTDP_VM") or config.option.markexpr:
+        return
+    away = [i for i in items if i.get_closest_marker("running_kernel")]
+    if away:
+        items[:] = [i for i in items if i not in away]
+        config.hook.pytest_deselected(items=away)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -68,10 +68,13 @@ class CtlResult:
 class Host:
     """One daemon with directories of its own."""
 
-    def __init__(self, label, namespace, address, directory, options=()):
+    def __init__(self, label, namespace, address, directory, options=(),
+                 datapath=None):
         self.label, self.ns, self.address = label, namespace, address
         self.directory = directory
         self.options = list(options)
+        self.datapath = datapath or os.environ.get("FASTDP_TEST_DATAPATH",
+                                                   "ovs")
         self.program = None  # another build than the usual
         self.wrapper = []  # a program that runs it
         self.process = None
@@ -104,7 +107,7 @@ class Host:
                 self.program or find_program("fastdpd"), "--nickname", self.label, "--local-address", self.address,
                 "--socket", self.socket_path, "--state-dir", self.state_dir,
                 "--run-dir", self.run_dir, "--insecure",
-                "--datapath", "ovs", "--log-level",
+                "--datapath", self.datapath, "--log-level",
                 os.environ.get("FASTDP_TEST_LOG", "info"),
                 *self.options, *extra]
 
@@ -338,6 +341,12 @@ class Host:
                           json.dumps(self.status(), indent=1)]
             except (AssertionError, OSError, ValueError) as e:
                 parts += ["status failed: %s" % e]
+        if self.datapath == "bridge":
+            for argv in (["bridge", "fdb", "show"], ["ip", "-br", "link"],
+                         ["nft", "list", "ruleset"]):
+                got = self.ns.run(*argv, check=False)
+                parts += ["----- " + " ".join(argv), got.stdout + got.stderr]
+            return "\n".join(parts)
         try:
             flows = self.kernel.flows()
             parts += ["----- vports %s" % self.kernel.vports(),

@@ -144,8 +144,9 @@ class Cluster:
     """
 
     def __init__(self, n=2, family=4, mode="bridge", mtu=1500, start=True,
-                 options=(), join=True, strangers=0):
-        """@strangers: namespaces on the underlay that run no daemon."""
+                 options=(), join=True, strangers=0, datapaths=()):
+        """@strangers: namespaces on the underlay that run no daemon.
+        @datapaths: of each host, where it is not the usual one."""
         self.directory = tempfile.mkdtemp(prefix="fdt-")
         self.containers = []
         self.hosts = []
@@ -158,9 +159,10 @@ class Cluster:
                 args = list(options)
                 if join and i > 1:
                     args += ["--peer", self.address(1)]
-                self.hosts.append(Host("host%d" % i, ns, self.address(i),
-                                       os.path.join(self.directory,
-                                                    "host%d" % i), args))
+                self.hosts.append(Host(
+                    "host%d" % i, ns, self.address(i),
+                    os.path.join(self.directory, "host%d" % i), args,
+                    datapaths[i - 1] if datapaths else None))
             if start:
                 self.start()
         except BaseException:
@@ -180,12 +182,17 @@ class Cluster:
         self.wait_connected()
 
     def wait_connected(self, timeout=10.0, hosts=None):
-        """Until each host has every other as a peer that is up on fastdp."""
+        """Until each host has every other as a peer that is up, on the best
+        path that both have."""
         hosts = hosts or self.hosts
+        best = {h.label: h.datapath for h in hosts}
 
         def up(host):
             return sum(1 for p in host.status()["peers"]
-                       if p["state"] == "up" and p["path"] == "fastdp")
+                       if p["state"] == "up" and p["path"] == (
+                           "fastdp" if host.datapath == "ovs" and
+                           best.get(p["nickname"], "ovs") == "ovs"
+                           else "sleeve"))
 
         for host in hosts:
             wait_until(lambda h=host: "%s is not connected to all: %s" % (

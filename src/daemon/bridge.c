@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kind of datapath that is Linux bridges, one for each network. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bridge_state.h"
+#include "core/alloc.h"
+#include "log.h"
+#include "sys/cleanup.h"
+#include "sys/clock.h"
+
+struct bridges *bridges_of(struct datapath *d)
+{
+	return CONTAINER_OF(d, struct bridges, base);
+}
+
+struct bridge_port *bridge_port_find(struct bridges *b, port_no_t port_no)
+{
+	uint32_t i;
+
+	for (i = 0; i < b->n_ports; i++) {
+		if (b->ports[i].port_no == port_no)
+			return &b->ports[i];
+	}
+	return NULL;
+}
+
+struct bridge_port *bridge_port_by_index(struct bridges *b, uint32_t ifindex)
+{
+	uint32_t i;
+
+	for (i = 0; i < b->n_ports; i++) {
+		if (b->ports[i].ifindex == ifindex)
+			return &b->ports[i];
+	}
+	return NULL;
+}
+
+struct bridge_port *bridge_net_tap(struct bridges *b,
+				   const struct bridge_net *net)
+{
+	uint32_t i;
+
+	for (i = 0; i < b->n_ports; i++) {
+		if (b->ports[i].net == net && b->ports[i].is_tap)
+			return &b->ports[i];
+	}
+	return NULL;
+}
+
+bool bridge_net_has_port(struct bridges *b, const struct bridge_net *net)
+{
+	uint32_t i;
+
+	for (i = 0; i < b->n_ports; i++) {
+		if (b->ports[i].net == net)
+			return true;
+	}
+	return net->is_exposed;
+}
+
+void bridge_port_forget(struct bridges *b, struct bridge_port *p)
+{
+	*p = b->ports[--b->n_ports];
+}
+
+int bridge_port_set_up(struct bridges *b, struct bridge_port *p)
+{
+	const struct rtnl_bridge_port config = {
+		.is_learning = p->is_trusted && p->is_learning,
+		.is_flooded = p->is_tap ? p->net->is_flooded : p->is_trusted,
+		.is_locked = !p->is_tap && !p->is_trusted,
+	};
+	const int error = rtnl_bridge_port_set(b->rtnl, p->ifindex, &config);
+
+	if (error == -EOPNOTSUPP && config.is_locked) {
+		b->has_lock = false;
+		return 0;
+	}
+	return error;
+}
+
+/* The bridge of a network without any port goes, but for the default one. */
+static void drop_if_empty(struct bridges *b, struct bridge_net *net)
+{
+	if (!bridge_net_is_default(b, net) && !bridge_net_has_port(b, net))
+		bridge_net_delete(b, net);
+}
+
+static int join(struct bridges *b, struct bridge_port *p,
+		const struct rtnl_link *link)
+{
+	int error = 0;
+
+	if (link->master_ifindex && link->master_ifindex != p->net->ifindex)
+		return -EBUSY;
+	/* Rules first: no frame passes before them. */
+	bridge_sync_now(b);
+	if (!link->master_ifindex)
+		error = rtnl_link_set_master(b->rtnl, p->ifindex,
+					     p->net->ifindex);
+	if (!error)
+		error = bridge_port_set_up(b, p);
+	if (error)
+		return error;
+	p->is_joined = true;
+	bridge_sync_now(b);
+	return 0;
+}
+
+static int join_failed(const char *ifname, int error, struct error *e)
+{
+	error_set(e, error_code_of(-error), "cannot make %s a port: %s", ifname,
+		  strerror(-error));
+	if (error == -EBUSY)
+		error_hint(e, "it is in another bridge or a datapath");
+	else if (error == -ENODEV)
+		error_hint(e, "there is no such link in the daemon's network "
+			      "namespace");
+	return -1;
+}
+
+static int add_link(struct bridges *b, const struct bridge_port *port,
+		    vni_t vni, struct error *e)
+{
+	struct bridge_net *net = bridge_net_get(b, vni, e);
+	struct bridge_port *p;
+	struct rtnl_link link;
+	int error;
+
+	if (!net)
+		return -1;
+	if (b->n_ports == BRIDGE_MAX_PORTS)
+		return error_set(e, "limit", "no more than %u ports",
+				 BRIDGE_MAX_PORTS);
+	error = rtnl_link_by_name(b->rtnl, port->ifname, &link);
+	if (error) {
+		drop_if_empty(b, net);
+		return join_failed(port->ifname, error, e);
+	}
+	p = &b->ports[b->n_ports++];
+	*p = *port;
+	p->net = net;
+	p->ifindex = link.ifindex;
+	p->is_learning = true;
+	error = join(b, p, &link);
+	if (!error)
+		return 0;
+	bridge_port_forget(b, p);
+	bridge_sync_later(b);
+	drop_if_empty(b, net);
+	return join_failed(port->ifname, error, e);
+}
+
+/* The bridge itself is the host's port; else the host is deaf there. */
+static int expose(struct bridges *b, vni_t vni, bool is_exposed,
+		  struct error *e)
+{
+	struct bridge_net *net = bridge_net_get(b, vni, e);
+	int error;
+
+	if (!net)
+		return -1;
+	error = rtnl_link_set_arp(b->rtnl, net->ifindex, is_exposed);
+	if (error)
+		return error_set(e, error_code_of(-error),
+				 "cannot make %s the host's port: %s",
+				 net->ifname, strerror(-error));
+	net->is_exposed = is_exposed;
+	bridge_sync_now(b);
+	return 0;
+}
+
+static int add_port(struct datapath *d, const struct port *port,
+		    struct error *e)
+{
+	struct bridge_port p = { .port_no = port->port_no,
+				 .mac = port->mac,
+				 .is_trusted = port->is_trusted };
+
+	if (port->port_no == PORT_NO_HOST)
+		return expose(bridges_of(d), port->vni, true, e);
+	snprintf(p.ifname, sizeof(p.ifname), "%s", port->ifname);
+	return add_link(bridges_of(d), &p, port->vni, e);
+}
+
+static int add_tap(struct datapath *d, const char *ifname, vni_t vni,
+		   port_no_t port_no, struct error *e)
+{
+	struct bridge_port p = { .port_no = port_no, .is_tap = true };
+
+	snprintf(p.ifname, sizeof(p.ifname), "%s", ifname);
+	return add_link(bridges_of(d), &p, vni, e);
+}
+
+static void hide(struct bridges *b)
+{
+	EACH_NET(b, net)
+	{
+		struct error e = { .code = "" };
+
+		if (net->is_exposed && expose(b, net->vni, false, &e))
+			log_warn("%s", e.message);
+	}
+}
+
+static void remove_port(struct datapath *d, port_no_t port_no)
+{
+	struct bridges *b = bridges_of(d);
+	struct bridge_port *p = bridge_port_find(b, port_no);
+	struct bridge_net *net;
+	uint32_t ifindex;
+
+	if (port_no == PORT_NO_HOST) {
+		hide(b);
+		return;
+	}
+	if (!p)
+		return;
+	net = p->net;
+	ifindex = p->ifindex;
+	bridge_port_forget(b, p);
+	if (rtnl_link_set_master(b->rtnl, ifindex, 0))
+		log_debug("port %u had gone", port_no);
+	bridge_sync_later(b);
+	drop_if_empty(b, net);
+}
+
+/* TAPs are known when their network is wanted: see follow(). */
+static int prune(struct datapath *d, datapath_known_fn *is_known, void *ctx)
+{
+	struct bridges *b = bridges_of(d);
+	CLEAN_FREE struct rtnl_link *list = NULL;
+	size_t i, n = 0;
+	int error = rtnl_link_list(b->rtnl, &list, &n);
+
+	for (i = 0; !error && i < n; i++) {
+		const struct rtnl_link *link = &list[i];
+
+		if (!link->master_ifindex ||
+		    !bridge_net_by_index(b, link->master_ifindex) ||
+		    strcmp(link->kind, "tun") == 0 ||
+		    is_known(ctx, PORT_NO_NONE, link->ifname))
+			continue;
+		error = rtnl_link_set_master(b->rtnl, link->ifindex, 0);
+	}
+	return error;
+}
+
+static void follow(struct datapath *d, const struct engine *engine)
+{
+	struct bridges *b = bridges_of(d);
+
+	EACH_NET(b, net)
+	{
+		if (bridge_net_has_port(b, net)) {
+			bridge_net_find_tap(b, net);
+			continue;
+		}
+		bridge_net_delete_taps(b, net);
+		drop_if_empty(b, net);
+	}
+	b->engine = engine;
+	bridge_sync_start(b);
+	bridge_watch_tell_learnt(b);
+}
+
+static void changed(struct datapath *d)
+{
+	bridge_sync_later(bridges_of(d));
+}
+
+static void look(struct datapath *d)
+{
+	struct bridges *b = bridges_of(d);
+	uint32_t i;
+
+	/* Their count of MACs is only near the truth: words of it get lost. */
+	for (i = 0; i < b->n_ports; i++) {
+		if (!b->ports[i].is_learning)
+			bridge_sync_read_again(b);
+	}
+	if (guard_was_lost(b->guard)) {
+		log_warn("somebody deleted the bridges' rules: made again");
+		bridge_sync_read_again(b);
+		bridge_sync_now(b);
+	} else {
+		bridge_sync_later(b); /* what was kept long enough */
+	}
+}
+
+static const char *name_of(const struct datapath *d)
+{
+	const struct bridges *b = CONTAINER_OF((struct datapath *)(uintptr_t)d,
+					       struct bridges, base);
+	size_t i;
+
+	for (i = 0; i < MAX_NETWORKS; i++) {
+		if (b->nets[i].vni != VNI_NONE &&
+		    bridge_net_is_default(b, &b->nets[i]))
+			return b->nets[i].ifname;
+	}
+	return b->settings->bridge_name;
+}
+
+static void close_bridges(struct datapath *d)
+{
+	struct bridges *b = bridges_of(d);
+
+	bridge_watch_close(b);
+	guard_close(b->guard);
+	loop_timer_free(b->timer);
+	facts_free(&b->is);
+	facts_free(&b->wanted);
+	free(b);
+}
+
+static int delete_bridges(struct datapath *d, struct error *e)
+{
+	struct bridges *b = bridges_of(d);
+
+	(void)e;
+	b->is_leaving = true;
+	guard_delete(b->guard);
+	EACH_NET(b, net)
+	{
+		bridge_net_delete_taps(b, net);
+		bridge_net_delete(b, net);
+	}
+	b->n_ports = 0;
+	return 0;
+}
+
+static void on_timer(void *ctx)
+{
+	bridge_sync_now(ctx);
+}
+
+const struct datapath_kind datapath_bridge_kind = {
+	.type = "bridge",
+	.close = close_bridges,
+	.delete = delete_bridges,
+	.name = name_of,
+	.add_port = add_port,
+	.add_tap = add_tap,
+	.remove_port = remove_port,
+	.prune = prune,
+	.follow = follow,
+	.changed = changed,
+	.look = look,
+	.flows = bridge_show_flows,
+	.flow_to = bridge_show_flow_to,
+	.missing = bridge_show_missing,
+	.metrics = bridge_show_metrics,
+};
+
+bool datapath_bridge_is_there(struct rtnl *r)
+{
+	return bridge_nets_are_there(r);
+}
+
+static int open_failed(int error, struct error *e)
+{
+	return error_set(e, error_code_of(-error), "no bridges: %s",
+			 strerror(-error));
+}
+
+struct datapath *datapath_bridge_open(const struct datapath_config *config,
+				      struct error *e)
+{
+	const struct settings *s = config->settings;
+	struct bridges *b = core_alloc(sizeof(*b));
+	int error;
+
+	b->base.kind = &datapath_bridge_kind;
+	b->events = config->events;
+	b->settings = s;
+	b->id = config->id;
+	b->rtnl = config->rtnl;
+	b->loop = config->loop;
+	b->has_lock = true;
+	b->timer = loop_timer_new(b->loop, on_timer, b);
+	b->guard = guard_open(s->bridge_name, b->id);
+	error = bridge_watch_open(b);
+	if (!error)
+		error = bridge_nets_adopt(b);
+	if (error)
+		open_failed(error, e);
+	else if (bridge_net_get(b, settings_vni(s, DEFAULT_NETWORK), e))
+		return &b->base;
+	if (!b->base.is_adopted)
+		guard_delete(b->guard);
+	close_bridges(&b->base);
+	return NULL;
+}

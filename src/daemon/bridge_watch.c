@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge_state.h"
+#include "log.h"
+
+/* The rest waits for the next turn. */
+#define EVENTS_AT_ONCE 512U
+
+/*
+ * One port must not fill the bridge's table: beyond as many MACs as the
+ * engine takes of it, it learns no more until some have aged.
+ */
+void bridge_watch_limit(struct bridges *b, struct bridge_port *p)
+{
+	if (p->is_learning != (p->n_learnt > MAX_LEARNT_PER_PORT))
+		return;
+	p->is_learning = !p->is_learning;
+	if (!p->is_learning)
+		log_warn("trusted port %s has more than %u MACs: no more are "
+			 "learnt",
+			 p->ifname, MAX_LEARNT_PER_PORT);
+	if (bridge_port_set_up(b, p))
+		log_debug("%s had gone", p->ifname);
+}
+
+static void learnt(struct bridges *b, struct bridge_port *p,
+		   const struct mac *mac, bool is_there)
+{
+	if (is_there)
+		p->n_learnt++;
+	else if (p->n_learnt)
+		p->n_learnt--;
+	bridge_watch_limit(b, p);
+	b->events.mac(b->events.ctx, p->port_no, mac, is_there);
+}
+
+static const struct fact *known(struct bridges *b, const struct rtnl_fdb *fdb)
+{
+	const struct fact key = fact_fdb(fdb->bridge, &fdb->mac, 0);
+
+	return facts_find(&b->is, &key);
+}
+
+static void on_fdb(struct bridges *b, const struct rtnl_fdb *fdb)
+{
+	struct bridge_port *p = bridge_port_by_index(b, fdb->ifindex);
+	const struct fact *f;
+
+	if (!p || fdb->type == RTNL_FDB_LOCAL)
+		return;
+	if (p->is_trusted && fdb->type == RTNL_FDB_LEARNT) {
+		learnt(b, p, &fdb->mac, true);
+		return;
+	}
+	f = known(b, fdb);
+	if (f && (f->value & ~FACT_IS_STICKY) == fdb->ifindex)
+		return;
+	/* An entry of a peer's has moved to a trusted port: it may age. */
+	if (p->is_trusted && f) {
+		learnt(b, p, &fdb->mac, true);
+		if (rtnl_fdb_put(b->rtnl, p->ifindex, &fdb->mac,
+				 RTNL_FDB_LEARNT))
+			log_debug("a MAC behind %s had gone", p->ifname);
+	}
+	bridge_sync_read_again(b);
+}
+
+static void on_fdb_gone(struct bridges *b, const struct rtnl_fdb *fdb)
+{
+	struct bridge_port *p = bridge_port_by_index(b, fdb->ifindex);
+	const struct fact *f = known(b, fdb);
+
+	if (p && p->is_trusted && fdb->type == RTNL_FDB_LEARNT)
+		learnt(b, p, &fdb->mac, false);
+	else if (p && f && (f->value & ~FACT_IS_STICKY) == fdb->ifindex)
+		bridge_sync_read_again(b);
+}
+
+static void port_gone(struct bridges *b, struct bridge_port *p)
+{
+	const port_no_t port_no = p->port_no;
+
+	bridge_port_forget(b, p);
+	bridge_sync_later(b);
+	b->events.port_gone(b->events.ctx, port_no);
+}
+
+static void on_event(struct bridges *b, const struct rtnl_bridge_event *ev)
+{
+	struct bridge_port *p;
+	struct bridge_net *net;
+
+	switch (ev->type) {
+	case RTNL_BRIDGE_FDB:
+		on_fdb(b, &ev->fdb);
+		return;
+	case RTNL_BRIDGE_FDB_GONE:
+		on_fdb_gone(b, &ev->fdb);
+		return;
+	case RTNL_BRIDGE_PORT_GONE:
+	case RTNL_BRIDGE_LINK_GONE:
+		break;
+	}
+	p = bridge_port_by_index(b, ev->ifindex);
+	net = bridge_net_by_index(b, ev->ifindex);
+	if (p && p->is_joined)
+		port_gone(b, p);
+	else if (net && ev->type == RTNL_BRIDGE_LINK_GONE)
+		b->events.gone(b->events.ctx, net->ifname);
+}
+
+/* Events were lost: which of our ports does the kernel still have? */
+static void look_at_ports(struct bridges *b)
+{
+	struct rtnl_link link;
+	uint32_t i = b->n_ports;
+
+	while (i-- > 0) {
+		struct bridge_port *p = &b->ports[i];
+
+		if (rtnl_link_by_index(b->rtnl, p->ifindex, &link) == -ENODEV ||
+		    link.master_ifindex != p->net->ifindex)
+			port_gone(b, p);
+	}
+	bridge_sync_read_again(b);
+}
+
+static void on_readable(void *ctx, int fd, unsigned int events)
+{
+	struct bridges *b = ctx;
+	struct rtnl_bridge_event ev;
+	unsigned int n = 0;
+	int rc = 1;
+
+	(void)fd;
+	(void)events;
+	while (rc > 0 && n++ < EVENTS_AT_ONCE && !b->is_leaving) {
+		rc = rtnl_bridge_watch_next(b->watch, &ev);
+		if (rc > 0)
+			on_event(b, &ev);
+		else if (rc == -ENOBUFS)
+			look_at_ports(b);
+	}
+	if (rc < 0 && rc != -ENOBUFS) {
+		log_error("no more word of bridges: %s", strerror(-rc));
+		loop_io_set(b->io, 0);
+	}
+	b->events.turn(b->events.ctx);
+}
+
+int bridge_watch_open(struct bridges *b)
+{
+	const int error = rtnl_bridge_watch_open(&b->watch);
+
+	if (!error)
+		b->io = loop_io_new(b->loop, rtnl_bridge_watch_fd(b->watch),
+				    LOOP_READ, on_readable, b);
+	return error;
+}
+
+void bridge_watch_close(struct bridges *b)
+{
+	loop_io_free(b->io);
+	rtnl_bridge_watch_close(b->watch);
+}
+
+void bridge_watch_tell_learnt(struct bridges *b)
+{
+	uint32_t port;
+
+	/* They are counted as they are told. */
+	for (port = 0; port < b->n_ports; port++)
+		b->ports[port].n_learnt = 0;
+	EACH_NET(b, net)
+	{
+		struct rtnl_fdb *list = NULL;
+		size_t i, n = 0;
+
+		if (rtnl_fdb_list(b->rtnl, net->ifindex, &list, &n))
+			bridge_sync_read_again(b);
+		for (i = 0; i < n; i++)
+			on_fdb(b, &list[i]);
+		free(list);
+	}
+}
