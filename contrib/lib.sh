@@ -23,7 +23,7 @@ build_packages=(
 # One host made of namespaces, and a kernel for it.
 # shellcheck disable=SC2034
 demo_packages=(
-	iperf3 iproute2 iputils-ping kmod procps python3
+	iperf3 iproute2 iputils-ping kmod nftables procps python3
 )
 # shellcheck disable=SC2034
 guest_packages=(user-mode-linux)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A host's bridges, read from the kernel without the daemon."""
+
+import json
+import signal
+import subprocess
+import tempfile
+
+
+def bridges(host):
+    """Names of the bridges there are."""
+    return sorted(x["ifname"] for x in json.loads(
+        host.ns.ip("-j", "link", "show", "type", "bridge").stdout or "[]"))
+
+
+def fdb(host, bridge="fastdp"):
+    """{MAC: (link, is it static)} of a bridge, but for its own MACs."""
+    out = host.ns.run("bridge", "-j", "fdb", "show", "br", bridge).stdout
+    return {e["mac"]: (e["ifname"], e.get("state") == "static")
+            for e in json.loads(out or "[]")
+            if e.get("master") and e.get("state") != "permanent"}
+
+
+def tables(host):
+    """Names of nf_tables' tables for bridges."""
+    out = host.ns.run("nft", "list", "tables", "bridge").stdout
+    return [line.split()[-1] for line in out.splitlines()]
+
+
+class FdbMonitor:
+    """Whatever happens to forwarding entries from here on."""
+
+    def __init__(self, host):
+        self._out = tempfile.TemporaryFile(mode="w+")
+        self._child = host.ns.popen("bridge", "monitor", "fdb",
+                                    stdout=self._out,
+                                    stderr=subprocess.STDOUT)
+
+    def stop(self):
+        """Lines about entries that do not age."""
+        self._child.send_signal(signal.SIGINT)
+        self._child.wait(5)
+        self._out.seek(0)
+        lines = [line.strip() for line in self._out if "static" in line]
+        self._out.close()
+        return lines
