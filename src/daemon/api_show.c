@@ -42,6 +42,7 @@ static json_t *ports_json(const struct daemon *d)
 static json_t *warnings_json(const struct daemon *d)
 {
 	json_t *list = json_array();
+	json_t *datapath = datapath_json(d->datapath);
 	char text[MTU_TEXT_SIZE];
 
 	if (d->settings.is_insecure)
@@ -59,6 +60,8 @@ static json_t *warnings_json(const struct daemon *d)
 					  "the MTU is a guess"));
 	if (mtu_warning(d, text))
 		json_array_append_new(list, json_string(text));
+	json_array_extend(list, json_object_get(datapath, "missing"));
+	json_decref(datapath);
 	return list;
 }
 
