@@ -118,9 +118,10 @@ static bool poll_old_network(struct engine *e, struct action *ret)
 
 bool carry_poll(struct engine *e, struct action *ret)
 {
-	if (!e->config.has_sleeve)
+	/* A bridge follows the directory, whoever carries. */
+	if (!e->config.has_sleeve && !e->config.is_bridge)
 		return false;
-	if (e->networks_changed) {
+	if (e->config.has_sleeve && e->networks_changed) {
 		if (poll_new_network(e, ret) || poll_old_network(e, ret))
 			return true;
 		e->networks_changed = false;

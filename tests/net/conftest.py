@@ -10,6 +10,8 @@ FASTDP_LONG=1     the full durations (a minute where the default is less)
 FASTDP_VALGRIND=1 the daemons run under valgrind: AddressSanitizer's shadow does
                   not fit into the address space of User-mode Linux
 FASTDP_TEST_LOG   log level of the daemons (default: info)
+FASTDP_TEST_DATAPATH=bridge  all hosts are on bridges, where a test does not
+                  say what they are on; needs no openvswitch.ko
 """
 
 import os
@@ -84,11 +86,11 @@ def why_not(question):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     reason = ""
-    if not item.get_closest_marker("any_kernel") and \
-            not item.get_closest_marker("running_kernel"):
-        reason = why_not(no_kernel)
-    elif item.get_closest_marker("running_kernel"):
+    if item.get_closest_marker("running_kernel") or \
+            os.environ.get("FASTDP_TEST_DATAPATH") == "bridge":
         reason = why_not(no_bridges)
+    elif not item.get_closest_marker("any_kernel"):
+        reason = why_not(no_kernel)
     if not reason and not item.get_closest_marker("no_daemon"):
         reason = why_not(no_program)
     if reason:
