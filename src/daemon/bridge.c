@@ -285,8 +285,8 @@ static void look(struct datapath *d)
 		log_warn("somebody deleted the bridges' rules: made again");
 		bridge_sync_read_again(b);
 		bridge_sync_now(b);
-	} else {
-		bridge_sync_later(b); /* what was kept long enough */
+	} else if (b->n_kept && clock_monotonic_us() >= b->kept_until) {
+		bridge_sync_later(b);
 	}
 }
 

@@ -23,6 +23,7 @@ struct bridge_net {
 	vni_t vni; /* VNI_NONE: free */
 	uint32_t ifindex;
 	uint32_t old_tap; /* of the last life; 0: none */
+	uint32_t tap;	  /* of this one, as of the last comparison */
 	char ifname[MAX_IFNAME];
 	bool is_exposed; /* the host has a port: the bridge itself */
 	bool is_flooded; /* its TAP gets unicast frames to nobody */
@@ -64,6 +65,7 @@ struct bridges {
 	struct facts is, wanted;  /* sorted */
 	bool must_read;		  /* what is, is not known for sure */
 	usec_t kept_until;	  /* inherited facts that nobody wants yet */
+	uint32_t n_kept;	  /* of those */
 	uint64_t n_errors;
 	struct log_limit limit;
 };

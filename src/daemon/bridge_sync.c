@@ -19,6 +19,7 @@
 struct wanting {
 	struct bridges *b;
 	struct facts *ret;
+	const struct bridge_net *net; /* of the entry before */
 };
 
 static void want(struct wanting *w, struct fact f)
@@ -31,11 +32,12 @@ static void want(struct wanting *w, struct fact f)
 static uint32_t place_of(struct bridges *b, const struct bridge_net *net,
 			 const struct entry_view *v, bool *ret_is_host)
 {
-	const bool is_ours = v->owner == b->id;
-	const struct bridge_port *p = is_ours ? bridge_port_find(b, v->port_no)
-					      : bridge_net_tap(b, net);
+	const struct bridge_port *p;
 
-	*ret_is_host = is_ours && v->port_no == PORT_NO_HOST;
+	*ret_is_host = v->owner == b->id && v->port_no == PORT_NO_HOST;
+	if (v->owner != b->id)
+		return net->tap;
+	p = bridge_port_find(b, v->port_no);
 	return p && p->is_joined && p->net == net ? p->ifindex : 0;
 }
 
@@ -57,11 +59,20 @@ static void want_ip(struct wanting *w, const struct bridge_net *net,
 		want(w, fact_of_ip(FACT_OWNER4, place, ip));
 }
 
+static const struct bridge_net *net_of(struct wanting *w,
+				       const struct entry_view *v)
+{
+	if (!v->is_winner)
+		return NULL;
+	if (!w->net || w->net->vni != v->entry.vni)
+		w->net = bridge_net_find(w->b, v->entry.vni);
+	return w->net;
+}
+
 static void want_entry(void *ctx, const struct entry_view *v)
 {
 	struct wanting *w = ctx;
-	const struct bridge_net *net =
-		v->is_winner ? bridge_net_find(w->b, v->entry.vni) : NULL;
+	const struct bridge_net *net = net_of(w, v);
 	const bool is_learnt = v->entry.flags & ENTRY_LEARNT;
 	uint32_t place, value;
 	bool is_host;
@@ -115,14 +126,17 @@ static void want_all(struct bridges *b)
 	uint32_t i;
 
 	facts_clear(&b->wanted);
+	EACH_NET(b, net)
+	{
+		const struct bridge_port *tap = bridge_net_tap(b, net);
+
+		net->tap = tap && tap->is_joined ? tap->ifindex : 0;
+		net->wants_flood = false;
+	}
 	for (i = 0; i < b->n_ports; i++)
 		want_port(&w, &b->ports[i]);
 	engine_all_entries(b->engine, want_entry, &w);
 	facts_sort(&b->wanted);
-	EACH_NET(b, net)
-	{
-		net->wants_flood = false;
-	}
 	engine_all_floods(b->engine, want_flood, b);
 }
 
@@ -251,6 +265,7 @@ static bool is_kept(struct bridges *b, const struct fact *f)
 static void del(struct telling *t, const struct fact *f)
 {
 	if (is_kept(t->b, f)) {
+		t->b->n_kept++;
 		facts_add(&t->after, f);
 	} else if (f->kind != FACT_FDB) {
 		guard_del(t->b->guard, f);
@@ -293,6 +308,7 @@ static void tell(struct bridges *b)
 	struct telling t = { .b = b };
 	int error;
 
+	b->n_kept = 0;
 	guard_begin(b->guard);
 	compare(&t);
 	error = guard_commit(b->guard);

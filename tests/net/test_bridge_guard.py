@@ -207,6 +207,26 @@ def test_a_trusted_port_is_learnt_from(world):
                lambda: not any(mac in h.known_macs() for h in world.hosts), 3)
 
 
+def test_a_trusted_port_does_not_fill_the_table(world):
+    host = world.hosts[0]
+    c = world.container(host, trust=True)
+    world.settle()
+    child = c.flood([ethernet("ff:ff:ff:ff:ff:ff", "02:00:00:aa:%02x:%02x"
+                              % (k >> 8, k & 255), 0x88b5, b"x" * 40)
+                     for k in range(2000)], 1)
+    child.wait(10)
+    wait_until("it to be bounded", lambda: "no more are learnt" in
+               host.log_now(), 3)
+    learnt = [m for m, (_, is_static) in fdb(host).items() if not is_static]
+    assert 0 < len(learnt) < 1200, len(learnt)
+    mine = [m for m in host.known_macs() if m.startswith("02:00:00:aa")]
+    assert 0 < len(mine) <= 256, len(mine)
+    world.containers[0].ping(world.containers[2].ip4, 3).assert_perfect()
+    host.detach(c)
+    wait_until("the bridge to forget", lambda: not [
+        m for m in fdb(host) if m.startswith("02:00:00:aa")], 3)
+
+
 def test_killed_it_forwards_on_and_restarted_it_adopts(world):
     host = world.hosts[0]
     mine, away = world.containers[:2], world.containers[2]
