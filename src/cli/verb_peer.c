@@ -38,9 +38,10 @@ static void print_control(const json_t *peers)
 
 static void print_paths(const json_t *peers)
 {
-	static const char *const headings[] = { "PEER",	      "PATH", "STATE",
-						">PLPMTU",    ">RTT", "REASON",
-						"LAST ERROR", NULL };
+	static const char *const headings[] = {
+		"PEER", "PATH",	  "STATE",	">PLPMTU", "SEARCH",
+		">RTT", "REASON", "LAST ERROR", NULL
+	};
 	struct columns *t = columns_new(headings);
 	json_t *peer, *path;
 	const char *name;
@@ -54,6 +55,8 @@ static void print_paths(const json_t *peers)
 			columns_add(t, name);
 			columns_add_state(t, path, "state");
 			columns_add_integer(t, path, "plpmtu");
+			columns_add_text(t, json_object_get(path, "pmtu"),
+					 "state");
 			columns_add(t, text_microseconds(
 					       json_object_get(path, "rtt_us"),
 					       buf));

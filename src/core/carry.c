@@ -2,6 +2,7 @@
 #include "carry.h"
 
 #include "alloc.h"
+#include "group.h"
 
 void carry_session(struct engine *e, struct peer *p, bool is_new_instance)
 {
@@ -69,8 +70,8 @@ void carry_tap(struct engine *e, const struct event *ev)
 	old = t->port_no;
 	t->port_no = ev->tap.port_no;
 	if (old != PORT_NO_NONE)
-		pipeline_tap_gone(&e->pipeline, ev->tap.vni, old);
-	pipeline_network(&e->pipeline, ev->tap.vni);
+		group_tap_gone(&e->pipeline, ev->tap.vni, old);
+	group_network(&e->pipeline, ev->tap.vni);
 	again_on_sleeve(e);
 	e->sleeve_changed = true;
 }
@@ -104,8 +105,8 @@ static bool poll_old_network(struct engine *e, struct action *ret)
 		tap_ports_remove(&e->taps, t);
 		/* Its number may soon be another network's. */
 		if (gone.port_no != PORT_NO_NONE) {
-			pipeline_tap_gone(&e->pipeline, gone.vni, gone.port_no);
-			pipeline_network(&e->pipeline, gone.vni);
+			group_tap_gone(&e->pipeline, gone.vni, gone.port_no);
+			group_network(&e->pipeline, gone.vni);
 			again_on_sleeve(e);
 		}
 		ret->type = ACTION_NETWORK;

@@ -6,6 +6,7 @@
 #include "alloc.h"
 #include "carry.h"
 #include "engine_state.h"
+#include "group.h"
 #include "health.h"
 #include "learn.h"
 #include "member.h"
@@ -476,7 +477,7 @@ static bool poll_neighbour(struct engine *e, usec_t now, struct action *ret)
 		c = directory_find_ip(e->directory, vni, &ip);
 		if (!c || !mac_equal(&c->mac, &mac))
 			continue;
-		pipeline_flood(&e->pipeline, vni, c->port_no, &e->actions);
+		group_flood(&e->pipeline, vni, c->port_no, &e->actions);
 		if (!e->actions.n)
 			continue;
 		ret->type = ACTION_EXECUTE;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "group.h"
 #include "matches.h"
 
 /* Beyond the limit a note is lost, never an action: notes are for people. */
@@ -198,7 +199,7 @@ void engine_refresh(struct engine *e, usec_t now)
 			pipeline_ip(&e->pipeline, c.vni, &c.ip);
 			break;
 		case CHANGE_MEMBERS:
-			pipeline_network(&e->pipeline, c.vni);
+			group_network(&e->pipeline, c.vni);
 			break;
 		case CHANGE_MAC_MOVED:
 			mac_moved(e, now, &c);

@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "sizing.h"
+#include "way.h"
 #include "wire.h"
 
 #define DEFAULT_BUDGET 1000U
@@ -275,7 +276,7 @@ static bool put_probe(struct engine *e, struct peer *p, uint64_t seq,
 				     .seq = seq };
 	struct flow_tunnel tunnel;
 
-	if (!pipeline_tunnel(p, VNI_PROBE, &tunnel))
+	if (!way_tunnel(p, VNI_PROBE, &tunnel))
 		return false;
 	wire_put_probe(&probe, e->frame, PROBE_MIN_SIZE);
 	flow_actions_clear(&e->actions);

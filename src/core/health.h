@@ -25,7 +25,7 @@ void health_answered(struct engine *e, usec_t now, struct peer *p,
 
 /*
  * So many peers: a host's heartbeats stay below its budget, in that each peer
- * gets fewer. A thousand peers on both paths have one each 4 s at the default
+ * gets fewer. A thousand peers on both paths have one each 3 s at the default
  * of 1000 a second, and loss is noticed within 5/3 of that.
  */
 void health_pace(struct engine *e);

@@ -5,6 +5,7 @@
 
 #include "alloc.h"
 #include "carry.h"
+#include "group.h"
 #include "health.h"
 #include "sizing.h"
 
@@ -47,7 +48,7 @@ static void forget(struct engine *e, usec_t now, struct peer *p,
 	flowset_release(&e->flows, &ip);
 	/* One that told nothing in this life takes part by its flows alone. */
 	if (!p->has_snapshot)
-		pipeline_copies(&e->pipeline, &ip);
+		group_copies(&e->pipeline, &ip);
 	targets_disconnected(&e->targets, now, p->hello.id);
 	targets_forget(&e->targets, p->hello.id);
 	peer_free(p);
@@ -79,7 +80,7 @@ static void set_place(struct engine *e, usec_t now, struct peer *p,
 		return;
 	pipeline_peer(&e->pipeline, p);
 	if (!ip_is_zero(&old))
-		pipeline_copies(&e->pipeline, &old);
+		group_copies(&e->pipeline, &old);
 }
 
 static struct peer *find_or_add(struct engine *e, usec_t now, peer_id_t id)
@@ -371,7 +372,7 @@ static void take_entries(struct engine *e, usec_t now, struct peer *p,
 		return;
 	/* Now it is known what of the last life's flows it still stands for. */
 	p->has_snapshot = true;
-	pipeline_copies(&e->pipeline, &p->remote.ip);
+	group_copies(&e->pipeline, &p->remote.ip);
 	flowset_release(&e->flows, &p->remote.ip);
 }
 

@@ -3,10 +3,12 @@
 
 #include "alloc.h"
 #include "arrival.h"
+#include "group.h"
 #include "health.h"
 #include "learn.h"
 #include "matches.h"
 #include "oversize.h"
+#include "way.h"
 
 #define GROUP_AGE_US (60 * USEC_PER_SEC)
 #define DROP_AGE_US (10 * USEC_PER_SEC)
@@ -191,9 +193,9 @@ static void unknown_unicast(struct engine *e, usec_t now,
 	struct flow_match m;
 
 	e->counters.n_unknown_macs++;
-	pipeline_flood_trusted(&e->pipeline, vni,
-			       is_local ? ev->upcall.in_port : PORT_NO_NONE,
-			       is_local, &e->actions);
+	group_flood_trusted(&e->pipeline, vni,
+			    is_local ? ev->upcall.in_port : PORT_NO_NONE,
+			    is_local, &e->actions);
 	memset(&m, 0, sizeof(m));
 	m.fields = FLOW_ETH_DST;
 	m.recirc_id = ev->upcall.recirc_id;
@@ -210,8 +212,7 @@ static bool is_too_long(struct engine *e, usec_t now, const struct event *ev,
 			const struct claim *c)
 {
 	struct peer *p = peers_find(&e->peers, c->owner);
-	const uint32_t max = p ? pipeline_max_frame(&e->pipeline, p, c->vni)
-			       : 0;
+	const uint32_t max = p ? way_max_frame(&e->pipeline, p, c->vni) : 0;
 
 	if (!max || ev->upcall.size <= max)
 		return false;
@@ -231,7 +232,7 @@ static void to_unicast(struct engine *e, usec_t now, const struct event *ev,
 		return;
 	/* Split horizon: what came from a peer goes to no other. */
 	if (c && (is_local || c->owner == e->config.id) &&
-	    pipeline_to_owner(&e->pipeline, c, &e->actions)) {
+	    way_to_owner(&e->pipeline, c, &e->actions)) {
 		goes_on(e, ev);
 		return;
 	}
@@ -250,16 +251,16 @@ static void to_group(struct engine *e, usec_t now, const struct event *ev,
 	struct flow_match m;
 	struct ip ip;
 
-	if (pipeline_asked_ip(f, &ip))
+	if (group_asked_ip(f, &ip))
 		c = directory_find_ip(e->directory, vni, &ip);
 	if (c && (is_local || c->owner == e->config.id)) {
 		/* Its flow is on the way. */
-		if (pipeline_to_owner(&e->pipeline, c, &e->actions))
+		if (way_to_owner(&e->pipeline, c, &e->actions))
 			goes_on(e, ev);
 		return;
 	}
-	m = pipeline_group_match(f, recirc_id);
-	pipeline_group(&e->pipeline, &m, &e->actions);
+	m = group_match(f, recirc_id);
+	group_class(&e->pipeline, &m, &e->actions);
 	/* One that goes nowhere is asked again: the directory may change. */
 	if (!flowset_want_lazy(&e->flows, now, &m, &e->actions,
 			       ev->upcall.in_port,
@@ -362,7 +363,7 @@ static void adopt(struct engine *e, usec_t now, const struct flow_match *m,
 		return;
 	if (!ports_has_network(&e->ports, RECIRC_VNI(m->recirc_id)))
 		return;
-	pipeline_group(&e->pipeline, m, &e->actions);
+	group_class(&e->pipeline, m, &e->actions);
 	flowset_want_lazy(&e->flows, now, m, &e->actions, PORT_NO_VXLAN,
 			  GROUP_AGE_US, true);
 }

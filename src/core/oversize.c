@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "fragment.h"
 #include "too_big.h"
+#include "way.h"
 
 /* Answers a second to one port: a stack needs one for each destination. */
 #define ANSWERS_PER_SEC 100U
@@ -45,7 +46,7 @@ void oversize_frame(struct engine *e, usec_t now, const struct event *ev,
 		return;
 	}
 	if (!rate_allows(&p->fragments, now, CUTS_PER_SEC) ||
-	    !pipeline_to_owner(&e->pipeline, c, &e->actions)) {
+	    !way_to_owner(&e->pipeline, c, &e->actions)) {
 		e->counters.n_upcalls_dropped++;
 		return;
 	}

@@ -5,76 +5,10 @@
 
 #include "alloc.h"
 #include "arrival.h"
+#include "group.h"
 #include "matches.h"
+#include "way.h"
 #include "wire.h"
-
-#define TUNNEL_TTL 64
-
-bool pipeline_tunnel(const struct peer *p, vni_t vni, struct flow_tunnel *ret)
-{
-	if (!p->hello.can_fastdp || ip_is_zero(&p->remote.ip))
-		return false;
-	memset(ret, 0, sizeof(*ret));
-	ret->tun_id = vni;
-	ret->dst = p->remote.ip;
-	ret->src = p->local.ip;
-	ret->dst_port = p->hello.vxlan_port;
-	ret->ttl = TUNNEL_TTL;
-	return true;
-}
-
-static bool is_carried_by(const struct peer *p, enum path_kind kind)
-{
-	enum path_kind carrier;
-
-	return peer_carrier(p, &carrier) && carrier == kind;
-}
-
-/* Sleeve's thread knows by the MAC which peer a frame is for. */
-static bool to_tap(const struct pipeline *pl, vni_t vni,
-		   struct flow_actions *ret)
-{
-	const port_no_t tap = tap_ports_get(pl->taps, vni);
-
-	return tap != PORT_NO_NONE && flow_output(ret, tap);
-}
-
-/* Without a TAP there is but the tunnel: better than nowhere. */
-static bool is_by_tap(const struct pipeline *pl, const struct peer *p,
-		      vni_t vni)
-{
-	return is_carried_by(p, PATH_SLEEVE) &&
-	       tap_ports_get(pl->taps, vni) != PORT_NO_NONE;
-}
-
-static bool to_peer(const struct pipeline *pl, const struct peer *p, vni_t vni,
-		    struct flow_actions *ret)
-{
-	struct flow_tunnel tunnel;
-
-	if (is_by_tap(pl, p, vni))
-		return to_tap(pl, vni, ret);
-	return pipeline_tunnel(p, vni, &tunnel) &&
-	       flow_set_tunnel(ret, &tunnel) && flow_output(ret, PORT_NO_VXLAN);
-}
-
-uint32_t pipeline_max_frame(const struct pipeline *pl, const struct peer *p,
-			    vni_t vni)
-{
-	return is_by_tap(pl, p, vni) ? 0 : p->max_frame;
-}
-
-bool pipeline_to_owner(struct pipeline *pl, const struct claim *c,
-		       struct flow_actions *ret)
-{
-	const struct peer *p;
-
-	flow_actions_clear(ret);
-	if (c->owner == pl->self)
-		return flow_output(ret, c->port_no);
-	p = peers_find(pl->peers, c->owner);
-	return p && to_peer(pl, p, c->vni, ret);
-}
 
 /* What is longer than a narrow peer takes comes up. */
 static bool to_owner_checked(struct pipeline *pl, const struct claim *c,
@@ -83,13 +17,13 @@ static bool to_owner_checked(struct pipeline *pl, const struct claim *c,
 	const struct peer *p = c->owner == pl->self
 				       ? NULL
 				       : peers_find(pl->peers, c->owner);
-	const uint32_t max = p ? pipeline_max_frame(pl, p, c->vni) : 0;
+	const uint32_t max = p ? way_max_frame(pl, p, c->vni) : 0;
 
 	if (!max)
-		return pipeline_to_owner(pl, c, ret);
+		return way_to_owner(pl, c, ret);
 	flow_actions_clear(ret);
 	return flow_check_len(ret, max, RECIRC_LONG(c->vni)) &&
-	       to_peer(pl, p, c->vni, ret);
+	       way_to_peer(pl, p, c->vni, ret);
 }
 
 /* E, and D: to a container of ours (@c), or no longer (NULL). */
@@ -130,7 +64,7 @@ void pipeline_ip(struct pipeline *pl, vni_t vni, const struct ip *ip)
 
 	if (pl->is_bridge)
 		return;
-	if (c && pipeline_to_owner(pl, c, &pl->scratch))
+	if (c && way_to_owner(pl, c, &pl->scratch))
 		flowset_want(pl->flows, &local, &pl->scratch);
 	else
 		flowset_unwant(pl->flows, &local);
@@ -138,256 +72,6 @@ void pipeline_ip(struct pipeline *pl, vni_t vni, const struct ip *ip)
 		flowset_want(pl->flows, &remote, &pl->scratch);
 	else
 		flowset_unwant(pl->flows, &remote);
-}
-
-static bool has_tunnel_to(const struct flow_slot *slot, const struct ip *peer)
-{
-	uint32_t i;
-
-	for (i = 0; slot && i < slot->actions.n; i++) {
-		const struct flow_action *a = &slot->actions.list[i];
-
-		if (a->type == FLOW_SET_TUNNEL &&
-		    ip_equal(&a->tunnel.dst, peer))
-			return true;
-	}
-	return false;
-}
-
-/*
- * A peer of the last life that has not told us yet what it has takes part
- * where it did: a restart must not cut it off.
- */
-static bool takes_part(struct pipeline *pl, const struct peer *p, vni_t vni)
-{
-	const uint32_t n_chunks = MAX_PEERS / FLOW_PEERS_PER_CHUNK;
-	uint32_t i;
-
-	if (directory_is_member(pl->directory, p->hello.id, vni, 0))
-		return true;
-	for (i = 0; !p->has_snapshot && i < n_chunks; i++) {
-		const struct flow_match m = match_of(RECIRC_PEERS(vni, i), 0);
-
-		if (has_tunnel_to(flowset_find(pl->flows, &m), &p->remote.ip))
-			return true;
-	}
-	return false;
-}
-
-static int by_id(const void *a, const void *b)
-{
-	const struct peer *const *p = a, *const *q = b;
-
-	if ((*p)->hello.id == (*q)->hello.id)
-		return 0;
-	return (*p)->hello.id < (*q)->hello.id ? -1 : 1;
-}
-
-/* Those on fastdp; *ret_has_sleeve: there are others, on sleeve. */
-static size_t members(struct pipeline *pl, vni_t vni,
-		      const struct peer *ret[MAX_PEERS], bool *ret_has_sleeve)
-{
-	size_t n = 0;
-
-	*ret_has_sleeve = false;
-	EACH_PEER(pl->peers, node) {
-		const struct peer *p = PEER_OF(node);
-
-		if (!takes_part(pl, p, vni))
-			continue;
-		if (is_by_tap(pl, p, vni))
-			*ret_has_sleeve = true;
-		else if (p->hello.can_fastdp && !ip_is_zero(&p->remote.ip))
-			ret[n++] = p;
-	}
-	qsort(ret, n, sizeof(ret[0]), by_id);
-	return n;
-}
-
-/*
- * Copies of group frames: shared by all ports and classes of the network. One
- * goes to sleeve, which makes those for its peers itself.
- */
-static void peers_of_network(struct pipeline *pl, vni_t vni)
-{
-	const struct peer *list[MAX_PEERS];
-	bool has_sleeve;
-	const size_t n = members(pl, vni, list, &has_sleeve);
-	size_t i, chunk;
-
-	for (chunk = 0; chunk < MAX_PEERS / FLOW_PEERS_PER_CHUNK; chunk++) {
-		const struct flow_match m = match_of(RECIRC_PEERS(vni, chunk),
-						     0);
-		const size_t first = chunk * FLOW_PEERS_PER_CHUNK;
-		const size_t end = first + FLOW_PEERS_PER_CHUNK;
-
-		flow_actions_clear(&pl->scratch);
-		if (!chunk && has_sleeve)
-			to_tap(pl, vni, &pl->scratch);
-		for (i = first; i < n && i < end; i++)
-			to_peer(pl, list[i], vni, &pl->scratch);
-		if (n > end)
-			flow_recirc(&pl->scratch, RECIRC_PEERS(vni, chunk + 1));
-		if (pl->scratch.n)
-			flowset_want(pl->flows, &m, &pl->scratch);
-		else
-			flowset_unwant(pl->flows, &m);
-	}
-}
-
-static bool has_peers(struct pipeline *pl, vni_t vni)
-{
-	const struct flow_match m = match_of(RECIRC_PEERS(vni, 0), 0);
-	const struct flow_slot *slot = flowset_find(pl->flows, &m);
-
-	return slot && (slot->is_wanted || slot->state == SLOT_INHERITED);
-}
-
-void pipeline_flood(struct pipeline *pl, vni_t vni, port_no_t except,
-		    struct flow_actions *ret)
-{
-	flow_actions_clear(ret);
-	EACH_PORT(pl->ports, node) {
-		const struct port *port = &PORT_OF(node)->port;
-
-		if (port->vni == vni && port->port_no != except)
-			flow_output(ret, port->port_no);
-	}
-}
-
-void pipeline_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
-			    bool to_peers, struct flow_actions *ret)
-{
-	bool has_sleeve = false;
-
-	flow_actions_clear(ret);
-	EACH_PORT(pl->ports, node) {
-		const struct port *port = &PORT_OF(node)->port;
-
-		if (port->vni == vni && port->port_no != except &&
-		    port->is_trusted)
-			flow_output(ret, port->port_no);
-	}
-	if (!to_peers)
-		return;
-	EACH_PEER(pl->peers, node) {
-		const struct peer *p = PEER_OF(node);
-
-		if (!directory_is_member(pl->directory, p->hello.id, vni,
-					 ENTRY_TRUSTED))
-			continue;
-		if (is_by_tap(pl, p, vni))
-			has_sleeve = true;
-		else
-			to_peer(pl, p, vni, ret);
-	}
-	if (has_sleeve)
-		to_tap(pl, vni, ret);
-}
-
-/* Never back to where it came from; from a peer to no other peer. */
-static void flood_from(struct pipeline *pl, vni_t vni, port_no_t in_port)
-{
-	const struct flow_match m = match_flood(vni, in_port);
-
-	pipeline_flood(pl, vni, in_port, &pl->scratch);
-	if (in_port != PORT_NO_VXLAN && !tap_ports_have(pl->taps, in_port) &&
-	    has_peers(pl, vni))
-		flow_recirc(&pl->scratch, RECIRC_PEERS(vni, 0));
-	flowset_want(pl->flows, &m, &pl->scratch);
-}
-
-/*
- * Classes that every network has use for; they need no packet to ask. Others,
- * and requests for addresses that nobody has declared, are made when asked for.
- */
-static const struct flow_match common_classes[] = {
-	{ .fields = FLOW_ETH_TYPE, .eth_type = ETH_TYPE_IPV4 },
-	{ .fields = FLOW_ETH_TYPE | FLOW_ARP_OP,
-	  .eth_type = ETH_TYPE_ARP,
-	  .arp_op = ARP_REPLY },
-	{ .fields = FLOW_ETH_TYPE | FLOW_IP_PROTO,
-	  .eth_type = ETH_TYPE_IPV6,
-	  .ip_proto = IP_PROTO_UDP },
-};
-
-/* Of ICMPv6: router solicitation and advertisement, neighbour advertisement
- * (RFC 4861), listener report (RFC 3810). */
-static const uint8_t common_icmp6_types[] = { 133, 134, 136, 143 };
-
-static void common_class(struct pipeline *pl, struct flow_match m,
-			 uint32_t recirc_id, bool is_wanted)
-{
-	m.recirc_id = recirc_id;
-	m.fields |= FLOW_ETH_GROUP;
-	if (is_wanted)
-		flowset_want(pl->flows, &m, &pl->scratch);
-	else
-		flowset_unwant(pl->flows, &m);
-}
-
-static void classes(struct pipeline *pl, vni_t vni, uint32_t recirc_id,
-		    bool is_wanted)
-{
-	struct flow_match icmp6 = common_classes[2];
-	size_t i;
-
-	flow_actions_clear(&pl->scratch);
-	flow_recirc(&pl->scratch, RECIRC_FLOOD(vni));
-	for (i = 0; i < sizeof(common_classes) / sizeof(common_classes[0]); i++)
-		common_class(pl, common_classes[i], recirc_id, is_wanted);
-	icmp6.fields |= FLOW_ICMP6_TYPE;
-	icmp6.ip_proto = IP_PROTO_ICMP6;
-	for (i = 0; i < sizeof(common_icmp6_types); i++) {
-		icmp6.icmp6_type = common_icmp6_types[i];
-		common_class(pl, icmp6, recirc_id, is_wanted);
-	}
-}
-
-/* D': what sleeve's thread hands in has proved where it comes from. */
-static void arrival_by_sleeve(struct pipeline *pl, vni_t vni)
-{
-	const port_no_t tap = tap_ports_get(pl->taps, vni);
-	const struct flow_match m = match_tap(tap);
-
-	if (tap == PORT_NO_NONE)
-		return;
-	flow_actions_clear(&pl->scratch);
-	flow_recirc(&pl->scratch, RECIRC_REMOTE(vni));
-	flowset_want(pl->flows, &m, &pl->scratch);
-	flood_from(pl, vni, tap);
-}
-
-void pipeline_tap_gone(struct pipeline *pl, vni_t vni, port_no_t port_no)
-{
-	const struct flow_match arrival_m = match_tap(port_no);
-	const struct flow_match flood = match_flood(vni, port_no);
-
-	flowset_unwant(pl->flows, &arrival_m);
-	flowset_unwant(pl->flows, &flood);
-}
-
-void pipeline_network(struct pipeline *pl, vni_t vni)
-{
-	const bool is_here = ports_has_network(pl->ports, vni);
-	const struct flow_match from_peers = match_flood(vni, PORT_NO_VXLAN);
-
-	if (pl->is_bridge)
-		return;
-	peers_of_network(pl, vni);
-	EACH_PORT(pl->ports, port_node) {
-		const struct port *port = &PORT_OF(port_node)->port;
-
-		if (port->vni == vni)
-			flood_from(pl, vni, port->port_no);
-	}
-	if (is_here)
-		flood_from(pl, vni, PORT_NO_VXLAN);
-	else
-		flowset_unwant(pl->flows, &from_peers);
-	arrival_by_sleeve(pl, vni);
-	classes(pl, vni, RECIRC_LOCAL(vni), is_here);
-	classes(pl, vni, RECIRC_REMOTE(vni), is_here);
 }
 
 /* D of all peers: when @vni gets its first port, or has lost its last. */
@@ -412,7 +96,7 @@ void pipeline_port(struct pipeline *pl, const struct port *port)
 		return;
 	source(pl, port);
 	arrivals(pl, port->vni);
-	pipeline_network(pl, port->vni);
+	group_network(pl, port->vni);
 }
 
 void pipeline_port_gone(struct pipeline *pl, const struct port *port)
@@ -436,7 +120,7 @@ void pipeline_port_gone(struct pipeline *pl, const struct port *port)
 			flowset_unwant(pl->flows, &m);
 	}
 	arrivals(pl, port->vni);
-	pipeline_network(pl, port->vni);
+	group_network(pl, port->vni);
 }
 
 /* The kernel sends it back; @limit: no more than its beginning. */
@@ -469,7 +153,7 @@ static void probes(struct pipeline *pl, const struct peer *p)
 	struct flow_tunnel tunnel;
 
 	flow_actions_clear(&pl->scratch);
-	if (!p->hello.can_fastdp || !pipeline_tunnel(p, VNI_PROBE, &tunnel))
+	if (!p->hello.can_fastdp || !way_tunnel(p, VNI_PROBE, &tunnel))
 		return;
 	/* First, for the search begins when a heartbeat is answered. */
 	echo(pl, p, &sized, &tunnel, pl->has_no_trunc ? 0 : PROBE_MIN_SIZE);
@@ -511,7 +195,7 @@ void pipeline_peer(struct pipeline *pl, struct peer *p)
 			pipeline_ip(pl, c->vni, &c->ips[i].ip);
 	}
 	while (directory_walk_networks(pl->directory, p->hello.id, &walk, &vni))
-		pipeline_network(pl, vni);
+		group_network(pl, vni);
 }
 
 void pipeline_peer_frames(struct pipeline *pl, const struct peer *p)
@@ -545,99 +229,6 @@ void pipeline_peer_gone(struct pipeline *pl, const struct peer *p)
 	}
 }
 
-/* The lowest VNI above @after with copies to @ip. */
-static vni_t next_copies(const struct pipeline *pl, const struct ip *ip,
-			 vni_t after)
-{
-	const struct table_node *node = NULL;
-	vni_t best = VNI_NONE;
-	size_t pos = 0;
-
-	while ((node = table_walk(&pl->flows->table, &pos, node))) {
-		const struct flow_slot *slot =
-			CONTAINER_OF(node, struct flow_slot, node);
-		const vni_t vni = RECIRC_VNI(slot->match.recirc_id);
-
-		if (slot->is_wanted && vni > after &&
-		    (best == VNI_NONE || vni < best) &&
-		    RECIRC_STAGE(slot->match.recirc_id) >= STAGE_PEERS &&
-		    has_tunnel_to(slot, ip))
-			best = vni;
-	}
-	return best;
-}
-
-void pipeline_copies(struct pipeline *pl, const struct ip *ip)
-{
-	vni_t vni = VNI_NONE;
-
-	while ((vni = next_copies(pl, ip, vni)) != VNI_NONE)
-		pipeline_network(pl, vni);
-}
-
-bool pipeline_asked_ip(const struct frame *f, struct ip *ret)
-{
-	if (f->has_arp && f->arp_op == ARP_REQUEST)
-		*ret = f->arp_tip;
-	else if (f->has_nd && f->icmp6_type == ND_SOLICITATION)
-		*ret = f->nd_target;
-	else
-		return false;
-	return true;
-}
-
-/* As the kernel's key has it: eight bits, and 0 for what is longer or odd. */
-static void arp_match(const struct frame *f, struct flow_match *m)
-{
-	m->fields |= FLOW_ARP_OP;
-	m->arp_op = f->has_arp && f->arp_op < 256 ? f->arp_op : 0;
-	if (m->arp_op == ARP_REQUEST) {
-		m->fields |= FLOW_ARP_TIP;
-		m->ip = f->arp_tip;
-	}
-}
-
-static void ip6_match(const struct frame *f, struct flow_match *m)
-{
-	m->fields |= FLOW_IP_PROTO;
-	m->ip_proto = f->ip_proto;
-	if (f->ip_proto != IP_PROTO_ICMP6)
-		return;
-	m->fields |= FLOW_ICMP6_TYPE;
-	m->icmp6_type = f->icmp6_type;
-	if (f->icmp6_type != ND_SOLICITATION)
-		return;
-	/* The kernel has a zero where there is no target. */
-	m->fields |= FLOW_ND_TARGET;
-	m->ip = f->nd_target;
-}
-
-struct flow_match pipeline_group_match(const struct frame *f,
-				       uint32_t recirc_id)
-{
-	struct flow_match m = match_of(recirc_id,
-				       FLOW_ETH_GROUP | FLOW_ETH_TYPE);
-
-	m.eth_type = f->eth_type ? f->eth_type : FLOW_ETH_TYPE_LLC;
-	if (f->eth_type == ETH_TYPE_ARP)
-		arp_match(f, &m);
-	if (f->eth_type == ETH_TYPE_IPV6)
-		ip6_match(f, &m);
-	return m;
-}
-
-void pipeline_group(struct pipeline *pl, const struct flow_match *match,
-		    struct flow_actions *ret)
-{
-	const vni_t vni = RECIRC_VNI(match->recirc_id);
-	const bool is_request = (match->fields &
-				 (FLOW_ARP_TIP | FLOW_ND_TARGET)) != 0;
-
-	flow_actions_clear(ret);
-	if (!is_request || !directory_find_ip(pl->directory, vni, &match->ip))
-		flow_recirc(ret, RECIRC_FLOOD(vni));
-}
-
 void pipeline_again(struct pipeline *pl)
 {
 	if (pl->is_bridge || !arrival_choose(pl))
@@ -656,5 +247,5 @@ void pipeline_start(struct pipeline *pl)
 	EACH_PORT(pl->ports, port_node)
 		source(pl, &PORT_OF(port_node)->port);
 	EACH_NETWORK(pl->ports, vni)
-	pipeline_network(pl, vni);
+	group_network(pl, vni);
 }

@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "sleeve_wire.h"
+#include "way.h"
 #include "wire.h"
 
 #define FLOOR_V4 576U
@@ -171,7 +172,7 @@ static bool put_fastdp(struct engine *e, struct peer *p, uint64_t seq,
 	struct flow_tunnel tunnel;
 	size_t frame = PROBE_MIN_SIZE;
 
-	if (!pipeline_tunnel(p, VNI_PROBE, &tunnel))
+	if (!way_tunnel(p, VNI_PROBE, &tunnel))
 		return false;
 	if (size > overhead + PROBE_MIN_SIZE)
 		frame = size - overhead;

@@ -19,16 +19,19 @@ const char *peer_state_text(enum peer_state s)
 	return text[s];
 }
 
-/* The node at position *pos of a list, and one further. */
-static struct list *nth(const struct list *head, size_t *pos)
+/*
+ * The first node of a list (*pos 0), or the one behind the last; *pos is its
+ * address. NULL: the end.
+ */
+static struct list *next(const struct list *head, size_t *pos)
 {
-	struct list *node = head->next;
-	size_t i;
+	const struct list *last = *pos ? (const struct list *)(uintptr_t)*pos
+				       : head;
 
-	for (i = 0; i < *pos && node != head; i++)
-		node = node->next;
-	(*pos)++;
-	return node == head ? NULL : node;
+	if (last->next == head)
+		return NULL;
+	*pos = (uintptr_t)last->next;
+	return last->next;
 }
 
 static void show_peer(const struct engine *e, const struct peer *p,
@@ -46,7 +49,7 @@ static void show_peer(const struct engine *e, const struct peer *p,
 bool engine_each_peer(const struct engine *e, size_t *pos,
 		      struct peer_view *ret)
 {
-	struct list *node = nth(&e->peers.all, pos);
+	struct list *node = next(&e->peers.all, pos);
 
 	if (node)
 		show_peer(e, PEER_OF(node), ret);
@@ -56,7 +59,7 @@ bool engine_each_peer(const struct engine *e, size_t *pos,
 bool engine_each_target(const struct engine *e, size_t *pos,
 			struct target_view *ret)
 {
-	struct list *node = nth(&e->targets.all, pos);
+	struct list *node = next(&e->targets.all, pos);
 
 	if (node)
 		target_view(CONTAINER_OF(node, struct target, all), ret);
@@ -66,7 +69,7 @@ bool engine_each_target(const struct engine *e, size_t *pos,
 bool engine_each_port(const struct engine *e, size_t *pos,
 		      const struct port **ret)
 {
-	struct list *node = nth(&e->ports.all, pos);
+	struct list *node = next(&e->ports.all, pos);
 
 	if (node)
 		*ret = &PORT_OF(node)->port;
@@ -189,7 +192,7 @@ void engine_counters(const struct engine *e, struct engine_counters *ret)
 bool engine_each_place(const struct engine *e, size_t *pos,
 		       struct sleeve_place *ret)
 {
-	struct list *node = nth(&e->peers.all, pos);
+	struct list *node = next(&e->peers.all, pos);
 
 	if (node)
 		*ret = PEER_OF(node)->sleeve;

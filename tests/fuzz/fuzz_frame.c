@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/pipeline.h"
+#include "core/group.h"
 #include "sim/fake_dp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,7 +27,7 @@ static bool flow_of(const uint8_t *frame, size_t size, struct flow_match *ret)
 	    f.eth_type == FLOW_ETH_TYPE_VLAN ||
 	    f.eth_type == FLOW_ETH_TYPE_QINQ)
 		return false;
-	*ret = pipeline_group_match(&f, RECIRC_LOCAL(100));
+	*ret = group_match(&f, RECIRC_LOCAL(100));
 	return true;
 }
 

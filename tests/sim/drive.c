@@ -284,6 +284,7 @@ static void start(struct drive *d)
 	d->config.instance++;
 	d->config.seed++;
 	d->config.has_sleeve = d->figures.n_restarts % 3 != 2;
+	d->config.has_check_len = d->figures.n_restarts % 4 != 3;
 	d->engine = engine_new(&d->config, d->now);
 	EACH_FAKE_FLOW(&d->dp, i, f)
 	{
@@ -459,6 +460,53 @@ static void do_upcalls(struct drive *d)
 	}
 }
 
+/* A size that means something, or not. */
+static uint32_t size_of(struct reader *r)
+{
+	static const uint32_t sizes[] = { 0,	68,    576,   1200,
+					  1280, 1300,  1400,  1450,
+					  1500, 1501,  4000,  9000,
+					  9001, 65000, 65536, UINT32_MAX };
+	const uint8_t b = read_u8(r);
+
+	return sizes[b % 16] + (b > 127 ? b / 16U : 0);
+}
+
+/* Of links and routes, be it forged. */
+static void do_underlay(struct drive *d, struct reader *r)
+{
+	struct event ev = { .type = EVENT_EGRESS };
+	const uint8_t what = read_u8(r);
+
+	switch (what % 5) {
+	case 0:
+		ev.egress.peer_id = bytes_peer_id(read_u8(r) % 8U);
+		ev.egress.is_up = what > 63;
+		ev.egress.link_mtu = size_of(r);
+		ev.egress.route_mtu = size_of(r);
+		break;
+	case 1:
+		ev.type = EVENT_OVERLAY_MTU;
+		ev.mtu = size_of(r);
+		break;
+	case 2:
+	case 3:
+		ev.type = what % 5 == 2 ? EVENT_HINT_TOO_BIG
+					: EVENT_HINT_UNREACHABLE;
+		ev.hint.ip = bytes_place(r);
+		ev.hint.path = what & 64 ? PATH_FASTDP : PATH_SLEEVE;
+		ev.hint.mtu = size_of(r);
+		break;
+	default:
+		ev.type = what & 64 ? EVENT_MAC_SEEN : EVENT_MAC_GONE;
+		ev.seen.port_no = PORT_NO_FIRST + what % N_PORTS;
+		ev.seen.mac.b[0] = 2;
+		ev.seen.mac.b[5] = read_u8(r);
+		break;
+	}
+	handle(d, &ev);
+}
+
 /* What the operator, the kernel and the rest may say at any time. */
 static void do_other(struct drive *d, struct reader *r)
 {
@@ -466,7 +514,13 @@ static void do_other(struct drive *d, struct reader *r)
 	const uint8_t what = read_u8(r);
 	char host[8];
 
-	switch (what % 8) {
+	switch (what % 12) {
+	case 8:
+	case 9:
+	case 10:
+	case 11:
+		do_underlay(d, r);
+		return;
 	case 0:
 		ev.type = EVENT_FLOWS_LOST;
 		fake_dp_flush(&d->dp);

@@ -132,7 +132,8 @@ PEER = {
     "reason": "the peer answers",
     "control": {"state": "up", "since": 3600, "reason": ""},
     "paths": {"fastdp": {"state": "up", "plpmtu": 1500, "rtt_us": 310,
-                         "reason": "the peer answers", "last_error": None},
+                         "reason": "the peer answers", "last_error": None,
+                         "pmtu": {"state": "complete"}},
               "sleeve": {"state": "down", "plpmtu": None, "rtt_us": 0,
                          "reason": "not built in", "last_error": None}},
 }
@@ -246,9 +247,9 @@ def test_peers(daemon):
     out = succeeds(daemon.run("peers"))
     lines = [n.split() for n in out.splitlines()]
     assert ["host2", "4be2a1f09c3d5e67", "up", "1h00m", "-"] in lines
-    assert ["host2", "fastdp", "up", "1500", "310us", "the", "peer",
+    assert ["host2", "fastdp", "up", "1500", "complete", "310us", "the", "peer",
             "answers", "-"] in lines
-    assert ["host2", "sleeve", "down", "-", "-", "not", "built", "in",
+    assert ["host2", "sleeve", "down", "-", "-", "-", "not", "built", "in",
             "-"] in lines
     assert ["192.0.2.9:6783", "configured", "connecting", "-", "12s", "3",
             "connection", "refused"] in lines

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "core/group.h"
 #include "core/pipeline.h"
 #include "sim/drive.h"
 #include "sim/fake_dp.h"
@@ -111,7 +112,7 @@ static struct flow_match class_of(const uint8_t *frame, size_t size,
 	struct frame f;
 
 	assert_true(frame_parse(frame, size, &f));
-	return pipeline_group_match(&f, recirc_id);
+	return group_match(&f, recirc_id);
 }
 
 static bool fits(const uint8_t *frame, size_t size, const struct flow_match *m)
