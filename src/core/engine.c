@@ -69,6 +69,7 @@ void engine_free(struct engine *e)
 	if (!e)
 		return;
 	free_peers(e);
+	sizing_forget_found(e);
 	flowset_free(&e->flows);
 	directory_free(e->directory);
 	ports_free(&e->ports);
@@ -248,9 +249,10 @@ void engine_handle(struct engine *e, usec_t now, const struct event *ev)
 		port_removed(e, now, ev->port_no);
 		break;
 	case EVENT_FLOW_FOUND:
-		if (!e->is_started)
-			flowset_found(&e->flows, &ev->flow.match,
-				      ev->flow.actions);
+		if (e->is_started)
+			break;
+		flowset_found(&e->flows, &ev->flow.match, ev->flow.actions);
+		sizing_found(e, ev->flow.actions);
 		break;
 	case EVENT_FLOW_REFUSED:
 		flow_refused(e, now, ev);
@@ -345,6 +347,7 @@ static void expire(struct engine *e, usec_t now)
 	}
 	if (now >= e->settle_at) {
 		flowset_release_all(&e->flows, is_awaited, e);
+		sizing_forget_found(e);
 		e->settle_at = USEC_NEVER;
 	}
 }

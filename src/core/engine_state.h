@@ -63,6 +63,7 @@ struct engine {
 	uint64_t revision; /* the last that we gave */
 	uint32_t overlay_mtu;	/* what containers send; 0: not told */
 	usec_t interval_us;	/* of heartbeats, with so many peers */
+	struct table narrow;	/* peers that were, in the last life */
 	struct rate probe_rate; /* of MTU probes */
 
 	/* owed, oldest first */

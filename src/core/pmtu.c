@@ -214,6 +214,16 @@ void pmtu_set_link(struct pmtu *m, usec_t now, uint32_t link_mtu)
 	bound(m, now, ceiling_of(m));
 }
 
+void pmtu_expect(struct pmtu *m, usec_t now, uint32_t link_mtu, uint32_t size)
+{
+	pmtu_set_link(m, now, link_mtu);
+	if (m->state != PMTU_DISABLED || m->plpmtu || size > m->ceiling)
+		return;
+	m->plpmtu = size;
+	settle_usable(m);
+	pmtu_check(m);
+}
+
 void pmtu_set_base(struct pmtu *m, usec_t now, uint32_t floor, uint32_t base)
 {
 	if (m->config.base == base && m->config.floor == floor)

@@ -114,6 +114,9 @@ struct pmtu {
 
 void pmtu_init(struct pmtu *m, usec_t now, const struct pmtu_config *config);
 
+/* The last life found @size, before anything is known in this one. */
+void pmtu_expect(struct pmtu *m, usec_t now, uint32_t link_mtu, uint32_t size);
+
 /* The path is up: the search begins. Or down: it ends. */
 void pmtu_start(struct pmtu *m, usec_t now);
 void pmtu_stop(struct pmtu *m, usec_t now);

@@ -77,8 +77,60 @@ void sizing_init(struct engine *e, usec_t now, struct peer *p)
 		pmtu_init(&p->pmtu[i], now, &config);
 }
 
+struct narrow {
+	struct table_node node;
+	struct ip ip;
+	uint32_t max_frame;
+};
+
+static uint64_t hash_of(const struct engine *e, const struct ip *ip)
+{
+	return core_hash(ip, sizeof(*ip), e->config.seed);
+}
+
+static struct narrow *find_narrow(const struct engine *e, const struct ip *ip)
+{
+	struct table_node *node = table_first(&e->narrow, hash_of(e, ip));
+
+	for (; node; node = table_next(node)) {
+		struct narrow *n = CONTAINER_OF(node, struct narrow, node);
+
+		if (ip_equal(&n->ip, ip))
+			return n;
+	}
+	return NULL;
+}
+
+void sizing_found(struct engine *e, const struct flow_actions *a)
+{
+	struct narrow *n;
+
+	if (a->n < 2 || a->list[0].type != FLOW_CHECK_LEN ||
+	    a->list[1].type != FLOW_SET_TUNNEL || e->narrow.n >= MAX_PEERS ||
+	    find_narrow(e, &a->list[1].tunnel.dst))
+		return;
+	n = core_alloc(sizeof(*n));
+	n->ip = a->list[1].tunnel.dst;
+	n->max_frame = a->list[0].max_size;
+	table_add(&e->narrow, &n->node, hash_of(e, &n->ip));
+}
+
+void sizing_forget_found(struct engine *e)
+{
+	struct table_node *node;
+	size_t pos = 0;
+
+	while ((node = table_walk(&e->narrow, &pos, NULL))) {
+		table_remove(&e->narrow, node);
+		free(CONTAINER_OF(node, struct narrow, node));
+		pos = 0;
+	}
+	table_free(&e->narrow);
+}
+
 void sizing_place(struct engine *e, usec_t now, struct peer *p)
 {
+	const struct narrow *narrow;
 	int i;
 
 	for (i = 0; i < N_PATHS; i++) {
@@ -89,6 +141,9 @@ void sizing_place(struct engine *e, usec_t now, struct peer *p)
 		else
 			pmtu_set_base(&p->pmtu[i], now, FLOOR_V6, FLOOR_V6);
 	}
+	narrow = find_narrow(e, &p->remote.ip);
+	if (narrow && !p->link_mtu)
+		p->max_frame = narrow->max_frame;
 	sizing_settle(e, p);
 }
 
@@ -96,13 +151,23 @@ void sizing_follow(struct engine *e, usec_t now, struct peer *p)
 {
 	int i;
 
+	/* What is not known to fit the link is not sent at all. */
 	for (i = 0; i < N_PATHS; i++) {
-		if (p->paths[i].state == PATH_UP)
+		if (p->paths[i].state == PATH_UP && p->link_mtu)
 			pmtu_start(&p->pmtu[i], now);
 		else
 			pmtu_stop(&p->pmtu[i], now);
 	}
 	sizing_settle(e, p);
+}
+
+/* The last life's result, until this one has its own. */
+static void expect(struct peer *p, usec_t now)
+{
+	if (!p->max_frame)
+		return;
+	pmtu_expect(&p->pmtu[PATH_FASTDP], now, p->link_mtu,
+		    p->max_frame + sizing_overhead(&p->remote.ip, PATH_FASTDP));
 }
 
 void sizing_egress(struct engine *e, usec_t now, struct peer *p,
@@ -111,10 +176,13 @@ void sizing_egress(struct engine *e, usec_t now, struct peer *p,
 	const uint32_t route = ev->egress.route_mtu;
 	const uint32_t link = ev->egress.link_mtu;
 	const bool has_grown = p->route_mtu && route > p->route_mtu;
+	const bool is_first = !p->link_mtu;
 	int i;
 
 	p->link_mtu = link;
 	p->route_mtu = route;
+	if (is_first)
+		expect(p, now);
 	for (i = 0; i < N_PATHS; i++) {
 		pmtu_set_link(&p->pmtu[i], now, link);
 		if (route && route < link)
@@ -256,10 +324,11 @@ static uint32_t wanted_max_frame(const struct engine *e, const struct peer *p)
 {
 	const uint32_t frame = frame_of(p, PATH_FASTDP);
 
-	if (!e->config.has_check_len || !p->link_mtu || !e->overlay_mtu ||
-	    frame >= e->overlay_mtu + ETH_HEADER_SIZE)
+	if (!e->config.has_check_len)
 		return 0;
-	return frame;
+	if (!p->link_mtu || !e->overlay_mtu)
+		return p->max_frame; /* as the last life had it */
+	return frame < e->overlay_mtu + ETH_HEADER_SIZE ? frame : 0;
 }
 
 void sizing_settle(struct engine *e, struct peer *p)

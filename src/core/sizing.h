@@ -26,6 +26,11 @@ void sizing_place(struct engine *e, usec_t now, struct peer *p);
 /* Paths may have come up or gone down: searches begin and end. */
 void sizing_follow(struct engine *e, usec_t now, struct peer *p);
 
+/* Flows of the last life say which peers were narrow; when they are settled
+ * that is forgotten. */
+void sizing_found(struct engine *e, const struct flow_actions *actions);
+void sizing_forget_found(struct engine *e);
+
 /* EVENT_EGRESS, but for what it says of liveness. */
 void sizing_egress(struct engine *e, usec_t now, struct peer *p,
 		   const struct event *ev);

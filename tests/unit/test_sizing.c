@@ -49,6 +49,9 @@ static struct world {
 	size_t largest_to_peer;
 } w;
 
+/* In the kernel before the engine starts; NULL: nothing. */
+static const struct event *found;
+
 static struct ip ip_of(uint32_t peer)
 {
 	const uint8_t v4[4] = { 10, 0, (uint8_t)(peer >> 8), (uint8_t)peer };
@@ -245,6 +248,8 @@ static void begin(const struct engine_config *change)
 		config.has_sleeve = change->is_bridge;
 	}
 	w.e = engine_new(&config, w.now);
+	if (found)
+		handle(found);
 	handle(&ev);
 	ev.type = EVENT_PORT_ADDED;
 	ev.port.port_no = PORT;
@@ -357,6 +362,43 @@ static void test_found_and_enforced(void **state)
 	w.peers[1].largest = 0;
 	run(5 * SEC);
 	assert_int_equal(w.peers[1].largest, 1280);
+	end();
+}
+
+/* A daemon that starts again finds its narrow peer's flow as it must be. */
+static void test_restart_keeps_narrow(void **state)
+{
+	const struct flow_tunnel t = { .tun_id = VNI,
+				       .dst = ip_of(1),
+				       .src = ip_of(0xffff),
+				       .dst_port = 6784,
+				       .ttl = 64 };
+	struct flow_actions a = { 0 };
+	struct event ev = { .type = EVENT_FLOW_FOUND };
+
+	(void)state;
+	flow_check_len(&a, 1364, RECIRC_LONG(VNI));
+	flow_set_tunnel(&a, &t);
+	flow_output(&a, PORT_NO_VXLAN);
+	ev.flow.match.recirc_id = RECIRC_LOCAL(VNI);
+	ev.flow.match.fields = FLOW_ETH_DST;
+	ev.flow.match.eth_dst = mac_of(1);
+	ev.flow.actions = &a;
+	found = &ev;
+	begin(NULL);
+	found = NULL;
+	join(1, 1400);
+	run(3 * SEC);
+	assert_int_equal(plpmtu_of(1), 1400);
+	assert_false(w.peers[1].has_flow); /* it was never put */
+	/* It was another's, or the path is wider by now. */
+	join(2, 1500);
+	w.peers[1].mtu = 1500;
+	run(40 * SEC);
+	assert_int_equal(plpmtu_of(1), 1500);
+	assert_true(w.peers[1].has_flow && !w.peers[1].has_check);
+	assert_false(w.peers[2].has_check);
+	flow_actions_free(&a);
 	end();
 }
 
@@ -676,6 +718,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_found_and_enforced),
+		cmocka_unit_test(test_restart_keeps_narrow),
 		cmocka_unit_test(test_without_check_len),
 		cmocka_unit_test(test_capped),
 		cmocka_unit_test(test_forgeries),
