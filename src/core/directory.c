@@ -4,28 +4,14 @@
 #include <assert.h>
 
 #include "alloc.h"
+#include "owner.h"
 #include "tombstone.h"
-
-struct owner {
-	struct table_node node; /* by id */
-	peer_id_t id;
-	struct list claims;
-	uint32_t n;
-	uint32_t round;
-};
-
-/* How much of a network is an owner's. */
-struct member {
-	struct table_node node; /* by (owner, VNI) */
-	peer_id_t owner;
-	vni_t vni;
-	uint32_t n, n_trusted;
-};
 
 struct directory {
 	uint64_t seed;
 	uint64_t clock;
-	struct table by_mac, by_ip, owners, members;
+	struct table by_mac, by_ip;
+	struct owners owners;
 	struct tombstones *tombstones;
 	struct change *changes; /* a queue: first … n_changes */
 	size_t first_change, n_changes, changes_capacity;
@@ -37,32 +23,17 @@ struct directory *directory_new(uint64_t seed)
 	struct directory *d = core_alloc(sizeof(*d));
 
 	d->seed = seed;
+	d->owners.seed = seed;
 	d->tombstones = tombstones_new(seed);
 	return d;
-}
-
-static void free_nodes(struct table *t)
-{
-	struct table_node *node, *next;
-	size_t i;
-
-	for (i = 0; i < t->n_buckets; i++) {
-		for (node = t->buckets[i]; node; node = next) {
-			next = node->next;
-			free(node);
-		}
-	}
-	table_free(t);
 }
 
 void directory_free(struct directory *d)
 {
 	if (!d)
 		return;
-	/* In all three the node is the first member. */
-	free_nodes(&d->by_mac);
-	free_nodes(&d->owners);
-	free_nodes(&d->members);
+	table_free_nodes(&d->by_mac); /* their first member */
+	owners_free(&d->owners);
 	table_free(&d->by_ip);
 	tombstones_free(d->tombstones);
 	free(d->changes);
@@ -94,6 +65,11 @@ static struct ip_claim *ip_claim_of(struct table_node *node)
 static bool is_learnt(const struct claim *c)
 {
 	return (c->flags & ENTRY_LEARNT) != 0;
+}
+
+static bool is_trusted(const struct claim *c)
+{
+	return (c->flags & ENTRY_TRUSTED) != 0;
 }
 
 static bool is_better(const struct claim *a, const struct claim *b)
@@ -193,87 +169,17 @@ bool directory_next_change(struct directory *d, struct change *ret)
 	return true;
 }
 
-static struct owner *owner_of(const struct directory *d, peer_id_t id)
-{
-	struct table_node *node =
-		table_first(&d->owners, core_hash(&id, sizeof(id), d->seed));
-	struct owner *o;
-
-	for (; node; node = table_next(node)) {
-		o = CONTAINER_OF(node, struct owner, node);
-		if (o->id == id)
-			return o;
-	}
-	return NULL;
-}
-
-static struct owner *make_owner(struct directory *d, peer_id_t id)
-{
-	struct owner *o = owner_of(d, id);
-
-	if (o)
-		return o;
-	o = core_alloc(sizeof(*o));
-	o->id = id;
-	list_init(&o->claims);
-	table_add(&d->owners, &o->node, core_hash(&id, sizeof(id), d->seed));
-	return o;
-}
-
-static struct member *member_of(const struct directory *d, peer_id_t owner,
-				vni_t vni)
-{
-	struct table_node *node = table_first(
-		&d->members, core_hash(&owner, sizeof(owner), d->seed ^ vni));
-	struct member *m;
-
-	for (; node; node = table_next(node)) {
-		m = CONTAINER_OF(node, struct member, node);
-		if (m->owner == owner && m->vni == vni)
-			return m;
-	}
-	return NULL;
-}
-
 bool directory_is_member(const struct directory *d, peer_id_t owner, vni_t vni,
 			 uint8_t flags)
 {
-	const struct member *m = member_of(d, owner, vni);
-
-	return m && (!(flags & ENTRY_TRUSTED) || m->n_trusted > 0);
+	return owners_is_member(&d->owners, owner, vni,
+				(flags & ENTRY_TRUSTED) != 0);
 }
 
-static void join(struct directory *d, const struct claim *c)
+static void members_changed(struct directory *d, vni_t vni)
 {
-	struct member *m = member_of(d, c->owner, c->vni);
-	struct change change = { .type = CHANGE_MEMBERS, .vni = c->vni };
+	const struct change change = { .type = CHANGE_MEMBERS, .vni = vni };
 
-	if (!m) {
-		m = core_alloc(sizeof(*m));
-		m->owner = c->owner;
-		m->vni = c->vni;
-		table_add(&d->members, &m->node,
-			  core_hash(&m->owner, sizeof(m->owner),
-				    d->seed ^ m->vni));
-		push_change(d, &change);
-	}
-	m->n++;
-	if (c->flags & ENTRY_TRUSTED)
-		m->n_trusted++;
-}
-
-static void leave(struct directory *d, const struct claim *c)
-{
-	struct member *m = member_of(d, c->owner, c->vni);
-	struct change change = { .type = CHANGE_MEMBERS, .vni = c->vni };
-
-	assert(m && m->n > 0);
-	if (c->flags & ENTRY_TRUSTED)
-		m->n_trusted--;
-	if (--m->n > 0)
-		return;
-	table_remove(&d->members, &m->node);
-	free(m);
 	push_change(d, &change);
 }
 
@@ -365,7 +271,8 @@ static void link_claim(struct directory *d, usec_t now, struct owner *o,
 	list_append(&o->claims, &c->of_owner);
 	o->n++;
 	d->n_claims++;
-	join(d, c);
+	if (owners_join(&d->owners, c->owner, c->vni, is_trusted(c)))
+		members_changed(d, c->vni);
 	mac_changed(d, c);
 	if (before && directory_find_mac(d, c->vni, &c->mac) == c &&
 	    before->owner != c->owner) {
@@ -378,7 +285,7 @@ static void link_claim(struct directory *d, usec_t now, struct owner *o,
 
 static void unlink_claim(struct directory *d, usec_t now, struct claim *c)
 {
-	struct owner *o = owner_of(d, c->owner);
+	struct owner *o = owners_find(&d->owners, c->owner);
 
 	assert(o && o->n > 0);
 	unlink_ips(d, now, c);
@@ -386,7 +293,8 @@ static void unlink_claim(struct directory *d, usec_t now, struct claim *c)
 	list_remove(&c->of_owner);
 	o->n--;
 	d->n_claims--;
-	leave(d, c);
+	if (owners_leave(&d->owners, c->owner, c->vni, is_trusted(c)))
+		members_changed(d, c->vni);
 	mac_changed(d, c);
 }
 
@@ -456,7 +364,7 @@ enum directory_result directory_put(struct directory *d, usec_t now,
 				    peer_id_t owner, const struct entry *entry,
 				    port_no_t port_no)
 {
-	struct owner *o = make_owner(d, owner);
+	struct owner *o = owners_make(&d->owners, owner);
 	struct claim *old = find_claim(d, entry->vni, &entry->mac, owner);
 	struct claim *c;
 
@@ -494,7 +402,7 @@ bool directory_withdraw(struct directory *d, usec_t now, peer_id_t owner,
 
 void directory_snapshot_begin(struct directory *d, peer_id_t owner)
 {
-	make_owner(d, owner)->round++;
+	owners_make(&d->owners, owner)->round++;
 }
 
 /* Withdraws the claims of @o that are not of @round; all when it is 0. */
@@ -516,7 +424,7 @@ static void sweep(struct directory *d, usec_t now, struct owner *o,
 
 void directory_snapshot_end(struct directory *d, usec_t now, peer_id_t owner)
 {
-	struct owner *o = make_owner(d, owner);
+	struct owner *o = owners_make(&d->owners, owner);
 
 	if (o->round)
 		sweep(d, now, o, o->round);
@@ -524,14 +432,12 @@ void directory_snapshot_end(struct directory *d, usec_t now, peer_id_t owner)
 
 void directory_drop_owner(struct directory *d, usec_t now, peer_id_t owner)
 {
-	struct owner *o = owner_of(d, owner);
+	struct owner *o = owners_find(&d->owners, owner);
 
 	if (!o)
 		return;
 	sweep(d, now, o, 0);
-	assert(list_is_empty(&o->claims));
-	table_remove(&d->owners, &o->node);
-	free(o);
+	owners_remove(&d->owners, o);
 }
 
 uint64_t directory_clock(const struct directory *d)
@@ -560,7 +466,7 @@ uint32_t directory_n_claims(const struct directory *d)
 
 uint32_t directory_n_owned(const struct directory *d, peer_id_t owner)
 {
-	const struct owner *o = owner_of(d, owner);
+	const struct owner *o = owners_find(&d->owners, owner);
 
 	return o ? o->n : 0;
 }
@@ -573,16 +479,7 @@ uint32_t directory_n_bindings(const struct directory *d)
 bool directory_walk_networks(const struct directory *d, peer_id_t owner,
 			     struct directory_walk *walk, vni_t *ret_vni)
 {
-	const struct member *m;
-
-	while ((walk->last = table_walk(&d->members, &walk->pos, walk->last))) {
-		m = CONTAINER_OF(walk->last, const struct member, node);
-		if (m->owner != owner)
-			continue;
-		*ret_vni = m->vni;
-		return true;
-	}
-	return false;
+	return owners_walk(&d->owners, owner, &walk->pos, &walk->last, ret_vni);
 }
 
 const struct claim *directory_walk(const struct directory *d, size_t *pos,
@@ -597,7 +494,7 @@ const struct claim *directory_walk_owner(const struct directory *d,
 					 peer_id_t owner,
 					 const struct claim *last)
 {
-	const struct owner *o = owner_of(d, owner);
+	const struct owner *o = owners_find(&d->owners, owner);
 	const struct list *next;
 
 	if (!o)

@@ -13,6 +13,20 @@ void table_free(struct table *t)
 	memset(t, 0, sizeof(*t));
 }
 
+void table_free_nodes(struct table *t)
+{
+	struct table_node *node, *next;
+	size_t i;
+
+	for (i = 0; i < t->n_buckets; i++) {
+		for (node = t->buckets[i]; node; node = next) {
+			next = node->next;
+			free(node);
+		}
+	}
+	table_free(t);
+}
+
 static void push(struct table *t, struct table_node *node)
 {
 	struct table_node **bucket =

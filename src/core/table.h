@@ -26,6 +26,8 @@ struct table {
 };
 
 void table_free(struct table *t); /* not the nodes */
+/* And what they begin: each node is the first member of what was allocated. */
+void table_free_nodes(struct table *t);
 void table_add(struct table *t, struct table_node *node, uint64_t hash);
 /* @node must be in @t. */
 void table_remove(struct table *t, struct table_node *node);
