@@ -301,6 +301,11 @@ static int take_mac(struct cni_config *c, const struct cni_args *args,
 			"\"%.64s\" is no MAC for an interface", c->mac);
 }
 
+const json_t *config_asked_ips(const struct cni_config *c)
+{
+	return asked(c, "ips");
+}
+
 const char *config_asked_ip(const struct cni_config *c,
 			    const struct cni_args *args)
 {

@@ -54,6 +54,8 @@ enum cni_version config_version(const struct cni_config *c);
 /* A member whose name is @key in any case; an exact one goes first. */
 json_t *config_member(const json_t *object, const char *key);
 
+/* The list of addresses that were asked for; NULL: none, or in CNI_ARGS. */
+const json_t *config_asked_ips(const struct cni_config *c);
 /* The first of the addresses that were asked for, or NULL. */
 const char *config_asked_ip(const struct cni_config *c,
 			    const struct cni_args *args);

@@ -27,7 +27,7 @@ enum cni_code {
 	CNI_LIMITED = 51,   /* STATUS: those who are there suffer too */
 	/* ours */
 	CNI_IN_USE = 100,      /* an interface, address or MAC is taken */
-	CNI_IPAM = 101,	       /* the IPAM plugin failed without a code */
+	CNI_IPAM = 101,	       /* no address, and no code of a plugin's why */
 	CNI_REFUSED = 102,     /* by the daemon */
 	CNI_SYSTEM = 103,      /* by the kernel */
 	CNI_NOT_AS_SAID = 104, /* CHECK: not what ADD had made */

@@ -18,6 +18,7 @@
 #include "args.h"
 #include "config.h"
 #include "fail.h"
+#include "own.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
 
@@ -285,9 +286,10 @@ static int judge(const struct child *c, const char *name, json_t **ret_reply,
 	return -1;
 }
 
-int ipam_run(const struct cni_args *args, const struct cni_config *config,
-	     const char *verb, json_t **ret_reply, bool *ret_is_unsure,
-	     struct cni_error *e)
+static int run_other(const struct cni_args *args,
+		     const struct cni_config *config, const char *verb,
+		     json_t **ret_reply, bool *ret_is_unsure,
+		     struct cni_error *e)
 {
 	struct child c = {
 		.in = -1, .out = -1, .text = config->text, .size = config->size
@@ -315,4 +317,16 @@ int ipam_run(const struct cni_args *args, const struct cni_config *config,
 	if (ret_is_unsure)
 		*ret_is_unsure = is_unsure;
 	return rc ? -1 : 0;
+}
+
+int ipam_run(const struct cni_args *args, const struct cni_config *config,
+	     const char *verb, json_t **ret_reply, bool *ret_is_unsure,
+	     struct cni_error *e)
+{
+	if (strcmp(config->ipam_type, OWN_TYPE) != 0)
+		return run_other(args, config, verb, ret_reply, ret_is_unsure,
+				 e);
+	if (ret_is_unsure)
+		*ret_is_unsure = true;
+	return own_run(args, config, verb, ret_reply, e);
 }

@@ -3,7 +3,8 @@
 #define CNI_IPAM_H
 
 /*
- * Another plugin, run for its addresses: found in CNI_PATH, with the same
+ * Addresses: the daemon's own where the type is OWN_TYPE (own.h); else of
+ * another plugin, run for its addresses: found in CNI_PATH, with the same
  * environment and the same stdin to the byte. It may be anything: what it
  * writes and how long it takes are bounded, and it may not answer at all.
  */

@@ -12,8 +12,8 @@
 #include "sys/clock.h"
 #include "sys/error.h"
 
-static int call(struct client *c, json_t *request, json_t **ret_reply,
-		struct error *e)
+int port_call(struct client *c, json_t *request, json_t **ret_reply,
+	      struct error *e)
 {
 	json_t *reply = NULL;
 	int rc = client_call(c, request, &reply, e);
@@ -26,7 +26,7 @@ static int call(struct client *c, json_t *request, json_t **ret_reply,
 	return rc;
 }
 
-static json_t *request_of(const char *verb)
+json_t *port_request(const char *verb)
 {
 	json_t *o = json_object();
 
@@ -45,7 +45,7 @@ int port_connect(const char *socket, struct client **ret, struct error *e)
 	for (;;) {
 		if (client_open(socket, &c, &why))
 			break;
-		if (call(c, request_of("ping"), NULL, &why) == 0) {
+		if (port_call(c, port_request("ping"), NULL, &why) == 0) {
 			*ret = c;
 			return 0;
 		}
@@ -69,7 +69,7 @@ int port_list(struct client *c, json_t **ret, struct error *e)
 {
 	json_t *reply, *list;
 
-	if (call(c, request_of("ports"), &reply, e))
+	if (port_call(c, port_request("ports"), &reply, e))
 		return -1;
 	list = json_incref(json_object_get(reply, "ports"));
 	json_decref(reply);
@@ -109,7 +109,7 @@ int port_plan(struct client *c, const struct cni_config *config,
 	      const char *netns, const char *ifname, uint32_t *ret_mtu,
 	      struct error *e)
 {
-	json_t *o = request_of("plan"), *reply = NULL;
+	json_t *o = port_request("plan"), *reply = NULL;
 	json_int_t mtu;
 
 	json_object_set_new(o, "network", json_string(config->network));
@@ -118,7 +118,7 @@ int port_plan(struct client *c, const struct cni_config *config,
 		json_object_set_new(o, "netns", json_string(netns));
 	if (config->mac)
 		json_object_set_new(o, "mac", json_string(config->mac));
-	if (call(c, o, &reply, e))
+	if (port_call(c, o, &reply, e))
 		return -1;
 	mtu = json_integer_value(json_object_get(reply, "mtu"));
 	json_decref(reply);
@@ -134,12 +134,12 @@ int port_detach(struct client *c, const json_t *port, struct error *e)
 {
 	static const char *const keys[] = { "ifname", "host_ifname",
 					    "network" };
-	json_t *o = request_of("detach");
+	json_t *o = port_request("detach");
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		json_object_set(o, keys[i], json_object_get(port, keys[i]));
-	return call(c, o, NULL, e);
+	return port_call(c, o, NULL, e);
 }
 
 int port_expose(struct client *c, const struct result *r, struct error *e)
@@ -151,11 +151,11 @@ int port_expose(struct client *c, const struct result *r, struct error *e)
 	for (i = 0; i < r->n_ips; i++) {
 		if (!r->ips[i].has_gateway)
 			continue;
-		o = request_of("expose");
+		o = port_request("expose");
 		addr_print_prefix(&r->ips[i].gateway, r->ips[i].prefix_len,
 				  text);
 		json_object_set_new(o, "address", json_string(text));
-		if (call(c, o, NULL, e))
+		if (port_call(c, o, NULL, e))
 			return -1;
 	}
 	return 0;

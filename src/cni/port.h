@@ -24,6 +24,12 @@ struct result;
 #define PORT_OWNER_SIZE 256
 #define PORT_CONNECT_US (10 * USEC_PER_SEC)
 
+/* {"verb": @verb}, for more to be added. */
+json_t *port_request(const char *verb);
+/* Takes @request over; @ret_reply may be NULL. */
+int port_call(struct client *c, json_t *request, json_t **ret_reply,
+	      struct error *e) WARN_UNUSED;
+
 /* A connection that the daemon serves; a busy daemon is asked again. */
 int port_connect(const char *socket, struct client **ret, struct error *e)
 	WARN_UNUSED;

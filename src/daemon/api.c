@@ -42,15 +42,29 @@ static const struct {
 	const char *verb;
 	api_fn *fn;
 } verbs[] = {
-	{ "status", api_status },	{ "peers", api_peers },
-	{ "peer-add", api_peer_add },	{ "peer-remove", api_peer_remove },
-	{ "ports", api_ports },		{ "directory", api_directory },
-	{ "flows", api_flows },		{ "why", api_why },
-	{ "plan", api_plan },		{ "attach", api_attach },
-	{ "detach", api_detach },	{ "expose", api_expose },
-	{ "hide", api_hide },		{ "metrics", api_metrics },
-	{ "log-level", api_log_level }, { "reload", api_reload },
-	{ "reset", api_reset },		{ "ping", api_ping },
+	{ "status", api_status },
+	{ "peers", api_peers },
+	{ "peer-add", api_peer_add },
+	{ "peer-remove", api_peer_remove },
+	{ "ports", api_ports },
+	{ "directory", api_directory },
+	{ "flows", api_flows },
+	{ "why", api_why },
+	{ "plan", api_plan },
+	{ "attach", api_attach },
+	{ "detach", api_detach },
+	{ "expose", api_expose },
+	{ "hide", api_hide },
+	{ "metrics", api_metrics },
+	{ "log-level", api_log_level },
+	{ "reload", api_reload },
+	{ "reset", api_reset },
+	{ "ping", api_ping },
+	{ "ipam", api_ipam },
+	{ "ipam-claim", api_ipam_claim },
+	{ "ipam-free", api_ipam_free },
+	{ "ipam-ready", api_ipam_ready },
+	{ "ipam-reclaim", api_ipam_reclaim },
 };
 
 json_t *api_done(const char *format, ...)

@@ -40,6 +40,13 @@ api_fn api_plan, api_attach, api_detach, api_expose, api_hide;
 api_fn api_peer_add, api_peer_remove, api_log_level, api_reload, api_reset,
 	api_ping;
 
+/* api_ipam.c */
+api_fn api_ipam, api_ipam_claim, api_ipam_free, api_ipam_ready,
+	api_ipam_reclaim;
+/* Of `status`: the blocks of this host, and what is wrong with them. */
+json_t *api_ipam_blocks(const struct daemon *d);
+void api_ipam_warnings(const struct daemon *d, json_t *list);
+
 /* {"done": "sentence"} */
 json_t *api_done(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A text of the request; NULL: absent or no text. */

@@ -62,6 +62,7 @@ static json_t *warnings_json(const struct daemon *d)
 		json_array_append_new(list, json_string(text));
 	json_array_extend(list, json_object_get(datapath, "missing"));
 	json_decref(datapath);
+	api_ipam_warnings(d, list);
 	return list;
 }
 
@@ -72,14 +73,14 @@ json_t *api_status(struct daemon *d, const json_t *request, struct error *e)
 	(void)request;
 	(void)e;
 	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:b, s:I, s:o, s:o, "
-			 "s:o}",
+			 "s:o, s:o}",
 			 "version", PACKAGE_VERSION, "name", d->name,
 			 "nickname", d->settings.nickname, "datapath",
 			 datapath_json(d->datapath), "mtu",
 			 (json_int_t)daemon_mtu(d), "encryption", 0, "uptime_s",
 			 (json_int_t)(uptime / USEC_PER_SEC), "peers",
-			 peers_json(d), "ports", ports_json(d), "warnings",
-			 warnings_json(d));
+			 peers_json(d), "ports", ports_json(d), "blocks",
+			 api_ipam_blocks(d), "warnings", warnings_json(d));
 }
 
 static json_t *target_json(const struct daemon *d, const struct target_view *t)

@@ -5,6 +5,7 @@
 
 #include "carrier.h"
 #include "core/alloc.h"
+#include "ipam.h"
 #include "log.h"
 #include "state.h"
 #include "sys/addr.h"
@@ -64,7 +65,10 @@ static void unwatch(void *ctx, int fd)
 
 static void on_control_event(void *ctx, const struct event *ev)
 {
-	daemon_event(ctx, ev);
+	struct daemon *d = ctx;
+
+	ipam_event(d->ipam, ev);
+	daemon_event(d, ev);
 }
 
 static void on_control_note(void *ctx, const struct control_note *note)

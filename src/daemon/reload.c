@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ipam.h"
 #include "log.h"
 
 static bool has_peer(const struct settings *s, const char *host, uint16_t port)
@@ -57,10 +58,12 @@ int daemon_reload(struct daemon *d, struct error *e)
 	d->settings.n_peers = fresh.n_peers;
 	memcpy(d->settings.networks, fresh.networks, sizeof(fresh.networks));
 	d->settings.n_networks = fresh.n_networks;
+	d->settings.ipam = fresh.ipam;
 	d->settings.mtu = fresh.mtu;
 	d->settings.log_level = fresh.log_level;
 	log_set_level(fresh.log_level);
 	reload_peers(d, &old);
+	ipam_reload(d->ipam);
 	if (strcmp(fresh.bridge_name, old.bridge_name) ||
 	    strcmp(fresh.nickname, old.nickname) ||
 	    fresh.control_port != old.control_port ||

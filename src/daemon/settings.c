@@ -342,10 +342,14 @@ static int set_network(struct file_context *c, const char *network,
 	struct settings *s = c->s;
 	uint32_t vni;
 	size_t i;
+	int rc;
 
 	if (!name_is_valid(network))
 		return bad(c->e, "network", network,
 			   "1 to 63 letters, digits, '_', '.', ':' or '-'");
+	rc = ipam_settings_network(&s->ipam, network, key, value, c->e);
+	if (rc <= 0)
+		return rc;
 	if (strcmp(key, "vni") != 0)
 		return error_set(c->e, "invalid",
 				 "[network %s] has an unknown key '%.50s'",
@@ -401,6 +405,9 @@ static int on_line(void *ctx, const char *section, const char *key,
 	else if (strncmp(section, network, strlen(network)) == 0)
 		c->has_failed = set_network(c, section + strlen(network), key,
 					    value) != 0;
+	else if (strcmp(section, "ipam") == 0)
+		c->has_failed = ipam_settings_line(&c->s->ipam, key, value,
+						   c->e) != 0;
 	else
 		c->has_failed =
 			error_set(c->e, "invalid",
@@ -527,7 +534,8 @@ enum settings_result settings_read(int argc, char *argv[], struct settings *ret,
 	set_defaults(&overruled);
 	if (read_options(argc, argv, &c, &result))
 		return result;
-	if (read_file(&c) || check(ret, e))
+	if (read_file(&c) || check(ret, e) ||
+	    ipam_settings_check(&ret->ipam, e))
 		return SETTINGS_ERROR;
 	for (i = 0; i < ret->n_peers; i++) {
 		if (!ret->peers[i].port)

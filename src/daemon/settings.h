@@ -6,13 +6,14 @@
  * What the operator wants: options and the configuration file, checked.
  *
  * Options win over the file, the file over the defaults. The file is INI:
- * [daemon] with the same names as the options, and a section [network NAME]
- * for each network whose VNI is given.
+ * [daemon] with the same names as the options, a section [network NAME] for
+ * each network whose VNI or addresses are given, and [ipam].
  */
 
 #include <limits.h>
 
 #include "core/engine.h"
+#include "ipam_settings.h"
 #include "log.h"
 #include "sys/error.h"
 
@@ -52,6 +53,7 @@ struct settings {
 	uint32_t pmtu_raise_s;
 	struct network networks[MAX_NETWORKS];
 	size_t n_networks;
+	struct ipam_settings ipam;
 };
 
 enum settings_result {

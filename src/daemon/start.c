@@ -19,6 +19,8 @@
 #include "egress.h"
 #include "files.h"
 #include "hooks.h"
+#include "ipam.h"
+#include "ipam_freed.h"
 #include "log.h"
 #include "mtu.h"
 #include "state.h"
@@ -286,6 +288,10 @@ int start_daemon(struct daemon *d, struct error *e)
 	if (adopt_kernel(d, e))
 		return -1;
 	books_load(d);
+	d->ipam = ipam_open(d, e);
+	if (!d->ipam)
+		return -1;
+	ipam_freed_read(d->ipam, d->settings.socket);
 	add_peers(d);
 	daemon_mtu(d); /* before sleeve is told of it */
 	daemon_event(d, &started);
@@ -304,6 +310,7 @@ void start_undo(struct daemon *d)
 	audit_free(d->audit);
 	egress_free(d->egress);
 	mtu_free(d->mtu);
+	ipam_close(d->ipam);
 	apply_free(d->apply);
 	engine_free(d->engine);
 	carrier_close(d->carrier);

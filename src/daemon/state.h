@@ -28,6 +28,7 @@ struct apply;
 struct audit;
 struct carrier;
 struct egress;
+struct ipam;
 struct mtu;
 struct visitor;
 
@@ -62,6 +63,7 @@ struct daemon {
 	bool has_check_len; /* flows can tell long packets */
 	uint32_t mtu_limit; /* without: what the narrowest peer takes; or 0 */
 	struct rtnl *rtnl;
+	struct ipam *ipam;
 	struct api *api;
 	port_no_t next_port_no;
 };

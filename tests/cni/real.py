@@ -52,6 +52,13 @@ class RealHost(Runtime):
             self.directory + "/sock", {"FAKE_IPAM": self.directory + "/ipam"})
         self.daemon = None
 
+    def configure(self, text):
+        """What fastdpd.conf says from its next start or reload on."""
+        with open(self.directory + "/conf", "w", encoding="ascii") as f:
+            f.write(text)
+        if "--config" not in self.options:
+            self.options += ["--config", self.directory + "/conf"]
+
     def start(self):
         with open(self.directory + "/log", "ab") as log:
             self.daemon = self.ns.popen(
@@ -176,7 +183,7 @@ class RealHost(Runtime):
 class RealWorld:
     """Hosts on one wire, connected."""
 
-    def __init__(self, n=2):
+    def __init__(self, n=2, start=True):
         self.directory = tempfile.mkdtemp(prefix="fdr-")
         self.containers = []
         self.hosts = []
@@ -192,6 +199,11 @@ class RealWorld:
             self.switch.ip("link", "set", "p%d" % i, "master", "br0", "up")
             host.ns.ip("addr", "add", host.address + "/24", "dev", "eth0")
             host.ns.ip("link", "set", "eth0", "up")
+        if start:
+            self.start()
+
+    def start(self):
+        for host in self.hosts:
             host.start()
         self.wait_connected()
 
