@@ -101,15 +101,15 @@ def pytest_runtest_setup(item):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "any_kernel: needs no openvswitch")
-    config.addinivalue_line("markers", "running_kernel: on bridges, with "
-                            "nf_tables: not in User-mode Linux's kernel")
+    config.addinivalue_line("markers", "running_kernel: needs no openvswitch, "
+                            "but bridges: not in a guest unless asked for")
     config.addinivalue_line("markers", "no_daemon: needs no program")
     config.addinivalue_line("markers", "limit(seconds): longest it may take")
 
 
 def pytest_collection_modifyitems(config, items):
-    """What the kernel for tests lacks is run on the running one, by itself:
-    pytest -m running_kernel"""
+    """What needs no openvswitch.ko is run on the running kernel, by itself, so
+    that two kernels are tried: pytest -m running_kernel"""
     if not os.environ.get("FASTDP_VM") or config.option.markexpr:
         return
     away = [i for i in items if i.get_closest_marker("running_kernel")]
