@@ -326,16 +326,11 @@ static bool is_new(struct worker *w, const struct datagram *d,
 		   bool *ret_is_newest)
 {
 	struct peer_state *state = worker_state(w, d->peer);
-	const uint64_t seq = d->header.seq;
+	struct window *window = d->header.type == SLEEVE_DATA ? &state->window
+							      : &state->control;
 
-	if (d->header.type == SLEEVE_DATA) {
-		*ret_is_newest = seq > state->window.top;
-		return window_accept(&state->window, seq);
-	}
-	*ret_is_newest = seq > state->control_top;
-	if (*ret_is_newest)
-		state->control_top = seq;
-	return true; /* the owner tells old replies by their number */
+	*ret_is_newest = d->header.seq > window->top;
+	return window_accept(window, d->header.seq);
 }
 
 static const struct fib_peer *find_peer(const struct worker *w, uint64_t token)

@@ -33,7 +33,7 @@ struct peer_state {
 	uint64_t rx_token;
 	uint64_t tx_seq;
 	struct window window;
-	uint64_t control_top; /* newest of requests and replies */
+	struct window control; /* of requests and replies */
 	struct endpoint moved_to;
 	usec_t moved_at; /* when the owner was told */
 	/* Frames for it in this drain: see tx.c. */

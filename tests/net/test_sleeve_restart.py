@@ -6,7 +6,7 @@ import time
 import pytest
 
 from container import Stream
-from ns import figure, wait_until
+from ns import figure, is_long, wait_until
 from traffic import Numbered, gap
 
 VXLAN = 6784
@@ -31,8 +31,11 @@ def resumed(times, since):
     return min((t for t in times if t > since), default=float("inf")) - since
 
 
-@pytest.mark.parametrize("dead_s", [0, 3])
-@pytest.mark.parametrize("who", [0, 1], ids=["who was dialled", "who dialled"])
+# Who dialled last time, and who was dialled; at once, and when it is given up.
+CASES = [(0, 0), (1, 3)] + [(0, 3), (1, 0)] * is_long()
+
+
+@pytest.mark.parametrize("who, dead_s", CASES)
 def test_killed_on_a_sleeve_pair(world, who, dead_s):
     """Its packets by the kernel do not notice. Those it carries go on within
     a second of its start, both ways."""

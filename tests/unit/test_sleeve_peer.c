@@ -216,6 +216,31 @@ static void test_replay(void **state)
 	close(fd);
 }
 
+/* A heartbeat that was overheard is answered to nobody else, nor again. */
+static void test_replayed_request(void **state)
+{
+	const struct sleeve_header h = { .type = SLEEVE_REQUEST,
+					 .token = 4716,
+					 .seq = UINT64_MAX - 5000 };
+	const struct sleeve_beat beat = { .size = SLEEVE_BEAT_SIZE };
+	const int fd = stranger_socket();
+	const uint64_t replays = count(0, SLEEVE_DROP_REPLAY);
+	const uint64_t requests = count(0, SLEEVE_REQUESTS);
+	uint8_t p[SLEEVE_BEAT_SIZE];
+	int i;
+
+	(void)state;
+	peers[0].rx_token = 4716;
+	publish(0);
+	usleep(20000);
+	assert_true(sleeve_put_beat(&h, &beat, p, sizeof(p)));
+	for (i = 0; i < 5; i++)
+		assert_int_equal(send(fd, p, sizeof(p), 0), sizeof(p));
+	wait_count(0, SLEEVE_DROP_REPLAY, replays + 4);
+	assert_int_equal(count(0, SLEEVE_REQUESTS), requests + 1);
+	close(fd);
+}
+
 static void test_wrong_frames(void **state)
 {
 	const int fd = stranger_socket();
@@ -397,6 +422,7 @@ int main(void)
 		cmocka_unit_test_setup(test_over_v6, calm),
 		cmocka_unit_test_setup(test_moved, calm),
 		cmocka_unit_test_setup(test_replay, calm),
+		cmocka_unit_test_setup(test_replayed_request, calm),
 		cmocka_unit_test_setup(test_wrong_frames, calm),
 		cmocka_unit_test_setup(test_garbage, calm),
 		cmocka_unit_test_setup(test_networks, calm),
