@@ -137,7 +137,7 @@ def dropped(host):
 
 def places(world):
     """Where the peers are, as far as anybody can see."""
-    return [[(p["nickname"], p["address"], p["path"], p["since"])
+    return [[(p["nickname"], p["address"], p["path"])
              for p in h.status()["peers"]] for h in world.hosts]
 
 
