@@ -24,20 +24,24 @@ IMPAIRMENTS = {
     "damage": ("corrupt", "1%"),
 }
 HEAD = struct.Struct("=IH20s")
+CASES = [(what, "ovs") for what in sorted(IMPAIRMENTS)] + [("all", "bridge")]
 
 
-@pytest.fixture(params=sorted(IMPAIRMENTS))
-def world(request, two):
+@pytest.fixture(params=CASES, ids=lambda case: "%s, %s" % case)
+def world(request, make_cluster):
     """Two hosts on sleeve, whose underlay is bad both ways."""
+    what, datapath = request.param
+    two = make_cluster(2, datapaths=[datapath] * 2)
     for host in two.hosts:
         two.container(host)
     two.settle()
-    two.underlay.cut_both(1, 2, proto="udp", port=VXLAN)
+    if datapath == "ovs":
+        two.underlay.cut_both(1, 2, proto="udp", port=VXLAN)
     one, other = two.hosts
     wait_until("sleeve", lambda: one.peer(other)["path"] ==
                other.peer(one)["path"] == "sleeve", 5)
-    two.underlay.impair(1, *IMPAIRMENTS[request.param])
-    two.underlay.impair(2, *IMPAIRMENTS[request.param])
+    two.underlay.impair(1, *IMPAIRMENTS[what])
+    two.underlay.impair(2, *IMPAIRMENTS[what])
     return two
 
 

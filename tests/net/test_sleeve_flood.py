@@ -29,16 +29,20 @@ def on_sleeve(world):
     for host in world.hosts:
         world.container(host)
     world.settle()
-    world.underlay.cut_both(1, 2, proto="udp", port=VXLAN)
+    if any(h.datapath == "ovs" for h in world.hosts):
+        world.underlay.cut_both(1, 2, proto="udp", port=VXLAN)
     one, two = world.hosts
     wait_until("sleeve", lambda: one.peer(two)["path"] ==
                two.peer(one)["path"] == "sleeve", 5)
     return world
 
 
-@pytest.fixture
-def world(make_cluster):
-    return on_sleeve(make_cluster(2, strangers=1))
+@pytest.fixture(params=[
+    pytest.param("ovs", id="openvswitch"),
+    pytest.param("bridge", id="bridge", marks=pytest.mark.running_kernel)])
+def world(request, make_cluster):
+    return on_sleeve(make_cluster(2, strangers=1,
+                                  datapaths=[request.param] * 2))
 
 
 class Rate:
