@@ -83,6 +83,13 @@ class Numbered:
         not go on before the end counts until then."""
         return gap(self.times, self._stopped_at)
 
+    def stalled(self):
+        """Seconds in which it stood still, in pauses that are none of its own
+        making. Of traffic that stays on one host: what the machine lost."""
+        times = self.times + [self._stopped_at]
+        return sum(b - a for a, b in zip(times, times[1:])
+                   if b - a > 5 * self._interval)
+
     def assert_complete(self, when=""):
         assert self.n_sent and not self.lost and not self.n_duplicates, \
             "%s: %s %s" % (self.who, self, when)
