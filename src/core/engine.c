@@ -462,8 +462,10 @@ static bool poll_packet(struct engine *e, struct action *ret)
 	memset(p, 0, sizeof(*p));
 	e->first_packet = (e->first_packet + 1) % MAX_PACKETS;
 	e->n_packets--;
-	if (e->current.mtu && fragment_begin(&e->current.cut, e->current.frame,
-					     e->current.size, e->current.mtu))
+	if (e->current.mtu &&
+	    fragment_begin(&e->current.cut, e->current.frame, e->current.size,
+			   e->current.mtu,
+			   (uint32_t)targets_random(&e->targets, UINT32_MAX)))
 		return poll_fragment(e, ret);
 	put_packet(&e->current, e->current.frame, e->current.size, ret);
 	return true;

@@ -112,7 +112,7 @@ void engine_disown(struct engine *e, usec_t now, vni_t vni,
 void engine_packet(struct engine *e, vni_t vni, const uint8_t *frame,
 		   size_t size, port_no_t in_port,
 		   const struct flow_actions *actions);
-/* The same, cut: IPv4 that may be. False: no room. */
+/* The same, cut, as fragment.h has it. False: no room. */
 bool engine_packet_cut(struct engine *e, vni_t vni, const uint8_t *frame,
 		       size_t size, port_no_t in_port,
 		       const struct flow_actions *actions, uint32_t mtu);

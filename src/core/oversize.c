@@ -40,7 +40,7 @@ void oversize_frame(struct engine *e, usec_t now, const struct event *ev,
 
 	if (!from || from->port.vni != c->vni)
 		return;
-	if (!fragment_begin(&f, ev->upcall.frame, ev->upcall.size, mtu)) {
+	if (!fragment_begin(&f, ev->upcall.frame, ev->upcall.size, mtu, 0)) {
 		answer(e, now, c->vni, from, p, mtu, ev->upcall.frame,
 		       ev->upcall.size);
 		return;

@@ -4,7 +4,8 @@
 
 /*
  * A container's packet that is too long for the peer that it is for: IPv4
- * without DF is cut and goes on; of others the sender is told what would fit;
+ * without DF is cut and goes on, and so is IPv6 of no more than the 1 280 bytes
+ * that its sender may always send; of others the sender is told what would fit;
  * where neither may be it is dropped and counted. Anybody in a container can
  * cause these, so all of it has a rate.
  */

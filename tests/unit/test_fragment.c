@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IPv4 packets that are cut, and put together again by other means. */
+/* IP packets that are cut, and put together again by other means. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,7 +115,7 @@ static void test_random_packets(void **state)
 			n_payload = n_payload < 8 ? 8 : n_payload & ~7U;
 		size = make(options, n_payload,
 			    (uint16_t)(first | (has_more ? MF : 0)));
-		assert_true(fragment_begin(&f, frame, size + draw(3), mtu));
+		assert_true(fragment_begin(&f, frame, size + draw(3), mtu, 7));
 		assert_int_equal(collect(&f, mtu, header, first, n_payload,
 					 has_more),
 				 fragment_count(&f));
@@ -128,24 +128,24 @@ static void test_refusals(void **state)
 	uint32_t size = make(0, 1000, DF);
 
 	(void)state;
-	assert_false(fragment_begin(&f, frame, size, 600));
+	assert_false(fragment_begin(&f, frame, size, 600, 7));
 	size = make(0, 1000, DF | MF);
-	assert_false(fragment_begin(&f, frame, size, 600));
+	assert_false(fragment_begin(&f, frame, size, 600, 7));
 	size = make(0, 1000, 0);
-	assert_true(fragment_begin(&f, frame, size, 600));
-	assert_false(fragment_begin(&f, frame, size - 1, 600));
-	assert_false(fragment_begin(&f, frame, size, 27));
-	assert_true(fragment_begin(&f, frame, size, 28));
+	assert_true(fragment_begin(&f, frame, size, 600, 7));
+	assert_false(fragment_begin(&f, frame, size - 1, 600, 7));
+	assert_false(fragment_begin(&f, frame, size, 27, 7));
+	assert_true(fragment_begin(&f, frame, size, 28, 7));
 	frame[12] ^= 1;
-	assert_false(fragment_begin(&f, frame, size, 600));
+	assert_false(fragment_begin(&f, frame, size, 600, 7));
 	frame[12] ^= 1;
 	frame[14] = 0x65;
-	assert_false(fragment_begin(&f, frame, size, 600));
+	assert_false(fragment_begin(&f, frame, size, 600, 7));
 	frame[14] = 0x44;
-	assert_false(fragment_begin(&f, frame, size, 600));
+	assert_false(fragment_begin(&f, frame, size, 600, 7));
 	/* Its end lies where no offset reaches. */
 	size = make(0, 1000, 0x1fff);
-	assert_false(fragment_begin(&f, frame, size, 600));
+	assert_false(fragment_begin(&f, frame, size, 600, 7));
 }
 
 static void test_hostile_bytes(void **state)
@@ -159,18 +159,105 @@ static void test_hostile_bytes(void **state)
 		for (k = 0; k < size; k++)
 			frame[k] = (uint8_t)draw(256);
 		if (size > 14 && draw(4)) {
-			put16(frame + 12, 0x0800);
-			frame[14] = (uint8_t)(0x40 | draw(16));
+			put16(frame + 12, draw(2) ? 0x0800 : 0x86dd);
+			frame[14] = (uint8_t)((draw(2) ? 0x40 : 0x60) |
+					      draw(16));
+		}
+		if (size > 54 && draw(2)) {
+			frame[20] = (uint8_t)(draw(2) ? 0 : 44);
+			put16(frame + 18, draw(200));
+			frame[54] = (uint8_t)(draw(2) ? 43 : 60);
+			frame[55] = (uint8_t)draw(4);
 		}
 		if (size > 22 && draw(4)) {
 			put16(frame + 16, draw(200));
 			put16(frame + 20, draw(0x4000));
 		}
-		if (!fragment_begin(&f, frame, size, 20 + draw(80)))
+		if (!fragment_begin(&f, frame, size, 20 + draw(80), 7))
 			continue;
 		for (n = 0; fragment_next(&f, copy); n++)
 			assert_true(n < 200);
 	}
+}
+
+/* IPv6 of up to 1 280 bytes, with headers for hops before the payload. */
+static uint32_t make_v6(uint32_t n_hops, bool is_fragment, uint32_t n_payload)
+{
+	const uint32_t header = 40 + n_hops * 8 + (is_fragment ? 8 : 0);
+	uint8_t *ip = frame + 14;
+	uint32_t i;
+
+	for (i = 0; i < 14 + header + n_payload; i++)
+		frame[i] = (uint8_t)draw(256);
+	frame[0] = frame[6] = 2;
+	put16(frame + 12, 0x86dd);
+	ip[0] = 0x60;
+	put16(ip + 4, header - 40 + n_payload);
+	ip[6] = n_hops ? 0 : is_fragment ? 44 : 6;
+	for (i = 0; i < n_hops; i++) {
+		ip[40 + i * 8] = i + 1 < n_hops ? 43 : is_fragment ? 44 : 6;
+		ip[41 + i * 8] = 0;
+	}
+	if (is_fragment) {
+		ip[40 + n_hops * 8] = 6;
+		put16(ip + 42 + n_hops * 8, 100 << 3 | 1);
+	}
+	return 14 + header + n_payload;
+}
+
+static void collect_v6(struct fragments *f, uint32_t mtu, uint32_t n_hops,
+		       bool is_fragment, uint32_t n_payload)
+{
+	const uint32_t header = 40 + n_hops * 8;
+	const uint32_t from = 14 + header + (is_fragment ? 8 : 0);
+	const uint8_t *own = copy + 14 + header;
+	uint32_t size, body, at = 0;
+
+	while ((size = (uint32_t)fragment_next(f, copy))) {
+		assert_in_range(size, 14 + header + 8 + 1, 14 + mtu);
+		body = size - 14 - header - 8;
+		assert_int_equal(get16(copy + 18), size - 14 - 40);
+		assert_int_equal(n_hops ? copy[14 + header - 8] : copy[20], 44);
+		assert_int_equal(own[0], 6);
+		assert_int_equal(get16(own + 2) >> 3,
+				 at / 8 + (is_fragment ? 100 : 0));
+		assert_memory_equal(copy + 22, frame + 22, 32);
+		assert_memory_equal(own + 8, frame + from + at, body);
+		at += body;
+		assert_int_equal(own[3] & 1, at < n_payload || is_fragment);
+		if (is_fragment)
+			assert_memory_equal(own + 4, frame + from - 4, 4);
+		else
+			assert_int_equal(get16(own + 6), 0xbeef);
+	}
+	assert_int_equal(at, n_payload);
+}
+
+static void test_v6(void **state)
+{
+	uint32_t i, n_hops, n_payload, mtu, size;
+	struct fragments f;
+	bool is_fragment;
+
+	(void)state;
+	for (i = 0; i < 20000; i++) {
+		n_hops = draw(3) ? 0 : draw(4);
+		is_fragment = draw(3) == 0;
+		n_payload = 1 + draw(1280 - 40 - n_hops * 8 - 8);
+		if (is_fragment)
+			n_payload = n_payload < 8 ? 8 : n_payload & ~7U;
+		mtu = 40 + n_hops * 8 + 16 + draw(1300);
+		size = make_v6(n_hops, is_fragment, n_payload);
+		assert_true(fragment_begin(&f, frame, size, mtu, 0x1234beef));
+		collect_v6(&f, mtu, n_hops, is_fragment, n_payload);
+	}
+	/* Its sender can be told. */
+	size = make_v6(0, false, 1241);
+	assert_false(fragment_begin(&f, frame, size, 1200, 1));
+	/* Headers that go beyond the end. */
+	size = make_v6(1, false, 100);
+	frame[14 + 41] = 200;
+	assert_false(fragment_begin(&f, frame, size, 90, 1));
 }
 
 /* Record route stays in the first alone, the source route in all. */
@@ -183,7 +270,7 @@ static void test_options(void **state)
 
 	(void)state;
 	memcpy(frame + 34, options, sizeof(options));
-	assert_true(fragment_begin(&f, frame, size, 300));
+	assert_true(fragment_begin(&f, frame, size, 300, 7));
 	assert_true(fragment_next(&f, copy) > 0);
 	assert_memory_equal(copy + 34, options, sizeof(options));
 	assert_true(fragment_next(&f, copy) > 0);
@@ -199,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_hostile_bytes),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_v6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
