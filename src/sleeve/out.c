@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifndef UDP_SEGMENT
@@ -27,6 +28,20 @@ void out_init(struct out *o, bool has_segment)
 	o->max_segments = has_segment ? OUT_MAX_SEGMENTS : 1;
 	o->max_bytes = OUT_MAX_BYTES;
 	clear(o);
+}
+
+struct out *out_new(bool has_segment)
+{
+	struct out *o = malloc(sizeof(*o));
+
+	if (o)
+		out_init(o, has_segment);
+	return o;
+}
+
+void out_free(struct out *o)
+{
+	free(o);
 }
 
 bool out_has_room(const struct out *o, uint32_t n_pieces, uint32_t n_header)

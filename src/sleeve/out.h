@@ -52,6 +52,8 @@ struct out {
 };
 
 void out_init(struct out *o, bool has_segment);
+struct out *out_new(bool has_segment); /* NULL: out of memory */
+void out_free(struct out *o);	       /* NULL is fine */
 static inline bool out_is_empty(const struct out *o)
 {
 	return o->n_messages == 0;

@@ -15,6 +15,7 @@
 #include "ring.h"
 #include "sys/tap.h"
 
+struct out;
 struct tx;
 struct rx;
 struct udp_error;
@@ -103,6 +104,7 @@ struct worker {
 	usec_t events_since;
 	uint32_t n_events;
 	int full_fd; /* the socket that is waited for, or -1: TAPs rest */
+	struct out *out;
 	struct tx *tx;
 	struct rx *rx;
 };

@@ -6,7 +6,7 @@
 
 #include "state.h"
 
-struct tx *tx_new(bool has_segment);
+struct tx *tx_new(void); /* NULL: out of memory */
 void tx_free(struct tx *tx);
 /* Reads @tap until it is empty or the turn's share is used up. */
 void tx_read(struct worker *w, uint32_t tap);
@@ -15,7 +15,5 @@ void tx_flush(struct worker *w);
 /* Something read could not be sent yet: read no TAP, change no table. */
 bool tx_is_waiting(const struct tx *tx);
 void tx_resume(struct worker *w);
-/* The socket that it waits for. */
-int tx_waits_for(const struct tx *tx);
 
 #endif

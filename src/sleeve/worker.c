@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "out.h"
 #include "rx.h"
 #include "sys/clock.h"
 #include "taps.h"
@@ -54,10 +55,11 @@ struct worker *worker_new(struct shared *shared, const struct sockets *sockets,
 	w->peers = calloc(MAX_PEERS, sizeof(*w->peers));
 	for (i = 0; w->peers && i < MAX_PEERS; i++)
 		w->peers[i].first = w->peers[i].last = NO_NODE;
-	w->tx = tx_new(has_segment);
+	w->out = out_new(has_segment);
+	w->tx = tx_new();
 	w->rx = rx_new();
-	if (w->epoll_fd < 0 || !w->table || !w->peers || !w->tx || !w->rx ||
-	    !watch_all(w)) {
+	if (w->epoll_fd < 0 || !w->table || !w->peers || !w->out || !w->tx ||
+	    !w->rx || !watch_all(w)) {
 		worker_free(w);
 		return NULL;
 	}
@@ -72,6 +74,7 @@ void worker_free(struct worker *w)
 	if (w->epoll_fd >= 0)
 		close(w->epoll_fd);
 	sleeve_table_free(w->table);
+	out_free(w->out);
 	tx_free(w->tx);
 	rx_free(w->rx);
 	free(w->peers);
@@ -212,7 +215,7 @@ static void watch_full(struct worker *w, int op, int fd)
 /* Waiting for a full socket: watch it, and leave frames in the TAPs. */
 static void pause_or_go_on(struct worker *w)
 {
-	const int fd = tx_is_waiting(w->tx) ? tx_waits_for(w->tx) : -1;
+	const int fd = tx_is_waiting(w->tx) ? w->out->fd : -1;
 	const int before = w->full_fd;
 
 	if (fd == before)
