@@ -166,18 +166,27 @@ static bool send_shorter(struct worker *w, const struct fib_peer *peer,
 #define IP4_DF 0x4000U
 #define IP4_MORE 0x2000U
 #define IP4_OFFSET 0x1fffU
+#define IP4_MAX_SIZE 65535U
 
-/* RFC 791 lets any router do it where DF is clear; here without options. */
+/*
+ * RFC 791 lets any router do it where DF is clear; here without options. What
+ * ends beyond the largest packet is no fragment of one, and its offset would
+ * run into the flags.
+ */
 static bool may_fragment(const struct drain_frame *f,
 			 const struct fib_peer *peer)
 {
 	const uint8_t *ip = f->data + ETH_SIZE;
+	uint16_t field;
 
-	return f->size > ETH_SIZE + IP4_SIZE &&
-	       inner_get16(f->data + 12) == 0x0800 && ip[0] == 0x45 &&
-	       inner_get16(ip + 2) == f->size - ETH_SIZE &&
-	       !(inner_get16(ip + INNER_IP_FRAGMENT) & IP4_DF) &&
-	       max_frame(peer) >= ETH_SIZE + IP4_SIZE + 8;
+	if (f->size <= ETH_SIZE + IP4_SIZE ||
+	    inner_get16(f->data + 12) != 0x0800 || ip[0] != 0x45 ||
+	    inner_get16(ip + 2) != f->size - ETH_SIZE ||
+	    max_frame(peer) < ETH_SIZE + IP4_SIZE + 8)
+		return false;
+	field = inner_get16(ip + INNER_IP_FRAGMENT);
+	return !(field & IP4_DF) &&
+	       (field & IP4_OFFSET) * 8U + f->size - ETH_SIZE <= IP4_MAX_SIZE;
 }
 
 static void send_fragment(struct worker *w, const struct fib_peer *peer,

@@ -43,8 +43,10 @@
 #define SHORT_MS 200 /* for what must not come */
 #define VNI_A 5
 #define VNI_B 6
+#ifndef TAP_MTU
 #define TAP_MTU 1400
 #define LINK_MTU 1500
+#endif
 #define MAX_PAYLOAD (LINK_MTU - 28)
 #define LEAD (SLEEVE_HEADER_SIZE + SLEEVE_FRAME_SIZE)
 
@@ -321,6 +323,8 @@ static inline void put_tag_back(struct packet *p, struct msghdr *h)
 	inner_put16(p->data + 12, aux.tp_vlan_tpid);
 	inner_put16(p->data + 14, aux.tp_vlan_tci);
 	p->size += 4;
+	if (p->h.flags & TAP_NEEDS_CSUM)
+		p->h.csum_start = (uint16_t)(p->h.csum_start + 4);
 }
 
 /* What the kernel itself says on a TAP is not ours. */
