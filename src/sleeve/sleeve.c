@@ -16,11 +16,8 @@
 #include "sys/udp.h"
 #include "worker.h"
 
-#define DATA_BUFFER (4 << 20) /* of a socket, in bytes; the kernel doubles it */
-#define CONTROL_BUFFER (1 << 20)
 #define MAX_HINTS 8U
 #define STACK_SIZE (256 << 10)
-#define TYPE_OFFSET 1U /* of the type in a datagram */
 
 /* The descriptor is the thread's, who closes it when told to. */
 struct owned_tap {
@@ -77,71 +74,6 @@ static const char *const counter_names[SLEEVE_N_COUNTERS] = {
 const char *sleeve_counter_name(enum sleeve_counter c)
 {
 	return c < SLEEVE_N_COUNTERS ? counter_names[c] : "unknown";
-}
-
-/* Sockets */
-
-static void close_sockets(struct sockets *k)
-{
-	if (k->data >= 0)
-		close(k->data);
-	if (k->control >= 0 && k->control != k->data)
-		close(k->control);
-	if (k->send >= 0 && k->send != k->data)
-		close(k->send);
-}
-
-/* Without them heartbeats share the fate of data: worse, not wrong. */
-static void open_beside(struct sockets *k)
-{
-	k->control = k->send = -1;
-	if (udp_open_beside(k->data, CONTROL_BUFFER, &k->control) == 0 &&
-	    udp_open_beside(k->data, DATA_BUFFER, &k->send) == 0 &&
-	    udp_divide(k->data, TYPE_OFFSET, SLEEVE_DATA) == 0)
-		return;
-	if (k->control >= 0)
-		close(k->control);
-	if (k->send >= 0)
-		close(k->send);
-	k->control = k->send = k->data;
-}
-
-static int open_family(struct sleeve *s, int family, const struct ip *local)
-{
-	const struct endpoint ep = { .ip = *local, .port = s->port };
-	struct sockets *k = &s->sockets[family];
-	struct endpoint bound;
-	int r = udp_open(&ep, DATA_BUFFER, &k->data, &s->udp);
-
-	if (r == 0)
-		r = udp_endpoint(k->data, &bound);
-	if (r < 0)
-		return r;
-	s->port = bound.port;
-	open_beside(k);
-	/* The thread looks at each datagram itself: without it is slower. */
-	if (udp_require(k->data, SLEEVE_FIRST_MASK, SLEEVE_FIRST) < 0 ||
-	    udp_require(k->control, SLEEVE_FIRST_MASK, SLEEVE_FIRST) < 0)
-		return 0;
-	return 0;
-}
-
-static int open_sockets(struct sleeve *s)
-{
-	static const uint8_t any_v4[4];
-	const struct ip *local = &s->config.local;
-	const struct ip v4 = ip_from_v4(any_v4), v6 = { { 0 } };
-	int r;
-
-	if (!addr_ip_is_any(local))
-		return open_family(s, ip_is_v4(local) ? SOCKET_V4 : SOCKET_V6,
-				   local);
-	r = open_family(s, SOCKET_V4, &v4);
-	if (r < 0)
-		return r;
-	r = open_family(s, SOCKET_V6, &v6);
-	/* A kernel without IPv6, or with none on any link. */
-	return r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL ? 0 : r;
 }
 
 /* Making and ending */
@@ -217,7 +149,7 @@ int sleeve_new(const struct sleeve_config *config, struct sleeve **ret,
 
 	if (!s)
 		return failed(NULL, -ENOMEM, "sleeve", e);
-	r = open_sockets(s);
+	r = sockets_open(s->sockets, &s->config.local, &s->port, &s->udp);
 	if (r < 0) {
 		r = failed(s, r, "cannot bind sleeve's UDP port", e);
 		error_hint(e,
@@ -250,8 +182,6 @@ static void wake(struct sleeve *s)
 
 void sleeve_free(struct sleeve *s)
 {
-	int i;
-
 	if (!s)
 		return;
 	if (s->has_thread) {
@@ -261,8 +191,7 @@ void sleeve_free(struct sleeve *s)
 	}
 	worker_free(s->worker);
 	sleeve_table_free(atomic_load(&s->shared.inbox));
-	for (i = 0; i < N_FAMILIES; i++)
-		close_sockets(&s->sockets[i]);
+	sockets_close(s->sockets);
 	ring_close(&s->shared.ring);
 	if (s->has_sem)
 		sem_destroy(&s->shared.done);
@@ -480,21 +409,12 @@ bool sleeve_next_event(struct sleeve *s, struct sleeve_event *ret)
 
 void sleeve_counters(const struct sleeve *s, uint64_t ret[SLEEVE_N_COUNTERS])
 {
-	uint64_t n_dropped = 0;
 	int i;
 
 	for (i = 0; i < SLEEVE_N_COUNTERS; i++)
 		ret[i] = atomic_load_explicit(&s->shared.counters[i],
 					      memory_order_relaxed);
-	for (i = 0; i < N_FAMILIES; i++) {
-		const struct sockets *k = &s->sockets[i];
-
-		if (k->data >= 0)
-			n_dropped += udp_n_dropped(k->data);
-		if (k->control != k->data)
-			n_dropped += udp_n_dropped(k->control);
-	}
-	ret[SLEEVE_DROP_KERNEL] = n_dropped;
+	ret[SLEEVE_DROP_KERNEL] = sockets_n_dropped(s->sockets);
 }
 
 static bool has_control_socket(const struct sleeve *s)
@@ -502,7 +422,7 @@ static bool has_control_socket(const struct sleeve *s)
 	int i;
 
 	for (i = 0; i < N_FAMILIES; i++) {
-		if (s->sockets[i].control != s->sockets[i].data)
+		if (sockets_are_divided(&s->sockets[i]))
 			return true;
 	}
 	return false;

@@ -13,6 +13,7 @@
 
 #include "fib.h"
 #include "ring.h"
+#include "sockets.h"
 #include "sys/tap.h"
 
 struct out;
@@ -47,20 +48,6 @@ struct worker_tap {
 	uint16_t network; /* in the table; FIB_NONE: it does not say */
 	bool has_uso;	  /* it takes super-frames of UDP */
 };
-
-enum { SOCKET_V4, SOCKET_V6, N_FAMILIES };
-
-/*
- * All on one port: data and control come in by two, so that a flood of the one
- * does not drown the other. What is sent goes by a third that nobody polls:
- * the kernel would wake the poller for each packet that has left. On a kernel
- * that cannot share a port all three are one. -1: no such family.
- */
-struct sockets {
-	int data, control, send;
-};
-
-#define NO_SOCKETS ((struct sockets){ -1, -1, -1 })
 
 enum command_kind { COMMAND_ADD_TAP, COMMAND_REMOVE_TAP };
 
