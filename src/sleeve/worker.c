@@ -11,12 +11,15 @@
 #include "out.h"
 #include "rx.h"
 #include "sys/clock.h"
+#include "sys/thread.h"
 #include "taps.h"
 #include "tx.h"
 
 #define TURN_EVENTS 64
 #define WAIT_FOR_SOCKET_MS 5
 #define NO_NODE UINT16_MAX
+/* The kernel forwards before any process runs; we before most of them. */
+#define NICE (-10)
 
 static bool watch_all(struct worker *w)
 {
@@ -251,10 +254,23 @@ static void turn(struct worker *w)
 	publish_counters(w);
 }
 
+/*
+ * It reads what strangers send, and needs no privilege for that: its sockets
+ * and TAPs were opened by others. Where it may not go first it goes in turn.
+ */
+static void prepare_thread(void)
+{
+	const int r = thread_set_nice(NICE);
+
+	if (thread_drop_capabilities() < 0 || r < 0)
+		return;
+}
+
 void *worker_run(void *worker)
 {
 	struct worker *w = worker;
 
+	prepare_thread();
 	while (!atomic_load_explicit(&w->shared->is_ending,
 				     memory_order_relaxed))
 		turn(w);

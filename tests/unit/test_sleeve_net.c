@@ -2,6 +2,8 @@
 
 /* Frames from TAP to TAP: which, whole, in order, and how long. */
 
+#include <dirent.h>
+
 #include "sleeve_hosts.h"
 
 static void test_frames(void **state)
@@ -327,9 +329,47 @@ static void test_tcp_fits(void **state)
 	check_stream_passes(p, 1000 - LEAD - 66);
 }
 
+/* How many threads of that name have no capability. */
+static int count_powerless(const char *name)
+{
+	DIR *dir = opendir("/proc/self/task");
+	const struct dirent *d;
+	int n = 0;
+
+	assert_non_null(dir);
+	while ((d = readdir(dir))) {
+		char path[300], line[128];
+		bool is_it = false;
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/status",
+			 d->d_name);
+		f = fopen(path, "r");
+		while (f && fgets(line, sizeof(line), f)) {
+			if (!strncmp(line, "Name:\t", 6))
+				is_it = !strncmp(line + 6, name, strlen(name));
+			if (is_it &&
+			    !strcmp(line, "CapEff:\t0000000000000000\n"))
+				n++;
+		}
+		if (f)
+			fclose(f);
+	}
+	closedir(dir);
+	return n;
+}
+
+/* Who reads what strangers send has no power over the host. */
+static void test_no_privilege(void **state)
+{
+	(void)state;
+	assert_int_equal(count_powerless("sleeve\n"), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_privilege),
 		cmocka_unit_test_setup(test_frames, calm),
 		cmocka_unit_test_setup(test_packing, calm),
 		cmocka_unit_test_setup(test_where_frames_go, calm),
