@@ -40,7 +40,7 @@ _fastdpctl_value() {
 	local option=$1 cur=$2
 
 	case $option in
-	--socket)
+	--socket | --config | --data | --facts)
 		_fastdpctl_files "$cur"
 		;;
 	--netns)
@@ -77,7 +77,7 @@ _fastdpctl_argument() {
 _fastdpctl() {
 	local cur prev verb="" socket="" n_arguments=0 i
 	local verbs="status peers peer ports directory flows why attach detach
-		expose hide metrics log-level reload reset"
+		expose hide metrics log-level reload reset doctor"
 	local options="--socket --json --help"
 
 	COMPREPLY=()
@@ -96,7 +96,7 @@ _fastdpctl() {
 			socket=${words[++i]}
 			;;
 		--netns | --ifname | --address | --mac | --network | \
-			--container-id)
+			--container-id | --config | --data | --facts)
 			((i++))
 			;;
 		-*) ;;
@@ -121,6 +121,7 @@ _fastdpctl() {
 		;;
 	detach) options+=" --netns --ifname" ;;
 	reset) options+=" --force" ;;
+	doctor) options+=" --config --data --facts" ;;
 	"") options+=" --version" ;;
 	esac
 	if [[ $cur == -* ]]; then

@@ -485,7 +485,8 @@ def test_help_and_version():
     out = succeeds(run("--help"))
     verbs = ["status", "peers", "peer add", "peer remove", "ports",
              "directory", "flows", "why", "attach", "detach", "expose",
-             "hide", "metrics", "log-level", "reload", "reset"]
+             "hide", "metrics", "log-level", "reload", "reset",
+             "doctor"]
     for verb in verbs:
         assert f"\n  {verb} " in out
         for flag in "--help", "-h":

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GATHER_H
+#define GATHER_H
+
+/*
+ * Finds the facts of this host: asks the kernel and the daemon, changes
+ * nothing, sends no packet, loads no module, judges nothing. What cannot be
+ * found out stays unknown.
+ *
+ * Namespaces: links, sockets and settings are those of the calling thread's
+ * network namespace, which should be the daemon's.
+ */
+
+#include <jansson.h>
+
+#include "facts.h"
+
+struct error;
+
+/* The daemon's reply to a verb, a new reference; NULL: @e says why. */
+typedef json_t *gather_ask_fn(void *arg, const char *verb, struct error *e);
+
+/* Why it takes so long. */
+typedef void gather_say_fn(void *arg, const char *what);
+
+struct gather {
+	const char *root;     /* of files, as in sys/textfile.h */
+	const char *config;   /* fastdpd.conf */
+	uint32_t interval_ms; /* between two samples, with the daemon up */
+	gather_ask_fn *ask;   /* NULL: the daemon is not asked */
+	gather_say_fn *say;   /* NULL: nobody wants to know */
+	void *arg;
+};
+
+/* Into facts of facts_new(). Takes about interval_ms, four times that when a
+ * card seems to stand still. */
+void gather_facts(const struct gather *g, struct facts *ret);
+
+/* The parts, each of a file of its own. */
+
+/* gather_kernel.c: kernel, distribution, modules, what this process may do */
+void gather_kernel(const char *root, struct facts *ret);
+/* gather_host.c: settings, counters (the later sample too), sockets */
+void gather_sysctls(const char *root, struct facts *ret);
+void gather_counters(const char *root, struct facts *ret);
+void gather_sockets(const char *root, struct facts *ret);
+/* gather_config.c: ports and MTU; what is not said has the default */
+void gather_config(const char *path, struct facts *ret);
+/* gather_link.c */
+void gather_links(struct facts *ret);
+void gather_links_again(struct facts *ret);
+/* gather_way.c: of peers and default routes; the cards of the ways, or of what
+ * is below @ifname and of every card that is up */
+void gather_ways(struct facts *ret);
+void gather_nics(struct facts *ret);
+void gather_nics_of(const char *ifname, struct facts *ret);
+/* gather_daemon.c: replies of the daemon */
+void gather_status(const json_t *reply, struct facts *ret);
+void gather_status_again(const json_t *reply, struct facts *ret);
+void gather_details(const json_t *reply, struct facts *ret);
+void gather_metrics(const json_t *reply, struct facts *ret);
+/* The MTU of an end that is in a container; 0: not to be seen. */
+uint32_t gather_container_mtu(const char *netns, const char *ifname);
+
+#endif

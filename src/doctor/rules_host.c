@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Who this host is, and whether addresses mean one thing only. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules.h"
+#include "sys/addr.h"
+
+#define MAX_RANGES 256U
+
+struct range {
+	struct ip ip;
+	uint8_t len; /* of 128: IPv4 is mapped */
+};
+
+static bool parse_range(const char *text, struct range *ret)
+{
+	uint8_t len;
+
+	if (!addr_parse_prefix(text, &ret->ip, &len))
+		return false;
+	ret->len = ip_is_v4(&ret->ip) ? (uint8_t)(len + 96) : len;
+	return true;
+}
+
+static bool parse_address(const char *text, struct range *ret)
+{
+	ret->len = 128;
+	return addr_parse_ip(text, &ret->ip);
+}
+
+static bool is_same(const struct ip *a, const struct ip *b, unsigned int len)
+{
+	const unsigned int bytes = len / 8;
+	const unsigned int mask = 0xff00U >> len % 8 & 0xff;
+
+	if (memcmp(a->b, b->b, bytes) != 0)
+		return false;
+	return bytes == sizeof(a->b) ||
+	       ((unsigned int)(a->b[bytes] ^ b->b[bytes]) & mask) == 0;
+}
+
+static bool overlaps(const struct range *a, const struct range *b)
+{
+	if (ip_is_v4(&a->ip) != ip_is_v4(&b->ip))
+		return false;
+	return is_same(&a->ip, &b->ip, a->len < b->len ? a->len : b->len);
+}
+
+static void add_range(struct range *list, size_t *n, const struct range *range)
+{
+	size_t i;
+
+	for (i = 0; i < *n; i++) {
+		if (list[i].len == range->len &&
+		    is_same(&list[i].ip, &range->ip, range->len))
+			return;
+	}
+	if (*n < MAX_RANGES)
+		list[(*n)++] = *range;
+}
+
+static size_t container_ranges(const struct facts *f, struct range *ret)
+{
+	struct range range;
+	size_t i, j, n = 0;
+
+	for (i = 0; i < f->n_ports; i++) {
+		for (j = 0; j < f->ports[i].n_addresses; j++) {
+			if (parse_range(f->ports[i].addresses[j].prefix,
+					&range))
+				add_range(ret, &n, &range);
+		}
+	}
+	return n;
+}
+
+static const char *print(const struct range *r, char text[ADDR_PREFIX_SIZE])
+{
+	return addr_print_prefix(&r->ip,
+				 ip_is_v4(&r->ip) ? (uint8_t)(r->len - 96)
+						  : r->len,
+				 text);
+}
+
+static void judge_route(const struct facts *f, const struct range *range,
+			const struct facts_prefix *route, struct findings *ret)
+{
+	char text[ADDR_PREFIX_SIZE];
+	struct range other;
+	struct finding *item;
+
+	/* Of the host's own port in the network. */
+	if (strcmp(route->ifname, f->daemon.datapath_name) == 0 ||
+	    !parse_range(route->prefix, &other) || !overlaps(range, &other))
+		return;
+	item = findings_add(ret, GROUP_HOST, SEVERITY_WARNING, "range-route",
+			    route->prefix);
+	finding_title(item,
+		      "containers' addresses %s are routed elsewhere, too",
+		      print(range, text));
+	finding_evidence(item, "this host has a route %s by %s", route->prefix,
+			 route->ifname);
+	finding_consequence(item, "this host and what it forwards for do not "
+				  "reach those containers, or containers do "
+				  "not reach what is there");
+	finding_remedy(item,
+		       "give containers a range that no route has, or "
+		       "take the route away: ip route del %s",
+		       route->prefix);
+}
+
+static void judge_underlay(const struct range *range,
+			   const struct facts_peer *peer, struct findings *ret)
+{
+	char text[ADDR_PREFIX_SIZE];
+	struct range other;
+	struct finding *item;
+
+	if (!parse_address(peer->address, &other) || !overlaps(range, &other))
+		return;
+	item = findings_add(ret, GROUP_HOST, SEVERITY_ERROR, "range-underlay",
+			    peer->address);
+	finding_title(item,
+		      "the peer %s has an address of the containers' "
+		      "range",
+		      peer->nickname[0] ? peer->nickname : peer->name);
+	finding_evidence(item, "%s is in %s", peer->address,
+			 print(range, text));
+	finding_consequence(item, "as soon as the host is in that network "
+				  "(expose), packets of the tunnel go into the "
+				  "tunnel");
+	finding_remedy(item, "give containers a range that no host is in");
+}
+
+static void judge_ranges(const struct facts *f, struct findings *ret)
+{
+	struct range *ranges = calloc(MAX_RANGES, sizeof(*ranges));
+	struct finding *item;
+	size_t i, j, n, n_before = ret->n;
+
+	if (!ranges)
+		abort();
+	n = container_ranges(f, ranges);
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < f->n_routes; j++)
+			judge_route(f, &ranges[i], &f->routes[j], ret);
+		for (j = 0; j < f->n_peers; j++)
+			judge_underlay(&ranges[i], &f->peers[j], ret);
+	}
+	free(ranges);
+	if (!n || ret->n != n_before)
+		return;
+	item = findings_add(ret, GROUP_HOST, SEVERITY_OK, "ranges", NULL);
+	finding_title(item, "the containers' addresses are nobody else's");
+	finding_evidence(item, "%zu range%s, %zu route%s%s", n,
+			 n == 1 ? "" : "s", f->n_routes,
+			 f->n_routes == 1 ? "" : "s",
+			 f->has_too_many_routes ? ", not all" : "");
+}
+
+static void judge_machine_id(const struct facts *f, struct findings *ret)
+{
+	struct finding *item;
+
+	if (strcmp(f->machine_id_state, "absent") != 0 &&
+	    strcmp(f->machine_id_state, "malformed") != 0)
+		return;
+	item = findings_add(ret, GROUP_HOST, SEVERITY_NOTE, "machine-id", NULL);
+	finding_title(item, "/etc/machine-id is %s", f->machine_id_state);
+	finding_evidence(item, "machine-id(5) wants 32 hexadecimal digits");
+	finding_consequence(item, "an image with no identity of its own; MACs "
+				  "that others derive from it repeat on its "
+				  "clones");
+	finding_remedy(item, "systemd-machine-id-setup");
+}
+
+/* Two hosts with one name: a clone, that took the identity along. */
+static void judge_clones(const struct facts *f, struct findings *ret)
+{
+	struct finding *item;
+	size_t i;
+
+	for (i = 0; i < f->n_peers; i++) {
+		if (!f->daemon.name[0] ||
+		    strcmp(f->peers[i].name, f->daemon.name) != 0)
+			continue;
+		item = findings_add(ret, GROUP_HOST, SEVERITY_ERROR, "identity",
+				    f->peers[i].address);
+		finding_title(item, "%s has the identity of this host",
+			      f->peers[i].address);
+		finding_evidence(item, "both are %s", f->daemon.name);
+		finding_consequence(item, "one of them was cloned with its "
+					  "state; they refuse each other");
+		finding_remedy(item, "on the clone: stop fastdpd, remove "
+				     "/var/lib/fastdp/identity, start it");
+	}
+}
+
+void rules_host(const struct facts *f, struct findings *ret)
+{
+	judge_machine_id(f, ret);
+	judge_clones(f, ret);
+	judge_ranges(f, ret);
+}

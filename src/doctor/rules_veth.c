@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The two ends of a container's interface, and what they are plugged into. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "rules.h"
+
+static void say_ends(const char *a, uint32_t mtu_a, const char *b,
+		     uint32_t mtu_b, enum severity severity,
+		     struct findings *ret)
+{
+	struct finding *item;
+
+	item = findings_add(ret, GROUP_MTU, severity, "mtu-veth", a);
+	finding_title(item,
+		      "the ends of a veth pair have unequal MTUs: %s %u, "
+		      "%s %u",
+		      a, mtu_a, b, mtu_b);
+	finding_evidence(item, "%s %u, %s %u", a, mtu_a, b, mtu_b);
+	finding_consequence(item,
+			    "what is longer than %u bytes is dropped by "
+			    "the narrower end without a word",
+			    mtu_a < mtu_b ? mtu_a : mtu_b);
+	finding_remedy(item, "ip link set %s mtu %u", a, mtu_b);
+}
+
+static void judge_port(const struct facts *f, const struct facts_port *port,
+		       struct findings *ret)
+{
+	const struct facts_link *host = facts_link(f, port->host_ifname);
+	char inside[FACTS_WORD + 32];
+	struct finding *item;
+
+	if (!port->container_mtu)
+		return;
+	snprintf(inside, sizeof(inside), "%s in the container", port->ifname);
+	if (host && host->mtu && host->mtu != port->container_mtu) {
+		say_ends(host->ifname, host->mtu, inside, port->container_mtu,
+			 SEVERITY_ERROR, ret);
+		return;
+	}
+	if (!f->daemon.mtu || port->container_mtu <= f->daemon.mtu)
+		return;
+	item = findings_add(ret, GROUP_MTU, SEVERITY_WARNING, "mtu-container",
+			    port->host_ifname);
+	finding_title(item, "a container's MTU is %u, the network's is %u",
+		      port->container_mtu, f->daemon.mtu);
+	finding_evidence(item, "port %s, %s", port->host_ifname, inside);
+	finding_consequence(item, "its full packets do not fit into the "
+				  "tunnel and are answered one by one");
+	finding_remedy(item,
+		       "give both ends %u, the container's by 'ip -n "
+		       "NETNS link set %s mtu %u'",
+		       f->daemon.mtu, port->ifname, f->daemon.mtu);
+}
+
+/* Both ends here: each pair once, by the order of the list. */
+static void judge_pair(const struct facts *f, const struct facts_link *link,
+		       struct findings *ret)
+{
+	const struct facts_link *peer = facts_link(f, link->peer);
+
+	if (!peer || peer <= link || peer->mtu == link->mtu)
+		return;
+	say_ends(link->ifname, link->mtu, peer->ifname, peer->mtu,
+		 SEVERITY_WARNING, ret);
+}
+
+static bool is_ours(const struct facts *f, const struct facts_link *link)
+{
+	return f->daemon.datapath_name[0] &&
+	       strcmp(link->ifname, f->daemon.datapath_name) == 0;
+}
+
+/* A device of the overlay itself that takes less than containers send. */
+static void judge_device(const struct facts *f, const struct facts_link *link,
+			 struct findings *ret)
+{
+	const bool is_vxlan = link->vxlan_port &&
+			      link->vxlan_port == f->vxlan_port;
+	struct finding *item;
+
+	if (!f->daemon.mtu || !link->mtu || link->mtu >= f->daemon.mtu ||
+	    (!is_vxlan && !is_ours(f, link)))
+		return;
+	item = findings_add(ret, GROUP_MTU,
+			    is_vxlan ? SEVERITY_ERROR : SEVERITY_WARNING,
+			    "mtu-device", link->ifname);
+	finding_title(item, "%s takes %u bytes, containers send %u",
+		      link->ifname, link->mtu, f->daemon.mtu);
+	finding_evidence(item, "MTU of %s", link->ifname);
+	finding_consequence(item, is_vxlan ? "longer packets to peers are "
+					     "dropped without a word"
+					   : "the host's own packets in the "
+					     "network are shorter than they "
+					     "could be");
+	finding_remedy(item, "ip link set %s mtu %u", link->ifname,
+		       is_vxlan ? 65485U : f->daemon.mtu);
+}
+
+void rules_veth(const struct facts *f, struct findings *ret)
+{
+	size_t i;
+
+	for (i = 0; i < f->n_ports; i++)
+		judge_port(f, &f->ports[i], ret);
+	for (i = 0; i < f->n_links; i++) {
+		judge_pair(f, &f->links[i], ret);
+		judge_device(f, &f->links[i], ret);
+	}
+}
