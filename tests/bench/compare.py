@@ -17,6 +17,8 @@ from hosts import (Failure, FastdpPair, StaticPair, VxlanPair,
                    clean_up_when_told)
 from measure import MEASURES, start_server
 
+ETHERNET = 14
+
 
 def make_pairs(build, pairs):
     pairs["fastdp"] = FastdpPair(build)
@@ -24,6 +26,8 @@ def make_pairs(build, pairs):
     mtu = pairs["fastdp"].mtu()
     pairs["static"] = StaticPair(build, mtu)
     pairs["static"].join()
+    pairs["checked"] = StaticPair(build, mtu, "checked", mtu + ETHERNET)
+    pairs["checked"].join()
     pairs["vxlan"] = VxlanPair(mtu)
     pairs["vxlan"].join()
     for pair in pairs.values():

@@ -255,11 +255,13 @@ class FastdpPair(Pair):
 
 
 class StaticPair(Pair):
-    """Datapaths of the same kind, one flow a direction: static_flows.c."""
+    """Datapaths of the same kind, one flow a direction: static_flows.c.
+    @max_frame: the way out asks whether a frame is longer."""
 
-    def __init__(self, build, mtu):
-        super().__init__("static")
+    def __init__(self, build, mtu, label="static", max_frame=None):
+        super().__init__(label)
         self.build, self.mtu = build, mtu
+        self.options = [] if max_frame is None else [str(max_frame)]
 
     def join(self):
         for side in SIDES:
@@ -268,7 +270,7 @@ class StaticPair(Pair):
             sh(*self.inside(self.host(side)),
                os.path.join(self.build, "tests/bench/static_flows"), "static",
                "port", MAC % side, MAC % other, UNDERLAY % side,
-               UNDERLAY % other)
+               UNDERLAY % other, *self.options)
 
 
 class VxlanPair(Pair):

@@ -11,12 +11,17 @@
  * from others and anybody may send into it; it costs 500 instructions a packet.
  *
  * usage: static_flows DATAPATH LINK LOCAL-MAC REMOTE-MAC LOCAL-IP REMOTE-IP
+ *                     [MAX-FRAME]
+ *
+ * With MAX-FRAME the first asks whether the frame is longer (check_pkt_len);
+ * nobody is there to hear of those.
  *
  * Makes the datapath and its VXLAN vport in the namespace that it runs in and
  * takes LINK into it. ARP finds no flow: containers need permanent neighbours.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/flow.h"
@@ -47,8 +52,10 @@ static struct flow_match match_of(port_no_t in_port, const struct mac *src,
 	return m;
 }
 
+/* @max_frame 0: of any length. */
 static int put_flows(struct ovs_dp *dp, const struct mac *local,
-		     const struct mac *remote, const struct flow_tunnel *tunnel)
+		     const struct mac *remote, const struct flow_tunnel *tunnel,
+		     uint32_t max_frame)
 {
 	const struct flow_match out = match_of(PORT_NO_FIRST, local, remote);
 	struct flow_match in = match_of(PORT_NO_VXLAN, remote, local);
@@ -62,7 +69,9 @@ static int put_flows(struct ovs_dp *dp, const struct mac *local,
 	in.fields |= FLOW_TUN_SRC | FLOW_TUN_ID;
 	in.tun_src = tunnel->dst;
 	in.tun_id = tunnel->tun_id;
-	if (flow_set_tunnel(&to_tunnel, tunnel) &&
+	if ((!max_frame ||
+	     flow_check_len(&to_tunnel, max_frame, RECIRC_LONG(VNI))) &&
+	    flow_set_tunnel(&to_tunnel, tunnel) &&
 	    flow_output(&to_tunnel, PORT_NO_VXLAN) &&
 	    flow_output(&to_port, PORT_NO_FIRST))
 		error = ovs_dp_flows(dp, ops, 2);
@@ -80,16 +89,18 @@ int main(int argc, char **argv)
 		.dst_port = VXLAN_UDP_PORT,
 		.ttl = TTL,
 	};
+	const bool is_checked = argc == 8;
 	struct mac local, remote;
 	struct ovs_dp dp;
 	int error;
 
-	if (argc != 7 || !addr_parse_mac(argv[3], &local) ||
+	if ((argc != 7 && !is_checked) || !addr_parse_mac(argv[3], &local) ||
 	    !addr_parse_mac(argv[4], &remote) ||
 	    !addr_parse_ip(argv[5], &tunnel.src) ||
 	    !addr_parse_ip(argv[6], &tunnel.dst)) {
 		fprintf(stderr, "usage: static_flows DATAPATH LINK LOCAL-MAC "
-				"REMOTE-MAC LOCAL-IP REMOTE-IP\n");
+				"REMOTE-MAC LOCAL-IP REMOTE-IP "
+				"[MAX-FRAME]\n");
 		return 2;
 	}
 	error = ovs_dp_open(&dp, argv[1], true, NULL);
@@ -102,7 +113,9 @@ int main(int argc, char **argv)
 	error = ovs_dp_vport_add(&dp, argv[2], PORT_NO_FIRST, 0);
 	if (error)
 		return failed(argv[2], error);
-	error = put_flows(&dp, &local, &remote, &tunnel);
+	error = put_flows(&dp, &local, &remote, &tunnel,
+			  is_checked ? (uint32_t)strtoul(argv[7], NULL, 10)
+				     : 0);
 	if (error)
 		return failed("flows", error);
 	ovs_dp_close(&dp);

@@ -155,7 +155,7 @@ class Capture:
         self.close()
 
 
-def _checksum(data):
+def checksum(data):
     if len(data) % 2:
         data += b"\0"
     total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
@@ -180,7 +180,7 @@ def ipv4(src, dst, sip, dip, proto, payload, ttl=64):
     head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0,
                        0x4000, ttl, proto, 0, socket.inet_aton(sip),
                        socket.inet_aton(dip))
-    head = head[:10] + struct.pack("!H", _checksum(head)) + head[12:]
+    head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
     return ethernet(dst, src, IPV4, head + payload)
 
 
@@ -199,7 +199,7 @@ def udp(src, dst, sip, dip, sport, dport, payload):
 
 def icmp_echo(src, dst, sip, dip, ident=0x4646, seq=1):
     body = struct.pack("!BBHHH", 8, 0, 0, ident, seq) + b"fastdp"
-    body = body[:2] + struct.pack("!H", _checksum(body)) + body[4:]
+    body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
     return ipv4(src, dst, sip, dip, 1, body)
 
 
@@ -207,7 +207,7 @@ def _icmp6(src, dst, sip, dip, body):
     pseudo = (socket.inet_pton(socket.AF_INET6, sip) +
               socket.inet_pton(socket.AF_INET6, dip) +
               struct.pack("!IHBB", len(body), 0, 0, 58))
-    body = body[:2] + struct.pack("!H", _checksum(pseudo + body)) + body[4:]
+    body = body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:]
     return ipv6(src, dst, sip, dip, 58, body, hops=255)
 
 

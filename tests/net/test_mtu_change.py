@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paths that shrink, grow, lie or swallow, while containers talk."""
 
+import re
 import socket
 import struct
 
 import pytest
 
-from capture import _checksum
+from capture import checksum, ethernet, vxlan
 from container import Stream
 from mtu import OVERHEAD, VXLAN, SLEEVE, Paths, Watch, plpmtu, wait_plpmtu
 from ns import always, wait_until
@@ -33,6 +34,57 @@ def routed(make_cluster):
     return make
 
 
+def said_mtu(container, address, size):
+    """Of a large ping that may not be cut: the MTU that came back."""
+    done = container.run("ping", "-n", "-c", 1, "-W", 1, "-M", "do", "-s", size,
+                         address, check=False)
+    got = re.findall(r"mtu[ :=]*(\d+)", done.stdout + done.stderr)
+    return int(got[0]) if got else None
+
+
+@pytest.mark.parametrize("family,narrow", [(4, 1300), (6, 1400)],
+                         ids=["IPv4", "IPv6"])
+def test_shrinks_and_grows_under_tcp(routed, family, narrow):
+    """1 500, then less without a word, 1 500: the streams stand still for less
+    than three seconds, and nothing leaves fastdp. (IPv6 needs 1 280 in a
+    container: a path of 1 300 does not carry it.)"""
+    world = routed(family)
+    one, two = world.hosts
+    a, b = world.containers
+    watch = Watch(world)
+    undo = world.paths.drop_icmp()
+    fits = narrow - OVERHEAD[family]
+    streams = [Stream(a, b, b.ip4)]
+    if fits >= 1280:
+        streams.append(Stream(b, a, a.ip6, 7001))
+    since = one.peer(two)["since"]
+    for i in (1, 2):
+        world.paths.narrow(i, narrow)
+    for host, other in ((one, two), (two, one)):
+        wait_plpmtu(host, other, narrow, 5)
+    always("the streams to go on", lambda: not any(
+        s.error for s in streams), 1.5)
+    for c, d in ((a, b), (b, a)):
+        wait_until("an answer with the MTU", lambda c=c, d=d: said_mtu(
+            c, d.ip4, 1380) == fits, 3, 0.1)
+        if fits >= 1280:
+            wait_until("an answer of IPv6", lambda c=c, d=d: said_mtu(
+                c, d.ip6, 1370) == fits, 3, 0.1)
+    undo()
+    ping = a.start_ping(b.ip4)
+    for i in (1, 2):
+        world.paths.narrow(i, 1500)
+    for host, other in ((one, two), (two, one)):
+        wait_plpmtu(host, other, 1500, 60)
+    ping.stop().assert_perfect("while it grew")
+    for stream in streams:
+        stream.stop()
+        assert stream.longest_gap < 3, stream.longest_gap
+    assert one.peer(two)["path"] == "fastdp"
+    assert one.peer(two)["since"] == since, "it left fastdp for a while"
+    watch.look()
+
+
 def test_link_shrinks_under_tcp(routed):
     """Our own link: nothing longer leaves, from that moment on."""
     world = routed()
@@ -50,11 +102,30 @@ def test_link_shrinks_under_tcp(routed):
     assert stream.longest_gap < 3, stream.longest_gap
 
 
+def test_black_hole_of_one_size(routed):
+    """Our UDP packets above 1 420 are lost; pings of any size pass."""
+    world = routed()
+    one, two = world.hosts
+    a, b = world.containers
+    stream = Stream(a, b, b.ip4)
+    undo = world.paths.swallow(1, 1420)
+    done = one.ns.run("ping", "-n", "-c", 1, "-W", 1, "-M", "do", "-s", 1472,
+                      two.address, check=False)
+    assert done.returncode == 0, "the hole is not one of VXLAN's alone"
+    wait_plpmtu(one, two, 1420, 3)
+    assert plpmtu(two, one) == 1500
+    assert said_mtu(a, b.ip4, 1400) == 1370
+    undo()
+    wait_plpmtu(one, two, 1500, 60)
+    stream.stop()
+    assert stream.longest_gap < 3, stream.longest_gap
+
+
 def icmp_too_big(source, target, quoted, mtu):
     """The IP packet that says so: RFC 1191, RFC 4443 section 3.2."""
     if ":" not in target:
         body = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + quoted
-        return body[:2] + struct.pack("!H", _checksum(body)) + body[4:]
+        return body[:2] + struct.pack("!H", checksum(body)) + body[4:]
     return struct.pack("!BBHI", 2, 0, 0, mtu) + quoted
 
 
@@ -71,6 +142,31 @@ def quote(source, target, port, size=1500):
         socket.inet_pton(socket.AF_INET6, target) + udp + b"\0" * 32
 
 
+def test_forged_answers_do_not_widen(routed):
+    """Answers to probes that bear no cookie of ours."""
+    world = routed()
+    one, two = world.hosts
+    world.paths.narrow(2, 1400)
+    wait_plpmtu(one, two, 1400, 5)
+    before = one.metrics()["bad_probes"]
+
+    def bound():
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind((two.address, 0))
+        return s
+    with two.ns.call(bound) as s:
+        ids = [int(host.status()["name"], 16) for host in (one, two)]
+        for k in range(200):
+            body = struct.pack("!IQQQQ", 0x66647031, *ids, k,
+                               (1 << 63) + k)
+            s.sendto(vxlan(0xffffff, ethernet(
+                "02:46:44:00:00:02", "02:46:44:00:00:00", 0x88b5,
+                body + b"\0" * 10)), (one.address, VXLAN))
+    wait_until("them to be counted", lambda: one.metrics()["bad_probes"] >
+               before, 3)
+    always("the PLPMTU to stay", lambda: plpmtu(one, two) == 1400, 0.5)
+
+
 @pytest.mark.parametrize("family", [4, 6], ids=["IPv4", "IPv6"])
 def test_forged_too_big(routed, family):
     """A third host says that the path is narrow: nobody believes it."""
@@ -83,7 +179,7 @@ def test_forged_too_big(routed, family):
         socket.SOCK_RAW, 1 if family == 4 else 58)
     stream = Stream(a, b, b.ip4)
     with raw:
-        for mtu in (68, 552, 1000, 1280, 1499, 0, 65535):
+        for mtu in (68, 552, 1280, 1499, 0):
             for port in (VXLAN, SLEEVE):
                 raw.sendto(icmp_too_big(None, one.address, quote(
                     one.address, two.address, port), mtu), (one.address, 0))
