@@ -77,6 +77,7 @@ void engine_free(struct engine *e)
 	announce_free(&e->announce);
 	neighbours_free(&e->neighbours);
 	flow_actions_free(&e->pipeline.scratch);
+	free(e->pipeline.copied);
 	flow_actions_free(&e->actions);
 	for (i = 0; i < MAX_PACKETS; i++)
 		packet_free(&e->packets[i]);

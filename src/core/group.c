@@ -70,6 +70,31 @@ static size_t members(struct pipeline *pl, vni_t vni,
 	return n;
 }
 
+static void set_copied(struct pipeline *pl, vni_t vni, bool is_copied)
+{
+	uint32_t i = 0;
+
+	while (i < pl->n_copied && pl->copied[i] < vni)
+		i++;
+	if (is_copied == (i < pl->n_copied && pl->copied[i] == vni))
+		return;
+	if (pl->n_copied == pl->max_copied) {
+		pl->max_copied = pl->max_copied ? pl->max_copied * 2 : 16;
+		pl->copied = core_realloc(pl->copied, pl->max_copied,
+					  sizeof(pl->copied[0]));
+	}
+	if (is_copied) {
+		memmove(pl->copied + i + 1, pl->copied + i,
+			(pl->n_copied - i) * sizeof(pl->copied[0]));
+		pl->copied[i] = vni;
+		pl->n_copied++;
+	} else {
+		pl->n_copied--;
+		memmove(pl->copied + i, pl->copied + i + 1,
+			(pl->n_copied - i) * sizeof(pl->copied[0]));
+	}
+}
+
 /*
  * Copies of group frames: shared by all ports and classes of the network. One
  * goes to sleeve, which makes those for its peers itself.
@@ -94,6 +119,8 @@ static void peers_of_network(struct pipeline *pl, vni_t vni)
 			way_to_peer(pl, list[i], vni, &pl->scratch);
 		if (n > end)
 			flow_recirc(&pl->scratch, RECIRC_PEERS(vni, chunk + 1));
+		if (!chunk)
+			set_copied(pl, vni, pl->scratch.n > 0);
 		if (pl->scratch.n)
 			flowset_want(pl->flows, &m, &pl->scratch);
 		else
@@ -256,34 +283,33 @@ void group_tap_gone(struct pipeline *pl, vni_t vni, port_no_t port_no)
 	flowset_unwant(pl->flows, &flood);
 }
 
-/* The lowest VNI above @after with copies to @ip. */
-static vni_t next_copies(const struct pipeline *pl, const struct ip *ip,
-			 vni_t after)
+static bool has_copies_to(const struct pipeline *pl, vni_t vni,
+			  const struct ip *ip)
 {
-	const struct table_node *node = NULL;
-	vni_t best = VNI_NONE;
-	size_t pos = 0;
+	uint32_t chunk;
 
-	while ((node = table_walk(&pl->flows->table, &pos, node))) {
-		const struct flow_slot *slot =
-			CONTAINER_OF(node, struct flow_slot, node);
-		const vni_t vni = RECIRC_VNI(slot->match.recirc_id);
+	for (chunk = 0; chunk < MAX_PEERS / FLOW_PEERS_PER_CHUNK; chunk++) {
+		const struct flow_match m = match_of(RECIRC_PEERS(vni, chunk),
+						     0);
+		const struct flow_slot *slot = flowset_find(pl->flows, &m);
 
-		if (slot->is_wanted && vni > after &&
-		    (best == VNI_NONE || vni < best) &&
-		    RECIRC_STAGE(slot->match.recirc_id) >= STAGE_PEERS &&
-		    has_tunnel_to(slot, ip))
-			best = vni;
+		if (slot && slot->is_wanted && has_tunnel_to(slot, ip))
+			return true;
 	}
-	return best;
+	return false;
 }
 
 void group_copies(struct pipeline *pl, const struct ip *ip)
 {
-	vni_t vni = VNI_NONE;
+	uint32_t i;
+	vni_t vni;
 
-	while ((vni = next_copies(pl, ip, vni)) != VNI_NONE)
-		group_network(pl, vni);
+	/* A network that loses its last copy leaves the list. */
+	for (i = pl->n_copied; i > 0; i--) {
+		vni = pl->copied[i - 1];
+		if (has_copies_to(pl, vni, ip))
+			group_network(pl, vni);
+	}
 }
 
 bool group_asked_ip(const struct frame *f, struct ip *ret)

@@ -18,6 +18,8 @@ struct pipeline {
 	const struct tap_ports *taps;
 	peer_id_t self;
 	struct flow_actions scratch;
+	vni_t *copied; /* networks with copies to peers, in their order */
+	uint32_t n_copied, max_copied;
 	bool is_wide;	   /* D: see arrival.h */
 	bool is_bridge;	   /* there are no flows: a Linux bridge forwards */
 	bool has_no_trunc; /* kernels before 4.9 cannot cut an echo */

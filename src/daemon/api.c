@@ -36,6 +36,7 @@ struct api {
 	struct loop_timer *resume;
 	struct list clients;
 	unsigned int n_clients;
+	bool is_stuck; /* accept() failed, and that was said */
 };
 
 static const struct {
@@ -273,7 +274,13 @@ static void on_accept(void *ctx, int fd, unsigned int events)
 
 	(void)fd;
 	(void)events;
+	if (!error)
+		a->is_stuck = false;
 	if (error && error != -EAGAIN) {
+		if (!a->is_stuck)
+			log_warn("local clients have to wait: %s",
+				 strerror(-error));
+		a->is_stuck = true;
 		/* Out of descriptors: let those who have one finish. */
 		loop_io_set(a->io, 0);
 		loop_timer_set(a->resume,

@@ -21,9 +21,12 @@ from host import find_program
 from ns import figure, is_long, wait_until
 
 N_SHORT = 10
-START_S, CTL_S, STOP_S = 12, 25, 12
-# These pass once, or say nothing of the daemon: see places().
+# A client whose connection was not noticed is closed after 30 s.
+START_S, CTL_S, STOP_S = 12, 45, 12
+# The C library's own; and the event loop's wake-up, which an eventfd takes
+# without fail.
 NOT_HERE = {"libc.so.6", "ld-linux-x86-64."}
+NOT_REAL = {("write", "libev.so.4")}
 
 
 class Victim:
@@ -83,7 +86,10 @@ class Victim:
             try:
                 done = self.host.ctl(*args, check=False, timeout=CTL_S)
             except subprocess.TimeoutExpired:
-                self.wrong("%s hangs" % args[0])
+                # A daemon that can accept nobody for good has to say so.
+                if not self.fault or self.fault.count or \
+                        " warn " not in self.host.log_now():
+                    self.wrong("%s hangs" % args[0])
                 return False
             if done.status == 0:
                 return True
@@ -157,7 +163,8 @@ def victim(make_cluster):
 def places(victim):
     """Functions at places of ours, and of libraries that work for us."""
     return sorted(k for k in victim.table.places()
-                  if k[0] in ERRORS and k[1] not in NOT_HERE)
+                  if k[0] in ERRORS and k[1] not in NOT_HERE and
+                  k[:2] not in NOT_REAL)
 
 
 def some(faults, n):
@@ -193,12 +200,14 @@ def test_no_memory(victim):
 
 @pytest.mark.limit(3600)
 def test_in_runs(victim):
-    """A function fails for good, at once or after a while."""
+    """A function fails for good wherever the daemon calls it, at once or after
+    a while."""
     counts = {}
-    for (f, _what, _at), n in victim.table.places().items():
-        counts[f] = counts.get(f, 0) + n
-    faults = [Fault(f, ERRORS[f][0], skip=skip, count=0)
-              for f in sorted(counts) if f in ERRORS and f != "epoll_wait"
+    for (f, what, _at), n in victim.table.places().items():
+        if what == "fastdpd":
+            counts[f] = counts.get(f, 0) + n
+    faults = [Fault(f, ERRORS[f][0], ("fastdpd", 0), skip, 0)
+              for f in sorted(counts) if f in ERRORS
               for skip in sorted({0, counts[f] // 2})
               if f != "clock_gettime"]
     one_by_one(victim, some(faults, 4))
