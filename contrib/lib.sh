@@ -33,7 +33,7 @@ test_packages=(
 	iptables libclang-rt-14-dev libcmocka-dev llvm mandoc protobuf-compiler
 	python3-protobuf python3-pyflakes strace
 	python3-pyroute2 python3-pytest python3-scapy shellcheck tcpdump
-	util-linux xz-utils
+	util-linux valgrind xz-utils
 )
 
 # make bench: what is measured beside us, and with what.

@@ -215,7 +215,7 @@ static pid_t start(const struct options *o, uint32_t job, struct progress *p)
 		const bool is_ok = work(o, job, &p[job]);
 
 		fflush(NULL);
-		_exit(is_ok ? 0 : 1);
+		exit(is_ok ? 0 : 1); /* gcov writes at exit */
 	}
 	if (pid < 0) {
 		perror("sim: fork");
