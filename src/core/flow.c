@@ -131,8 +131,10 @@ void flow_actions_copy(struct flow_actions *dst, const struct flow_actions *src)
 		dst->list = core_realloc(dst->list, src->n, sizeof(*dst->list));
 		dst->capacity = src->n;
 	}
-	if (src->n)
+	if (src->n) {
+		assert(dst->list);
 		memcpy(dst->list, src->list, src->n * sizeof(*src->list));
+	}
 	dst->n = src->n;
 }
 
