@@ -121,7 +121,7 @@ _fastdpctl() {
 		;;
 	detach) options+=" --netns --ifname" ;;
 	reset) options+=" --force" ;;
-	doctor) options+=" --config --data --facts" ;;
+	doctor) options+=" --config --data --facts --quick" ;;
 	"") options+=" --version" ;;
 	esac
 	if [[ $cur == -* ]]; then

@@ -58,7 +58,7 @@ static int look(void *arg)
 	const struct gather g = {
 		.root = "",
 		.config = config ? config : DEFAULT_CONFIG,
-		.interval_ms = INTERVAL_MS,
+		.interval_ms = cli_option(v->cli, "quick") ? 0 : INTERVAL_MS,
 		.ask = ask,
 		.say = say,
 		.arg = v,
@@ -221,6 +221,7 @@ static const struct cli_option doctor_options[] = {
 	  "down (default: " DEFAULT_CONFIG ")" },
 	{ "data", "DIR", "kernels.json and nic-features.json of one's own" },
 	{ "facts", "FILE", "judge a saved report of --json, not this host" },
+	{ "quick", NULL, "one look only: no card is seen to stand still" },
 	{ NULL, NULL, NULL },
 };
 

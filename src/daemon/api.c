@@ -66,6 +66,7 @@ static const struct {
 	{ "ipam-free", api_ipam_free },
 	{ "ipam-ready", api_ipam_ready },
 	{ "ipam-reclaim", api_ipam_reclaim },
+	{ "doctor", api_doctor },
 };
 
 json_t *api_done(const char *format, ...)

@@ -32,6 +32,8 @@ typedef json_t *api_fn(struct daemon *d, const json_t *request,
 
 /* api_show.c */
 api_fn api_status, api_peers, api_ports, api_directory, api_flows, api_metrics;
+/* api_doctor.c */
+api_fn api_doctor;
 /* api_why.c */
 api_fn api_why;
 /* api_port.c */

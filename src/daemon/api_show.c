@@ -50,6 +50,8 @@ static json_t *warnings_json(const struct daemon *d)
 			list,
 			json_string("insecure: peers are not authenticated and "
 				    "packets not encrypted (--insecure)"));
+	if (error_is_set(&d->capped))
+		json_array_append_new(list, json_string(d->capped.message));
 	if (!d->has_sleeve)
 		json_array_append_new(
 			list, json_string("no user-space path: /dev/net/tun "

@@ -16,6 +16,7 @@
 #include "carrier.h"
 #include "config.h"
 #include "core/alloc.h"
+#include "doctor/safety.h"
 #include "egress.h"
 #include "files.h"
 #include "hooks.h"
@@ -196,6 +197,16 @@ static void look_for_check_len(struct daemon *d)
 			 "is that of the narrowest path to any peer");
 }
 
+/* A long datagram has taken hosts off the net: better small than sorry. */
+static void look_for_faults(struct daemon *d)
+{
+	struct underlay underlay;
+
+	underlay_look(d->rtnl, &d->settings.local_address, &underlay);
+	if (safety_is_capped(underlay.ifname, &d->capped))
+		log_error("DANGER: %s; %s", d->capped.message, d->capped.hint);
+}
+
 static int start_datapath(struct daemon *d, struct error *e)
 {
 	struct datapath_config config = { .settings = &d->settings,
@@ -216,6 +227,7 @@ static int start_engine(struct daemon *d, struct error *e)
 
 	memset(&config, 0, sizeof(config));
 	look_for_check_len(d);
+	look_for_faults(d);
 	config.id = d->id;
 	config.instance = d->instance;
 	config.vxlan_port = s->vxlan_port;
@@ -225,6 +237,7 @@ static int start_engine(struct daemon *d, struct error *e)
 	config.has_sleeve = d->has_sleeve;
 	config.has_discovery = s->has_discovery;
 	config.has_check_len = d->has_check_len;
+	config.is_capped = error_is_set(&d->capped);
 	config.heartbeat_interval_us = s->heartbeat_interval_ms * USEC_PER_MS;
 	config.heartbeats_per_sec = HEARTBEATS_PER_SEC;
 	config.pmtu_raise_us = s->pmtu_raise_s * USEC_PER_SEC;

@@ -60,8 +60,9 @@ struct daemon {
 	bool has_sleeve;
 	struct portbook ports;
 	struct underlay underlay;
-	bool has_check_len; /* flows can tell long packets */
-	uint32_t mtu_limit; /* without: what the narrowest peer takes; or 0 */
+	struct error capped; /* set: no probe is longer than the base; why */
+	bool has_check_len;  /* flows can tell long packets */
+	uint32_t mtu_limit;  /* without: what the narrowest peer takes; or 0 */
 	struct rtnl *rtnl;
 	struct ipam *ipam;
 	struct api *api;

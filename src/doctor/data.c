@@ -98,3 +98,15 @@ const char *data_text(const json_t *object, const char *key)
 
 	return text ? text : "";
 }
+
+void data_remedy(const char *text, const char *nic, char *ret, size_t size)
+{
+	static const char place[] = "{nic}";
+	const char *hole = strstr(text, place);
+
+	if (hole)
+		snprintf(ret, size, "%.*s%s%s", (int)(hole - text), text, nic,
+			 hole + strlen(place));
+	else
+		snprintf(ret, size, "%s", text);
+}

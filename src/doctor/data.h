@@ -34,6 +34,9 @@ void data_free(struct doctor_data *d);
 /* The string of an object's member, borrowed; "" when there is none. */
 const char *data_text(const json_t *object, const char *key);
 
+/* @text with @nic in the place of "{nic}", cut to @size. */
+void data_remedy(const char *text, const char *nic, char *ret, size_t size);
+
 /* Made of the files by the makefile; and where it installs them. */
 extern const char builtin_kernels[], builtin_nic_features[];
 extern const char builtin_directory[];

@@ -136,8 +136,8 @@ struct facts {
 	char container[FACTS_WORD]; /* what it runs in: "docker", "lxc", … */
 	/* "yes", "no", "unknown" */
 	char has_net_admin[FACTS_WORD], has_tun[FACTS_WORD];
+	char has_ipv6[FACTS_WORD];
 	char has_ovs[FACTS_WORD], has_check_len[FACTS_WORD];
-	char has_vport_pids[FACTS_WORD];
 	uint32_t control_port, sleeve_port, vxlan_port;
 	uint32_t config_mtu; /* --mtu; 0: auto */
 	char config_problem[FACTS_TEXT];

@@ -141,6 +141,8 @@ void faults_each(const struct doctor_data *data, const struct faults_kernel *k,
 }
 
 struct capping {
+	const struct facts_nic *nic;
+	enum faults_feature state;
 	struct fault fault;
 	bool is_found;
 };
@@ -149,29 +151,48 @@ static void find_capping(void *arg, const struct fault *fault)
 {
 	struct capping *c = arg;
 
-	if (!c->is_found && fault->caps_probes &&
-	    strcmp(fault->feature, FEATURE_UFO) == 0) {
-		c->fault = *fault;
-		c->is_found = true;
-	}
+	if (c->is_found || !fault->caps_probes)
+		return;
+	c->state = FEATURE_UNKNOWN;
+	if (!fault->feature[0])
+		c->state = FEATURE_ON;
+	else if (c->nic)
+		c->state = faults_feature_of(c->nic, fault->feature);
+	c->fault = *fault;
+	c->is_found = c->state != FEATURE_OFF;
 }
 
-bool faults_ufo(const struct doctor_data *data, const struct faults_kernel *k,
-		enum faults_feature ufo, const char *ifname, struct error *why)
+static void say_why(const struct faults_kernel *k, const struct capping *c,
+		    struct error *why)
 {
-	struct capping c = { .is_found = false };
+	const char *ifname = c->nic ? c->nic->ifname : "the network card";
+	char remedy[256];
+
+	if (c->fault.feature[0])
+		error_set(why, "unsafe-kernel",
+			  "kernel %s: %s, and %s of %s %s: no probe is longer "
+			  "than the base size",
+			  k->release, c->fault.title, c->fault.feature, ifname,
+			  c->state == FEATURE_ON ? "is on" : "cannot be read");
+	else
+		error_set(why, "unsafe-kernel",
+			  "kernel %s: %s: no probe is longer than the base "
+			  "size",
+			  k->release, c->fault.title);
+	data_remedy(c->fault.remedy_on, ifname, remedy, sizeof(remedy));
+	error_hint(why, "%s%s%s", remedy,
+		   remedy[0] ? ", and restart fastdpd; or " : "",
+		   c->fault.remedy);
+}
+
+bool faults_capping(const struct doctor_data *data,
+		    const struct faults_kernel *k, const struct facts_nic *nic,
+		    struct error *why)
+{
+	struct capping c = { .nic = nic };
 
 	faults_each(data, k, find_capping, &c);
-	if (!c.is_found || ufo == FEATURE_OFF)
-		return false;
-	error_set(why, "unsafe-kernel",
-		  "kernel %s: %s, and %s of %s %s: no probe is longer than "
-		  "the base size",
-		  k->release, c.fault.title, FEATURE_UFO, ifname,
-		  ufo == FEATURE_ON ? "is on" : "cannot be read");
-	error_hint(why,
-		   "run 'ethtool -K %s ufo off' and restart fastdpd, or "
-		   "%s",
-		   ifname, c.fault.remedy);
-	return true;
+	if (c.is_found)
+		say_why(k, &c, why);
+	return c.is_found;
 }

@@ -32,8 +32,6 @@ struct fault {
 	enum severity severity[FEATURE_ON + 1]; /* by the feature's state */
 };
 
-#define FEATURE_UFO "tx-udp-fragmentation"
-
 /*
  * What @nic tells of @name. A NIC that tells of its features, but not of that
  * one, has it not: kernels since 4.14 know no UFO.
@@ -47,10 +45,12 @@ void faults_each(const struct doctor_data *data, const struct faults_kernel *k,
 		 faults_fn *fn, void *arg);
 
 /*
- * Whether the daemon must probe no more than the base size on a link of which
- * @ufo is told. True: *why says it, with the remedy; it may be NULL.
+ * Whether a fault of the kernel is awake that forbids long probes; @nic NULL:
+ * no card is known, so the worst is believed. True: *why, which may be NULL,
+ * says it, with the remedy.
  */
-bool faults_ufo(const struct doctor_data *data, const struct faults_kernel *k,
-		enum faults_feature ufo, const char *ifname, struct error *why);
+bool faults_capping(const struct doctor_data *data,
+		    const struct faults_kernel *k, const struct facts_nic *nic,
+		    struct error *why);
 
 #endif

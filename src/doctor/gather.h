@@ -40,7 +40,8 @@ void gather_facts(const struct gather *g, struct facts *ret);
 
 /* gather_kernel.c: kernel, distribution, modules, what this process may do */
 void gather_kernel(const char *root, struct facts *ret);
-/* gather_host.c: settings, counters (the later sample too), sockets */
+/* gather_host.c: settings, counters (the later sample too); sockets on our
+ * ports, with whose they are, after the links */
 void gather_sysctls(const char *root, struct facts *ret);
 void gather_counters(const char *root, struct facts *ret);
 void gather_sockets(const char *root, struct facts *ret);
@@ -59,7 +60,8 @@ void gather_status(const json_t *reply, struct facts *ret);
 void gather_status_again(const json_t *reply, struct facts *ret);
 void gather_details(const json_t *reply, struct facts *ret);
 void gather_metrics(const json_t *reply, struct facts *ret);
-/* The MTU of an end that is in a container; 0: not to be seen. */
-uint32_t gather_container_mtu(const char *netns, const char *ifname);
+/* Of an end in the namespace at @path, if that is still @id; 0: not seen. */
+uint32_t gather_container_mtu(const char *path, const char *id,
+			      const char *ifname);
 
 #endif

@@ -5,7 +5,10 @@
 
 #include "gather.h"
 
-/* What is absent or of another type is not known. */
+/*
+ * What is absent or of another type is not known; what has no name is
+ * nothing.
+ */
 
 static const char *text(const json_t *object, const char *key)
 {
@@ -68,14 +71,15 @@ static void take_addresses(const json_t *json, struct facts_port *ret)
 
 static void take_port(const json_t *json, struct facts_port *ret)
 {
-	const char *netns = text(json, "netns");
+	const char *path = text(json, "netns_path"), *id = text(json, "netns");
 
 	FACTS_SET(ret->ifname, text(json, "ifname"));
 	FACTS_SET(ret->host_ifname, text(json, "host_ifname"));
 	FACTS_SET(ret->network, text(json, "network"));
 	FACTS_SET(ret->container_id, text(json, "container_id"));
-	if (netns && netns[0])
-		ret->container_mtu = gather_container_mtu(netns, ret->ifname);
+	if (path && path[0] == '/' && id)
+		ret->container_mtu = gather_container_mtu(path, id,
+							  ret->ifname);
 	take_addresses(json_object_get(json, "addresses"), ret);
 }
 
@@ -86,6 +90,8 @@ static void take_warnings(const json_t *json, struct facts_daemon *ret)
 	size_t i;
 
 	json_array_foreach(json, i, warning) {
+		if (!json_string_length(warning))
+			continue;
 		item = FACTS_ADD(ret, warnings);
 		if (!item)
 			return;
@@ -117,12 +123,12 @@ void gather_status(const json_t *reply, struct facts *ret)
 
 	take_head(reply, &ret->daemon);
 	json_array_foreach(json_object_get(reply, "peers"), i, item) {
-		peer = FACTS_ADD(ret, peers);
+		peer = text(item, "name") ? FACTS_ADD(ret, peers) : NULL;
 		if (peer)
 			take_peer(item, peer);
 	}
 	json_array_foreach(json_object_get(reply, "ports"), i, item) {
-		port = FACTS_ADD(ret, ports);
+		port = text(item, "ifname") ? FACTS_ADD(ret, ports) : NULL;
 		if (port)
 			take_port(item, port);
 	}
@@ -175,7 +181,6 @@ void gather_details(const json_t *reply, struct facts *ret)
 	ret->config_mtu = number(reply, "mtu_wanted");
 	ret->config_problem[0] = '\0';
 	FACTS_SET(ret->has_check_len, yes_no(reply, "check_pkt_len"));
-	FACTS_SET(ret->has_vport_pids, yes_no(reply, "vport_pids"));
 	ret->daemon.is_capped = json_is_true(json_object_get(reply, "capped"));
 	FACTS_SET(ret->daemon.capped, text(reply, "capped_reason"));
 }

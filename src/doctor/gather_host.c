@@ -116,8 +116,6 @@ static void take_socket(void *arg, const struct procnet_socket *socket)
 	FACTS_SET(item->protocol, search->table);
 	addr_print_ip(&socket->ip, item->address);
 	item->port = socket->port;
-	if (socket->inode == 0)
-		FACTS_SET(item->owner, "kernel");
 	search->inodes[f->n_sockets - 1] = socket->inode;
 }
 
@@ -138,6 +136,21 @@ static void take_owner(void *arg, uint64_t inode, pid_t pid,
 	}
 }
 
+/* No process has the socket of a VXLAN device. */
+static void take_kernels(struct facts *f)
+{
+	size_t i, j;
+
+	for (i = 0; i < f->n_sockets; i++) {
+		for (j = 0; j < f->n_links; j++) {
+			if (!f->sockets[i].owner[0] &&
+			    f->links[j].vxlan_port == f->sockets[i].port &&
+			    strncmp(f->sockets[i].protocol, "udp", 3) == 0)
+				FACTS_SET(f->sockets[i].owner, "kernel");
+		}
+	}
+}
+
 void gather_sockets(const char *root, struct facts *ret)
 {
 	static const char *const tables[] = { "tcp", "tcp6", "udp", "udp6" };
@@ -154,5 +167,6 @@ void gather_sockets(const char *root, struct facts *ret)
 	}
 	if (ret->n_sockets && procfd_sockets(root, take_owner, search))
 		ret->sockets[0].is_ours = false; /* whose is not known */
+	take_kernels(ret);
 	free(search);
 }

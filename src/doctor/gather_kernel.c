@@ -76,11 +76,13 @@ static void take_container(const char *root, struct facts *ret)
 
 static int take_capabilities(void *arg, char *line)
 {
+	static const char key[] = "CapEff:";
 	struct facts *ret = arg;
 	unsigned long long set;
 
-	if (sscanf(line, "CapEff: %llx", &set) != 1)
+	if (strncmp(line, key, strlen(key)) != 0)
 		return 0;
+	set = strtoull(line + strlen(key), NULL, 16);
 	FACTS_SET(ret->has_net_admin,
 		  set & 1ULL << CAP_NET_ADMIN ? "yes" : "no");
 	return 1;
@@ -88,8 +90,13 @@ static int take_capabilities(void *arg, char *line)
 
 static void take_abilities(const char *root, struct facts *ret)
 {
+	char line[8];
 	bool has;
 
+	FACTS_SET(ret->has_ipv6,
+		  textfile_read(root, "/proc/net/if_inet6", line, sizeof(line))
+			  ? "no"
+			  : "yes");
 	FACTS_SET(ret->has_net_admin, "unknown");
 	if (textfile_lines(root, "/proc/self/status", take_capabilities, ret) <
 	    0)
@@ -97,7 +104,6 @@ static void take_abilities(const char *root, struct facts *ret)
 	FACTS_SET(ret->has_tun,
 		  access("/dev/net/tun", R_OK | W_OK) == 0 ? "yes" : "no");
 	FACTS_SET(ret->has_check_len, "unknown");
-	FACTS_SET(ret->has_vport_pids, "unknown");
 	FACTS_SET(ret->has_ovs, "unknown");
 	if (genl_names_has("ovs_datapath", &has) == 0)
 		FACTS_SET(ret->has_ovs, has ? "yes" : "no");

@@ -124,13 +124,16 @@ void gather_links_again(struct facts *ret)
 	rtnl_close(r);
 }
 
-uint32_t gather_container_mtu(const char *netns, const char *ifname)
+uint32_t gather_container_mtu(const char *path, const char *id,
+			      const char *ifname)
 {
 	struct rtnl_link link = { .mtu = 0 };
+	char found[NETNS_ID_SIZE];
 	CLEAN_FD int fd = -1;
 	struct rtnl *r;
 
-	if (netns_open(netns, &fd, NULL) || rtnl_open_at(fd, &r))
+	if (netns_open(path, &fd, NULL) || netns_id(fd, found) ||
+	    strcmp(found, id) != 0 || rtnl_open_at(fd, &r))
 		return 0;
 	if (rtnl_link_by_name(r, ifname, &link))
 		link.mtu = 0;

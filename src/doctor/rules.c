@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rules.h"
 
-#include "chain.h"
 #include "faults.h"
 #include "sys/error.h"
+
+/* Where the daemon gave no reason, a finding says as much. */
+static void fill(struct findings *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->n; i++) {
+		if (f->list[i].severity != SEVERITY_OK &&
+		    !f->list[i].evidence[0])
+			finding_evidence(&f->list[i], "no reason is given");
+	}
+}
 
 void rules_judge(const struct facts *f, const struct doctor_data *data,
 		 struct findings *ret)
@@ -30,6 +41,7 @@ void rules_judge(const struct facts *f, const struct doctor_data *data,
 	rules_ports(f, ret);
 	rules_sysctl(f, ret);
 	rules_host(f, ret);
+	fill(ret);
 	findings_sort(ret);
 }
 
@@ -44,11 +56,8 @@ bool rules_is_capped(const struct facts *f, const struct doctor_data *data,
 	size_t i;
 
 	for (i = 0; i < f->n_nics; i++) {
-		if (faults_ufo(data, &kernel,
-			       faults_feature_of(&f->nics[i], FEATURE_UFO),
-			       f->nics[i].ifname, why))
+		if (faults_capping(data, &kernel, &f->nics[i], why))
 			return true;
 	}
-	return !f->n_nics &&
-	       faults_ufo(data, &kernel, FEATURE_UNKNOWN, "NIC", why);
+	return !f->n_nics && faults_capping(data, &kernel, NULL, why);
 }

@@ -15,18 +15,17 @@ struct judging {
 	size_t n;
 };
 
-/* "ethtool -K {nic} ufo off" with the name of one. */
 static void set_remedy(struct finding *item, const struct fault *fault,
 		       const char *ifname)
 {
-	const char *hole = strstr(fault->remedy_on, "{nic}");
+	char remedy[256];
 
-	if (!hole || !ifname)
+	if (!ifname || !fault->remedy_on[0]) {
 		finding_remedy(item, "%s", fault->remedy);
-	else
-		finding_remedy(item, "%.*s%s%s; or %s",
-			       (int)(hole - fault->remedy_on), fault->remedy_on,
-			       ifname, hole + strlen("{nic}"), fault->remedy);
+		return;
+	}
+	data_remedy(fault->remedy_on, ifname, remedy, sizeof(remedy));
+	finding_remedy(item, "%s; or %s", remedy, fault->remedy);
 }
 
 static void add_fault(struct judging *j, const struct fault *fault,
@@ -56,10 +55,12 @@ static void add_fault(struct judging *j, const struct fault *fault,
 	set_remedy(item, fault, state == FEATURE_OFF ? NULL : ifname);
 }
 
+/* What the daemon has tried is not guessed from the version. */
 static bool is_known_better(const struct facts *f, const struct fault *fault)
 {
 	return strcmp(fault->id, "no-check-len") == 0 &&
-	       strcmp(f->has_check_len, "yes") == 0;
+	       (strcmp(f->has_check_len, "yes") == 0 ||
+		strcmp(f->has_check_len, "no") == 0);
 }
 
 static void judge_fault(void *arg, const struct fault *fault)
@@ -216,6 +217,20 @@ static void judge_check_len(const struct facts *f, struct findings *ret)
 	finding_remedy(item, "install kernel 5.2 or later");
 }
 
+static void judge_ipv6(const struct facts *f, struct findings *ret)
+{
+	struct finding *item;
+
+	if (!is(f->has_ipv6, "no"))
+		return;
+	item = findings_add(ret, GROUP_KERNEL, SEVERITY_NOTE, "ipv6", NULL);
+	finding_title(item, "this kernel has no IPv6");
+	finding_evidence(item, "no /proc/net/if_inet6");
+	finding_consequence(item, "no tunnel to peers on IPv6");
+	finding_remedy(item, "nothing, when all peers are on IPv4; else "
+			     "'modprobe ipv6'");
+}
+
 static void judge_sandbox(const struct facts *f, struct findings *ret)
 {
 	struct finding *item;
@@ -250,5 +265,6 @@ void rules_kernel(const struct facts *f, const struct doctor_data *data,
 	judge_tun(f, ret);
 	judge_veth(f, ret);
 	judge_check_len(f, ret);
+	judge_ipv6(f, ret);
 	judge_sandbox(f, ret);
 }

@@ -50,18 +50,6 @@ static void note_cannot(struct verdicts *v, const char *name)
 		 name);
 }
 
-static void set_remedy(struct finding *item, const char *remedy,
-		       const char *ifname)
-{
-	const char *hole = strstr(remedy, "{nic}");
-
-	if (!hole)
-		finding_remedy(item, "%s", remedy);
-	else
-		finding_remedy(item, "%.*s%s%s", (int)(hole - remedy), remedy,
-			       ifname, hole + strlen("{nic}"));
-}
-
 static void judge_feature(const struct facts_nic *nic, const json_t *rule,
 			  struct verdicts *v, struct findings *ret)
 {
@@ -70,6 +58,7 @@ static void judge_feature(const struct facts_nic *nic, const json_t *rule,
 	const bool is_wanted = json_is_true(json_object_get(rule, "want"));
 	enum severity severity = SEVERITY_NOTE;
 	struct finding *item;
+	char remedy[256];
 
 	if (!feature || feature->is_on == is_wanted ||
 	    (is_wanted && is_on_otherwise(nic, rule)))
@@ -88,7 +77,9 @@ static void judge_feature(const struct facts_nic *nic, const json_t *rule,
 	if (nic->driver[0])
 		finding_evidence(item, ", driver %s", nic->driver);
 	finding_consequence(item, "%s", data_text(rule, "consequence"));
-	set_remedy(item, data_text(rule, "remedy"), nic->ifname);
+	data_remedy(data_text(rule, "remedy"), nic->ifname, remedy,
+		    sizeof(remedy));
+	finding_remedy(item, "%s", remedy);
 }
 
 static void say_rest(const struct facts_nic *nic, const struct verdicts *v,

@@ -3,10 +3,10 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "textfile.h"
@@ -35,7 +35,8 @@ static bool to_pid(const char *name, pid_t *ret)
 
 static void look_at_file(struct search *s, int dir_fd, const char *name)
 {
-	char target[64];
+	static const char key[] = "socket:[";
+	char target[64], *end;
 	uint64_t inode;
 	ssize_t n;
 
@@ -43,7 +44,10 @@ static void look_at_file(struct search *s, int dir_fd, const char *name)
 	if (n <= 0)
 		return;
 	target[n] = '\0';
-	if (sscanf(target, "socket:[%" SCNu64 "]", &inode) == 1)
+	if (strncmp(target, key, strlen(key)) != 0)
+		return;
+	inode = strtoull(target + strlen(key), &end, 10);
+	if (*end == ']')
 		s->fn(s->arg, inode, s->pid, s->command);
 }
 

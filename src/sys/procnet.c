@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "procnet.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,45 +104,69 @@ struct sockets {
 	void *arg;
 };
 
-/* Words of 32 bits as the machine has them, printed in hexadecimal. */
-static bool parse_ip(const char *text, size_t n, struct ip *ret)
+/* Hexadecimal digits alone. */
+static bool parse_hex(const char *text, size_t n, uint32_t *ret)
 {
-	uint8_t b[16];
-	uint32_t word;
-	char part[9];
+	uint32_t value = 0;
 	size_t i;
 
-	if (n != 8 && n != 32)
+	for (i = 0; i < n; i++) {
+		const char c = text[i];
+
+		if (c >= '0' && c <= '9')
+			value = value << 4 | (uint32_t)(c - '0');
+		else if (c >= 'A' && c <= 'F')
+			value = value << 4 | (uint32_t)(c - 'A' + 10);
+		else
+			return false;
+	}
+	*ret = value;
+	return n > 0 && n <= 8;
+}
+
+/* "0100007F:1A7F": words of 32 bits as the machine has them, and the port. */
+static bool parse_place(const char *text, struct ip *ret_ip, uint32_t *ret_port)
+{
+	const char *colon = strchr(text, ':');
+	const size_t n = colon ? (size_t)(colon - text) : 0;
+	uint8_t b[16];
+	uint32_t word;
+	size_t i;
+
+	if ((n != 8 && n != 32) || strlen(colon + 1) != 4)
 		return false;
 	for (i = 0; i < n / 8; i++) {
-		memcpy(part, text + 8 * i, 8);
-		part[8] = '\0';
-		if (sscanf(part, "%8" SCNx32, &word) != 1)
+		if (!parse_hex(text + 8 * i, 8, &word))
 			return false;
 		memcpy(b + 4 * i, &word, 4);
 	}
-	*ret = n == 8 ? ip_from_v4(b) : ip_from_v6(b);
-	return true;
+	*ret_ip = n == 8 ? ip_from_v4(b) : ip_from_v6(b);
+	return parse_hex(colon + 1, 4, ret_port);
 }
 
-static bool parse_socket(const char *line, struct procnet_socket *ret)
-{
-	char local[33], remote[33];
-	unsigned int port, remote_port, state;
-	uint64_t inode = 0;
+/* sl local remote st queues timer retransmissions uid timeout inode ... */
+enum { LOCAL = 1, REMOTE, STATE, INODE = 9, N_WORDS };
 
-	/* Behind the state: queues, timer, retransmissions, uid, timeout. */
-	if (sscanf(line,
-		   " %*u: %32[0-9A-Fa-f]:%4x %32[0-9A-Fa-f]:%4x %2x %*s %*s "
-		   "%*s %*s %*s %" SCNu64,
-		   local, &port, remote, &remote_port, &state, &inode) < 5)
-		return false;
+static bool parse_socket(char *line, struct procnet_socket *ret)
+{
+	char *words[N_WORDS] = { NULL }, *rest;
+	uint32_t port, remote_port, state;
+	struct ip remote;
+	size_t i;
+
 	memset(ret, 0, sizeof(*ret));
-	ret->inode = inode;
+	for (i = 0; i < N_WORDS; i++)
+		words[i] = strtok_r(i ? NULL : line, " ", &rest);
+	if (!words[STATE] || !parse_place(words[LOCAL], &ret->ip, &port) ||
+	    !parse_place(words[REMOTE], &remote, &remote_port) ||
+	    !parse_hex(words[STATE], strlen(words[STATE]), &state))
+		return false;
 	ret->port = (uint16_t)port;
 	ret->is_connected = remote_port != 0;
 	ret->is_listening = state == TCP_LISTENING;
-	return parse_ip(local, strlen(local), &ret->ip);
+	if (words[INODE] && !is_number(words[INODE], &ret->inode))
+		ret->inode = 0;
+	return true;
 }
 
 static int take_socket(void *arg, char *line)

@@ -24,7 +24,7 @@ struct procnet_socket {
 	uint16_t port;	   /* local */
 	bool is_connected; /* to some remote port */
 	bool is_listening; /* of TCP */
-	uint64_t inode;	   /* as in /proc/PID/fd; 0: the kernel's own */
+	uint64_t inode;	   /* as in /proc/PID/fd; 0: of nobody */
 };
 
 typedef void procnet_socket_fn(void *arg, const struct procnet_socket *socket);

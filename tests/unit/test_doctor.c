@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Verdicts over hosts that are written down: tests/unit/doctor/cases.json says
+ * what differs from host.json, and each finding that this must make.
+ */
+
+#include "doctor/rules.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "doctor/chain.h"
+#include "doctor/facts_json.h"
+#include "sys/error.h"
+
+static json_t *host, *cases;
+static struct doctor_data data;
+
+static json_t *load(const char *name)
+{
+	const char *top = getenv("FASTDP_SRCDIR");
+	json_error_t error;
+	char path[512];
+	json_t *json;
+
+	snprintf(path, sizeof(path), "%s/tests/unit/doctor/%s", top ? top : ".",
+		 name);
+	json = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+	if (!json)
+		fail_msg("%s, line %d: %s", path, error.line, error.text);
+	return json;
+}
+
+/* What @token names in @at: of a list one more, when it is as long as that. */
+static json_t *step(json_t *at, const char *token)
+{
+	size_t i = strtoul(token, NULL, 10);
+	json_t *next;
+
+	if (json_is_array(at)) {
+		if (json_array_size(at) == i)
+			json_array_append_new(at, json_object());
+		next = json_array_get(at, i);
+	} else {
+		next = json_object_get(at, token);
+		if (!next)
+			json_object_set_new(at, token, json_object());
+		next = json_object_get(at, token);
+	}
+	assert_non_null(next);
+	return next;
+}
+
+/* "links.1.mtu" */
+static void set_value(json_t *facts, const char *path, json_t *value)
+{
+	char copy[128], *rest, *token, *next;
+	json_t *at = facts;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	token = strtok_r(copy, ".", &rest);
+	while ((next = strtok_r(NULL, ".", &rest))) {
+		at = step(at, token);
+		token = next;
+	}
+	if (json_is_array(at)) {
+		step(at, token);
+		json_array_set(at, strtoul(token, NULL, 10), value);
+	} else {
+		json_object_set(at, token, value);
+	}
+}
+
+static struct facts *facts_of(const json_t *json)
+{
+	const bool is_bare = json_object_get(json, "base");
+	json_t *facts = is_bare ? json_object() : json_deep_copy(host);
+	struct error e = { .code = "" };
+	struct facts *f = facts_new();
+	const char *path;
+	json_t *value;
+
+	json_object_foreach(json_object_get(json, "set"), path, value)
+		set_value(facts, path, value);
+	if (facts_from_json(facts, f, &e))
+		fail_msg("%s: %s", data_text(json, "name"), e.message);
+	json_decref(facts);
+	return f;
+}
+
+/* "error nic-lro eth0": those that are worse than "ok". */
+static json_t *brief(const struct findings *f)
+{
+	json_t *list = json_array();
+	char text[256];
+	size_t i;
+
+	for (i = 0; i < f->n; i++) {
+		const struct finding *item = &f->list[i];
+
+		if (item->severity == SEVERITY_OK)
+			continue;
+		snprintf(text, sizeof(text), "%s %s%s%s",
+			 severity_text(item->severity), item->id,
+			 item->subject[0] ? " " : "", item->subject);
+		json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
+static bool has_line(const json_t *list, const char *line)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item) {
+		if (strcmp(json_string_value(item), line) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_all_in(const json_t *these, const json_t *those,
+			 const char *name, const char *why)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(these, i, item) {
+		if (!has_line(those, json_string_value(item)))
+			fail_msg("%s: \"%s\" %s", name, json_string_value(item),
+				 why);
+	}
+}
+
+static void check_finding(const struct finding *f, const char *name)
+{
+	if (!f->id[0] || !f->title[0])
+		fail_msg("%s: a finding without a name", name);
+	if (f->severity != SEVERITY_OK &&
+	    (!f->evidence[0] || !f->consequence[0] || !f->remedy[0]))
+		fail_msg("%s: %s %s lacks a part", name, f->id, f->subject);
+	if (strchr(f->remedy, '{') || strchr(f->title, '\n'))
+		fail_msg("%s: %s: \"%s\"", name, f->id, f->remedy);
+}
+
+static void check_case(const json_t *json)
+{
+	const json_t *expected = json_object_get(json, "expect");
+	const json_t *capped = json_object_get(json, "capped");
+	const char *name = data_text(json, "name");
+	struct findings findings = { .n = 0 };
+	struct facts *f = facts_of(json);
+	struct error why = { .code = "" };
+	json_t *found;
+	size_t i;
+
+	rules_judge(f, &data, &findings);
+	found = brief(&findings);
+	check_all_in(expected, found, name, "is missing");
+	check_all_in(found, expected, name, "is too much");
+	assert_int_equal(json_array_size(found), json_array_size(expected));
+	for (i = 0; i < findings.n; i++) {
+		check_finding(&findings.list[i], name);
+		assert_true(findings.list[i].severity <= findings.worst);
+	}
+	if (capped && rules_is_capped(f, &data, &why) != json_is_true(capped))
+		fail_msg("%s: capped is not %d", name, json_is_true(capped));
+	assert_int_equal(error_is_set(&why), json_is_true(capped));
+	json_decref(found);
+	findings_free(&findings);
+	facts_free(f);
+}
+
+static void test_cases(void **state)
+{
+	json_t *json;
+	size_t i;
+
+	(void)state;
+	assert_true(json_array_size(cases) > 60);
+	json_array_foreach(cases, i, json)
+		check_case(json);
+}
+
+static const json_t *find_case(const char *name)
+{
+	json_t *json;
+	size_t i;
+
+	json_array_foreach(cases, i, json) {
+		if (strcmp(data_text(json, "name"), name) == 0)
+			return json;
+	}
+	fail_msg("no case %s", name);
+	return NULL;
+}
+
+static const struct finding *find_finding(const struct findings *f,
+					  const char *id)
+{
+	size_t i;
+
+	for (i = 0; i < f->n; i++) {
+		if (strcmp(f->list[i].id, id) == 0)
+			return &f->list[i];
+	}
+	fail_msg("no finding %s", id);
+	return NULL;
+}
+
+/* What the operator is to type names what is there. */
+static void test_remedies(void **state)
+{
+	static const struct {
+		const char *name, *id, *remedy, *evidence;
+	} wanted[] = {
+		{ "centos-7.0-ufo-on", "ufo", "ethtool -K eth0 ufo off",
+		  "3.10.0-123.el7.x86_64" },
+		{ "linux-6.8-lro-on", "rx-lro", "ethtool -K eth0 lro off",
+		  "virtio_net" },
+		{ "bridge-above-nic", "mtu-step", "ip link set eth0 mtu 1500",
+		  "bridge br0 1500 > eth0 1400" },
+		{ "bridge-below-nic", "mtu-chain-narrow",
+		  "ip link set br0 mtu 9000", "lowest is br0" },
+		{ "veth-unequal", "mtu-veth", "ip link set vethaa mtu 1500",
+		  "1450" },
+		{ "mtu-fixed-too-large", "mtu-overlay", "at most 1450",
+		  "1500 (--mtu) and 50" },
+		{ "mtu-v6", "mtu-overlay", "1520", "70 of headers" },
+		{ "port-taken-vxlan", "port-taken", "ip link delete flannel.1",
+		  "the VXLAN device flannel.1" },
+		{ "port-taken-weave", "port-taken", "ss -tlnp sport = :6783",
+		  "weaver (pid 12)" },
+		{ "vxlan-down", "vxlan-down", "ip link set fastdp-vx up",
+		  "6784" },
+		{ "fragments-limit", "fragments-limit",
+		  "sysctl -w net/ipv4/ipfrag_high_thresh=4194304", "65536" },
+		{ "fragments-lost", "fragments-lost", "tcpdump",
+		  "90, 80 of them" },
+		{ "nic-wedged", "nic-wedged", "stop fastdpd",
+		  "sent 12 packets by it" },
+		{ "peer-stale", "mtu-kernel", "ip route flush cache", "552" },
+		{ "peer-narrow", "mtu-peer", "tracepath -n 192.0.2.2",
+		  "PLPMTU 1400" },
+		{ "peer-sleeve", "peer-sleeve", "open UDP 6784",
+		  "heartbeats are not answered" },
+		{ "ranges", "range-route", "ip route del 10.0.0.0/8", "eth0" },
+	};
+	struct findings findings;
+	const struct finding *item;
+	struct facts *f;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		memset(&findings, 0, sizeof(findings));
+		f = facts_of(find_case(wanted[i].name));
+		rules_judge(f, &data, &findings);
+		item = find_finding(&findings, wanted[i].id);
+		if (!strstr(item->remedy, wanted[i].remedy))
+			fail_msg("%s: do \"%s\"", wanted[i].name, item->remedy);
+		if (!strstr(item->evidence, wanted[i].evidence))
+			fail_msg("%s: seen \"%s\"", wanted[i].name,
+				 item->evidence);
+		findings_free(&findings);
+		facts_free(f);
+	}
+}
+
+static void test_capped_says_why(void **state)
+{
+	struct facts *f = facts_of(find_case("centos-7.0-ufo-on"));
+	struct error why = { .code = "" };
+
+	(void)state;
+	assert_true(rules_is_capped(f, &data, &why));
+	assert_string_equal(why.code, "unsafe-kernel");
+	assert_non_null(strstr(why.message, "3.10.0-123.el7.x86_64"));
+	assert_non_null(strstr(why.message, "eth0"));
+	assert_non_null(strstr(why.hint, "ethtool -K eth0 ufo off"));
+	assert_true(rules_is_capped(f, &data, NULL));
+	facts_free(f);
+}
+
+/* No card is known: of a kernel with the fault the worst is believed. */
+static void test_capped_without_cards(void **state)
+{
+	struct facts *f = facts_of(find_case("centos-7.0-ufo-off"));
+	const size_t n = f->n_nics;
+
+	(void)state;
+	assert_false(rules_is_capped(f, &data, NULL));
+	f->n_nics = 0;
+	assert_true(rules_is_capped(f, &data, NULL));
+	FACTS_SET(f->release, "6.1.0");
+	assert_false(rules_is_capped(f, &data, NULL));
+	FACTS_SET(f->release, "");
+	assert_false(rules_is_capped(f, &data, NULL));
+	f->n_nics = n;
+	facts_free(f);
+}
+
+/* A second card, not the first, has it on. */
+static void test_capped_by_any_card(void **state)
+{
+	struct facts *f = facts_of(find_case("centos-7.0-ufo-off"));
+	struct error why = { .code = "" };
+	struct facts_nic *nic = FACTS_ADD(f, nics);
+	struct facts_feature *feature;
+
+	(void)state;
+	FACTS_SET(nic->ifname, "eth1");
+	nic->has_features = true;
+	feature = FACTS_ADD(nic, features);
+	FACTS_SET(feature->name, "tx-udp-fragmentation");
+	assert_false(rules_is_capped(f, &data, NULL));
+	feature->is_on = true;
+	assert_true(rules_is_capped(f, &data, &why));
+	assert_non_null(strstr(why.hint, "eth1"));
+	facts_free(f);
+}
+
+static void test_chain(void **state)
+{
+	struct facts *f = facts_of(find_case("vlan-bond"));
+	struct chain c;
+	char text[128];
+
+	(void)state;
+	chain_of(f, "vlan7", &c);
+	assert_string_equal(chain_print(&c, text, sizeof(text)),
+			    "vlan vlan7 1500 > bond bond0 1500 > eth0 1500 > "
+			    "eth1 1400");
+	assert_string_equal(chain_lowest(&c)->ifname, "eth1");
+	assert_false(chain_is_nic(&c, 0));
+	assert_false(chain_is_nic(&c, 1));
+	assert_true(chain_is_nic(&c, 2));
+	assert_true(chain_is_nic(&c, 3));
+	chain_print(&c, text, 12);
+	assert_string_equal(text, "vlan vlan7 ");
+	chain_of(f, "nothing", &c);
+	assert_int_equal(c.n, 0);
+	assert_null(chain_lowest(&c));
+	/* Links that are below each other end somewhere. */
+	FACTS_SET(f->links[1].lower, "vlan7");
+	chain_of(f, "vlan7", &c);
+	assert_int_equal(c.n, 4);
+	facts_free(f);
+}
+
+static void test_order(void **state)
+{
+	struct facts *f = facts_of(find_case("port-taken-weave"));
+	struct findings findings = { .n = 0 };
+	size_t i;
+
+	(void)state;
+	rules_judge(f, &data, &findings);
+	assert_int_equal(findings.worst, SEVERITY_ERROR);
+	assert_int_equal(findings.list[0].group, GROUP_PORTS);
+	for (i = 1; i < findings.n; i++) {
+		if (findings.list[i].group == findings.list[i - 1].group)
+			assert_true(findings.list[i].severity <=
+				    findings.list[i - 1].severity);
+	}
+	findings_free(&findings);
+	facts_free(f);
+}
+
+/* A thousand bad peers: bounded, counted, and the worst is not forgotten. */
+static void test_many(void **state)
+{
+	struct facts *f = facts_of(find_case("healthy"));
+	struct findings findings = { .n = 0 };
+	struct facts_peer *peer;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 1000; i++) {
+		peer = FACTS_ADD(f, peers);
+		snprintf(peer->name, sizeof(peer->name), "id%zu", i + 10);
+		FACTS_SET(peer->state, i == 999 ? "down" : "connecting");
+		FACTS_SET(peer->path, i == 999 ? "none" : "fastdp");
+	}
+	rules_judge(f, &data, &findings);
+	assert_int_equal(findings.worst, SEVERITY_ERROR);
+	assert_true(findings.n < 100);
+	assert_int_equal(findings.n_left_out, 999 - FINDINGS_MAX_SAME);
+	findings_free(&findings);
+	facts_free(f);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	host = load("host.json");
+	cases = load("cases.json");
+	unsetenv(DATA_DIR_VARIABLE);
+	data_load("/nonexistent", &data); /* the program's own */
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	json_decref(host);
+	json_decref(cases);
+	data_free(&data);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_remedies),
+		cmocka_unit_test(test_capped_says_why),
+		cmocka_unit_test(test_capped_without_cards),
+		cmocka_unit_test(test_capped_by_any_card),
+		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_many),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
