@@ -25,6 +25,7 @@ void facts_free(struct facts *f)
 	for (i = 0; i < f->n_ports; i++)
 		free(f->ports[i].addresses);
 	free(f->daemon.warnings);
+	free(f->daemon.missing);
 	free(f->modules);
 	free(f->sysctls);
 	free(f->counters);

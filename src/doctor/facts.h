@@ -82,6 +82,9 @@ struct facts_path {
 	char state[FACTS_WORD]; /* "up", "probing", "down" */
 	char reason[FACTS_TEXT], last_error[FACTS_TEXT];
 	uint32_t plpmtu;
+	char search[FACTS_WORD]; /* state of the search: "complete", … */
+	char search_reason[FACTS_TEXT];
+	char ladder[FACTS_TEXT]; /* of the last search: "1200 1500- 1400" */
 	uint64_t sent_before, sent_after;
 };
 
@@ -107,7 +110,7 @@ struct facts_port {
 };
 
 struct facts_note {
-	char text[FACTS_TEXT];
+	char text[2 * FACTS_TEXT];
 };
 
 struct facts_daemon {
@@ -122,7 +125,8 @@ struct facts_daemon {
 	bool is_capped;		 /* no probe is longer than the base */
 	char capped[FACTS_TEXT]; /* why */
 	struct facts_note *warnings;
-	size_t n_warnings;
+	struct facts_note *missing; /* what its datapath cannot do here */
+	size_t n_warnings, n_missing;
 };
 
 struct facts {

@@ -100,8 +100,9 @@ SHAPE(socket_shape, struct facts_socket, TEXT(struct facts_socket, protocol),
 
 SHAPE(path_shape, struct facts_path, TEXT(struct facts_path, state),
       TEXT(struct facts_path, reason), TEXT(struct facts_path, last_error),
-      U32(struct facts_path, plpmtu), U64(struct facts_path, sent_before),
-      U64(struct facts_path, sent_after));
+      U32(struct facts_path, plpmtu), TEXT(struct facts_path, search),
+      TEXT(struct facts_path, search_reason), TEXT(struct facts_path, ladder),
+      U64(struct facts_path, sent_before), U64(struct facts_path, sent_after));
 
 SHAPE(peer_shape, struct facts_peer, TEXT(struct facts_peer, name),
       TEXT(struct facts_peer, nickname), TEXT(struct facts_peer, address),
@@ -131,7 +132,8 @@ SHAPE(daemon_shape, struct facts_daemon, TEXT(struct facts_daemon, state),
       BOOL(struct facts_daemon, is_encrypted),
       BOOL(struct facts_daemon, has_details),
       BOOL(struct facts_daemon, is_capped), TEXT(struct facts_daemon, capped),
-      LIST(struct facts_daemon, warnings, note_shape));
+      LIST(struct facts_daemon, warnings, note_shape),
+      LIST(struct facts_daemon, missing, note_shape));
 
 SHAPE(facts_shape, struct facts, TEXT(struct facts, release),
       TEXT(struct facts, version), TEXT(struct facts, machine),
@@ -178,7 +180,7 @@ static json_t *list_to_json(const struct field *field, const char *base)
 static json_t *text_to_json(const char *text)
 {
 	json_t *json = json_string(text);
-	char copy[FACTS_TEXT];
+	char copy[2 * FACTS_TEXT];
 	size_t i;
 
 	if (json)

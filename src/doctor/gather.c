@@ -6,7 +6,10 @@
 #include <time.h>
 
 #include "rules.h"
+#include "sys/clock.h"
 #include "sys/error.h"
+
+#define PATIENCE_US (2 * USEC_PER_SEC)
 
 /* What fails here is no fault of the host, so it is only left out. */
 static json_t *ask(const struct gather *g, const char *verb)
@@ -82,18 +85,35 @@ static void look_again(const struct gather *g, struct facts *ret)
 	gather_counters(g->root, ret);
 }
 
-void gather_facts(const struct gather *g, struct facts *ret)
+/* Who waits for longer than that is told for what. */
+static void tell(const struct gather *g, usec_t started, const char *what)
 {
+	if (g->say && clock_monotonic_us() - started > PATIENCE_US)
+		g->say(g->arg, what);
+}
+
+static void look_first(const struct gather *g, struct facts *ret)
+{
+	const usec_t started = clock_monotonic_us();
+
 	gather_kernel(g->root, ret);
 	gather_config(g->config, ret);
 	if (g->ask)
 		ask_daemon(g, ret);
+	tell(g, started, "looking at links");
 	gather_links(ret);
 	gather_counters(g->root, ret);
+	tell(g, started, "looking at the ways to peers");
 	gather_ways(ret);
 	gather_nics(ret);
 	gather_sysctls(g->root, ret);
+	tell(g, started, "looking for who has which port");
 	gather_sockets(g->root, ret);
+}
+
+void gather_facts(const struct gather *g, struct facts *ret)
+{
+	look_first(g, ret);
 	/* Without the daemon nothing of ours is sent that could be missed. */
 	if (!facts_is_up(ret) || !g->interval_ms)
 		return;

@@ -20,7 +20,7 @@ struct error;
 /* The daemon's reply to a verb, a new reference; NULL: @e says why. */
 typedef json_t *gather_ask_fn(void *arg, const char *verb, struct error *e);
 
-/* Why it takes so long. */
+/* What takes so long, when it does. */
 typedef void gather_say_fn(void *arg, const char *what);
 
 struct gather {

@@ -29,8 +29,32 @@ static uint64_t counter(const json_t *object, const char *key)
 	return n < 0 ? 0 : (uint64_t)n;
 }
 
+/* Sizes as they were tried; what was lost has a '-'. */
+static void take_ladder(const json_t *json, struct facts_path *ret)
+{
+	size_t i, n = 0;
+	json_t *rung;
+	int more;
+
+	json_array_foreach(json, i, rung) {
+		more = snprintf(ret->ladder + n, sizeof(ret->ladder) - n,
+				"%s%u%s", n ? " " : "", number(rung, "size"),
+				json_is_true(json_object_get(rung, "acked"))
+					? ""
+					: "-");
+		n += more > 0 ? (size_t)more : 0;
+		if (n >= sizeof(ret->ladder))
+			return;
+	}
+}
+
 static void take_path(const json_t *json, struct facts_path *ret)
 {
+	const json_t *search = json_object_get(json, "pmtu");
+
+	FACTS_SET(ret->search, text(search, "state"));
+	FACTS_SET(ret->search_reason, text(search, "reason"));
+	take_ladder(json_object_get(search, "ladder"), ret);
 	FACTS_SET(ret->state, text(json, "state"));
 	FACTS_SET(ret->reason, text(json, "reason"));
 	FACTS_SET(ret->last_error, text(json, "last_error"));
@@ -83,19 +107,19 @@ static void take_port(const json_t *json, struct facts_port *ret)
 	take_addresses(json_object_get(json, "addresses"), ret);
 }
 
-static void take_warnings(const json_t *json, struct facts_daemon *ret)
+static void take_notes(const json_t *json, struct facts_note **list, size_t *n)
 {
 	struct facts_note *item;
-	json_t *warning;
+	json_t *note;
 	size_t i;
 
-	json_array_foreach(json, i, warning) {
-		if (!json_string_length(warning))
+	json_array_foreach(json, i, note) {
+		if (!json_string_length(note))
 			continue;
-		item = FACTS_ADD(ret, warnings);
+		item = facts_add((void **)(void *)list, n, sizeof(*item));
 		if (!item)
 			return;
-		FACTS_SET(item->text, json_string_value(warning));
+		FACTS_SET(item->text, json_string_value(note));
 	}
 }
 
@@ -111,7 +135,10 @@ static void take_head(const json_t *reply, struct facts_daemon *ret)
 	FACTS_SET(ret->datapath_reason, text(datapath, "reason"));
 	ret->mtu = number(reply, "mtu");
 	ret->is_encrypted = json_is_true(json_object_get(reply, "encryption"));
-	take_warnings(json_object_get(reply, "warnings"), ret);
+	take_notes(json_object_get(reply, "warnings"), &ret->warnings,
+		   &ret->n_warnings);
+	take_notes(json_object_get(datapath, "missing"), &ret->missing,
+		   &ret->n_missing);
 }
 
 void gather_status(const json_t *reply, struct facts *ret)

@@ -69,6 +69,25 @@ static void judge_datapath(const struct facts *f, struct findings *ret)
 				       "fastdpd");
 }
 
+static void judge_missing(const struct facts *f, struct findings *ret)
+{
+	struct finding *item;
+	size_t i;
+
+	for (i = 0; i < f->daemon.n_missing; i++) {
+		item = findings_add(ret, GROUP_DAEMON, SEVERITY_WARNING,
+				    "datapath-missing", NULL);
+		finding_title(item, "the %s datapath cannot do all here",
+			      f->daemon.datapath_type);
+		finding_evidence(item, "%s", f->daemon.missing[i].text);
+		finding_consequence(item, "what is named there; the rest works "
+					  "as elsewhere");
+		finding_remedy(item, "'modprobe openvswitch' and restart "
+				     "fastdpd, or install a kernel that has "
+				     "what is missing");
+	}
+}
+
 static void judge_capped(const struct facts *f, struct findings *ret)
 {
 	struct finding *item;
@@ -186,6 +205,7 @@ void rules_daemon(const struct facts *f, struct findings *ret)
 	if (facts_is_up(f)) {
 		say_up(f, ret);
 		judge_datapath(f, ret);
+		judge_missing(f, ret);
 		judge_capped(f, ret);
 		pass_warnings_on(f, ret);
 		judge_counters(f, ret);

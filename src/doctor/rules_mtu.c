@@ -229,6 +229,8 @@ static void judge_narrow(const struct facts *f, const struct facts_peer *peer,
 			 "the kernel holds %u; MTU of %s %u",
 			 peer->fastdp.plpmtu, peer->sleeve.plpmtu,
 			 way->kernel_mtu, way->ifname, way->link_mtu);
+	if (peer->fastdp.ladder[0])
+		finding_evidence(item, "; tried: %s", peer->fastdp.ladder);
 	finding_consequence(item,
 			    "containers may send %u bytes in one packet "
 			    "to that peer; longer ones are answered",
@@ -263,11 +265,36 @@ static void judge_stale(const struct facts_peer *peer,
 		       way->ifname);
 }
 
+/* RFC 8899 5.2: not even the base gets through. */
+static void judge_search(const struct facts_peer *peer,
+			 const struct facts_path *path, const char *name,
+			 struct findings *ret)
+{
+	struct finding *item;
+
+	if (strcmp(path->search, "error") != 0)
+		return;
+	item = findings_add(ret, GROUP_MTU, SEVERITY_WARNING, "mtu-error",
+			    label_of(peer));
+	finding_title(item, "not even the base size reaches %s by %s",
+		      label_of(peer), name);
+	finding_evidence(item, "%s; PLPMTU %u; tried: %s", path->search_reason,
+			 path->plpmtu, path->ladder);
+	finding_consequence(item, "packets to that peer are cut very short, "
+				  "and IPv6 in the network does not work");
+	finding_remedy(item,
+		       "look for what drops longer packets between: "
+		       "tracepath -n %s; fragments and DF in firewalls",
+		       peer->address);
+}
+
 static void judge_peer(const struct facts *f, const struct facts_peer *peer,
 		       struct findings *ret)
 {
 	const struct facts_egress *way = way_to(f, peer);
 
+	judge_search(peer, &peer->fastdp, "fastdp", ret);
+	judge_search(peer, &peer->sleeve, "sleeve", ret);
 	if (!way || way->is_local || !way->link_mtu || !largest_to(peer))
 		return;
 	if (largest_to(peer) > way->link_mtu)

@@ -248,7 +248,7 @@ static void test_remedies(void **state)
 		  "sent 12 packets by it" },
 		{ "peer-stale", "mtu-kernel", "ip route flush cache", "552" },
 		{ "peer-narrow", "mtu-peer", "tracepath -n 192.0.2.2",
-		  "PLPMTU 1400" },
+		  "tried: 1200 1500- 1400" },
 		{ "peer-sleeve", "peer-sleeve", "open UDP 6784",
 		  "heartbeats are not answered" },
 		{ "ranges", "range-route", "ip route del 10.0.0.0/8", "eth0" },

@@ -309,16 +309,18 @@ static json_t *from_text(const char *text)
 
 static const char status[] =
 	"{\"version\": \"1.0\", \"name\": \"id1\", \"mtu\": 1450, \"datapath\":"
-	" {\"type\": \"ovs\", \"name\": \"fastdp\", \"reason\": \"r\"},"
-	" \"encryption\": false, \"warnings\": [\"w\", 3], \"peers\": [{"
-	" \"name\": \"id2\", \"nickname\": \"host2\", \"address\":"
-	" \"192.0.2.2\", \"state\": \"up\", \"path\": \"fastdp\", \"mtu\":"
-	" 1400, \"control\": {\"reason\": \"c\"}, \"paths\": {\"fastdp\":"
-	" {\"state\": \"up\", \"plpmtu\": 1450, \"sent\": 10, \"last_error\":"
-	" null}, \"sleeve\": {\"state\": \"down\", \"sent\": -1}}}, 7],"
-	" \"ports\": [{\"ifname\": \"eth0\", \"host_ifname\": \"v1\","
-	" \"addresses\": [\"10.32.0.1/24\"], \"netns_path\": \"/nonexistent\", \"netns\":"
-	" \"4:1\"}]}";
+	" {\"type\": \"ovs\", \"name\": \"fastdp\", \"reason\": \"r\","
+	" \"missing\": [\"m\"]}, \"encryption\": false, \"warnings\": [\"w\","
+	" 3], \"peers\": [{\"name\": \"id2\", \"nickname\": \"host2\","
+	" \"address\": \"192.0.2.2\", \"state\": \"up\", \"path\":"
+	" \"fastdp\", \"mtu\": 1400, \"control\": {\"reason\": \"c\"},"
+	" \"paths\": {\"fastdp\": {\"state\": \"up\", \"plpmtu\": 1450,"
+	" \"sent\": 10, \"last_error\": null, \"pmtu\": {\"state\":"
+	" \"complete\", \"ladder\": [{\"size\": 1200, \"acked\": true},"
+	" {\"size\": 1500}, 4]}}, \"sleeve\": {\"state\": \"down\","
+	" \"sent\": -1}}}, 7], \"ports\": [{\"ifname\": \"eth0\","
+	" \"host_ifname\": \"v1\", \"addresses\": [\"10.32.0.1/24\"],"
+	" \"netns_path\": \"/nonexistent\", \"netns\": \"4:1\"}]}";
 
 static void test_status(void **state)
 {
@@ -333,6 +335,9 @@ static void test_status(void **state)
 	assert_int_equal(f->peers[0].fastdp.plpmtu, 1450);
 	assert_int_equal(f->peers[0].fastdp.sent_before, 10);
 	assert_string_equal(f->peers[0].fastdp.last_error, "");
+	assert_string_equal(f->peers[0].fastdp.search, "complete");
+	assert_string_equal(f->peers[0].fastdp.ladder, "1200 1500- 0-");
+	assert_int_equal(f->daemon.n_missing, 1);
 	assert_int_equal(f->peers[0].sleeve.sent_before, 0);
 	assert_string_equal(f->peers[0].control_reason, "c");
 	assert_string_equal(f->ports[0].addresses[0].prefix, "10.32.0.1/24");
