@@ -211,7 +211,7 @@ static enum cli_exit run_doctor(struct cli *cli, char **arguments)
 		rc = cli_failed(&v.error);
 	else
 		rc = judge(cli, v.facts);
-	facts_free(v.facts);
+	facts_destroy(v.facts);
 	return rc;
 }
 

@@ -14,7 +14,7 @@ struct facts *facts_new(void)
 	return f;
 }
 
-void facts_free(struct facts *f)
+void facts_destroy(struct facts *f)
 {
 	size_t i;
 
@@ -40,7 +40,7 @@ void facts_free(struct facts *f)
 }
 
 /* Grows by doubling: at every power of two there is no room left. */
-void *facts_add(void **list, size_t *n, size_t size)
+void *facts_append(void **list, size_t *n, size_t size)
 {
 	char *items = *list;
 

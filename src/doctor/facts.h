@@ -167,17 +167,17 @@ struct facts {
 #define FACTS_MAX_LIST 8192U
 
 struct facts *facts_new(void);
-void facts_free(struct facts *f); /* NULL is fine */
+void facts_destroy(struct facts *f); /* NULL is fine */
 
 /*
  * One more, zeroed, at the end of a list: FACTS_ADD(f, links). NULL at
  * FACTS_MAX_LIST. Pointers into the list die.
  */
-#define FACTS_ADD(owner, list)                                                 \
-	((__typeof__((owner)->list))facts_add((void **)(void *)&(owner)->list, \
-					      &(owner)->n_##list,              \
-					      sizeof(*(owner)->list)))
-void *facts_add(void **list, size_t *n, size_t size);
+#define FACTS_ADD(owner, list)                                       \
+	((__typeof__((owner)->list))facts_append(                    \
+		(void **)(void *)&(owner)->list, &(owner)->n_##list, \
+		sizeof(*(owner)->list)))
+void *facts_append(void **list, size_t *n, size_t size);
 
 /* A sample of a counter: the first time it is seen, and then the later one. */
 void facts_count(struct facts *f, const char *name, uint64_t value);

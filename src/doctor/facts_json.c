@@ -263,7 +263,7 @@ static int list_from_json(const struct field *field, const json_t *json,
 	if (!json_is_array(json))
 		return wrong(field, "must be a list", e);
 	json_array_foreach(json, i, item) {
-		at = facts_add(list, n, field->shape->size);
+		at = facts_append(list, n, field->shape->size);
 		if (!at)
 			return wrong(field, "is too long a list", e);
 		if (struct_from_json(field->shape, item, at, e))

@@ -116,7 +116,7 @@ static void take_notes(const json_t *json, struct facts_note **list, size_t *n)
 	json_array_foreach(json, i, note) {
 		if (!json_string_length(note))
 			continue;
-		item = facts_add((void **)(void *)list, n, sizeof(*item));
+		item = facts_append((void **)(void *)list, n, sizeof(*item));
 		if (!item)
 			return;
 		FACTS_SET(item->text, json_string_value(note));

@@ -16,6 +16,6 @@ bool safety_is_capped(const char *ifname, struct error *why)
 	data_load(NULL, &data);
 	is_capped = rules_is_capped(f, &data, why);
 	data_free(&data);
-	facts_free(f);
+	facts_destroy(f);
 	return is_capped;
 }

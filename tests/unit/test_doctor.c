@@ -175,7 +175,7 @@ static void check_case(const json_t *json)
 	assert_int_equal(error_is_set(&why), json_is_true(capped));
 	json_decref(found);
 	findings_free(&findings);
-	facts_free(f);
+	facts_destroy(f);
 }
 
 static void test_cases(void **state)
@@ -270,7 +270,7 @@ static void test_remedies(void **state)
 			fail_msg("%s: seen \"%s\"", wanted[i].name,
 				 item->evidence);
 		findings_free(&findings);
-		facts_free(f);
+		facts_destroy(f);
 	}
 }
 
@@ -286,7 +286,7 @@ static void test_capped_says_why(void **state)
 	assert_non_null(strstr(why.message, "eth0"));
 	assert_non_null(strstr(why.hint, "ethtool -K eth0 ufo off"));
 	assert_true(rules_is_capped(f, &data, NULL));
-	facts_free(f);
+	facts_destroy(f);
 }
 
 /* No card is known: of a kernel with the fault the worst is believed. */
@@ -304,7 +304,7 @@ static void test_capped_without_cards(void **state)
 	FACTS_SET(f->release, "");
 	assert_false(rules_is_capped(f, &data, NULL));
 	f->n_nics = n;
-	facts_free(f);
+	facts_destroy(f);
 }
 
 /* A second card, not the first, has it on. */
@@ -324,7 +324,7 @@ static void test_capped_by_any_card(void **state)
 	feature->is_on = true;
 	assert_true(rules_is_capped(f, &data, &why));
 	assert_non_null(strstr(why.hint, "eth1"));
-	facts_free(f);
+	facts_destroy(f);
 }
 
 static void test_chain(void **state)
@@ -352,7 +352,7 @@ static void test_chain(void **state)
 	FACTS_SET(f->links[1].lower, "vlan7");
 	chain_of(f, "vlan7", &c);
 	assert_int_equal(c.n, 4);
-	facts_free(f);
+	facts_destroy(f);
 }
 
 static void test_order(void **state)
@@ -371,7 +371,7 @@ static void test_order(void **state)
 				    findings.list[i - 1].severity);
 	}
 	findings_free(&findings);
-	facts_free(f);
+	facts_destroy(f);
 }
 
 /* A thousand bad peers: bounded, counted, and the worst is not forgotten. */
@@ -394,7 +394,7 @@ static void test_many(void **state)
 	assert_true(findings.n < 100);
 	assert_int_equal(findings.n_left_out, 999 - FINDINGS_MAX_SAME);
 	findings_free(&findings);
-	facts_free(f);
+	facts_destroy(f);
 }
 
 static int set_up(void **state)

@@ -85,7 +85,7 @@ static int read_facts(const char *text, struct error *e)
 	error_clear(e);
 	rc = facts_from_json(json, f, e);
 	json_decref(json);
-	facts_free(f);
+	facts_destroy(f);
 	return rc;
 }
 
@@ -140,7 +140,7 @@ static void test_long_list(void **state)
 	assert_int_equal(f->n_routes, FACTS_MAX_LIST);
 	assert_null(FACTS_ADD(f, routes));
 	json_decref(json);
-	facts_free(f);
+	facts_destroy(f);
 }
 
 /* A name of bytes that are no UTF-8 is written all the same. */
@@ -169,7 +169,7 @@ static void test_odd_bytes(void **state)
 			    "eth?");
 	json_decref(json);
 	findings_free(&findings);
-	facts_free(f);
+	facts_destroy(f);
 }
 
 static void test_findings_are_bounded(void **state)
@@ -218,7 +218,7 @@ static void judge_6_1(const struct doctor_data *data, struct findings *ret)
 	FACTS_SET(f->release, "6.1.0-18-amd64");
 	memset(ret, 0, sizeof(*ret));
 	rules_judge(f, data, ret);
-	facts_free(f);
+	facts_destroy(f);
 }
 
 /* An operator's file says that 6.1 has a fault, and of no other. */
@@ -315,7 +315,7 @@ static void test_odd_data(void **state)
 	assert_true(findings.worst <= SEVERITY_NOTE);
 	findings_free(&findings);
 	data_free(&data);
-	facts_free(f);
+	facts_destroy(f);
 }
 
 /* The files of the tree are what the program has built in. */

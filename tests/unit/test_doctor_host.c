@@ -191,7 +191,7 @@ static void test_counters(void **state)
 	assert_int_equal(facts_counter(f, "Ip.ReasmFails")->after, 90);
 	assert_int_equal(facts_counter(f, "Ip.FragFails")->after, 3);
 	assert_int_equal(facts_counter(f, "Ip6ReasmFails")->after, 4);
-	facts_free(f);
+	facts_destroy(f);
 }
 
 static void link_fd(const char *fd, const char *to)
@@ -238,7 +238,7 @@ static void test_sockets(void **state)
 	assert_string_equal(f->sockets[1].protocol, "udp6");
 	assert_string_equal(f->sockets[1].owner, "kernel");
 	assert_int_equal(f->sockets[1].port, 6784);
-	facts_free(f);
+	facts_destroy(f);
 }
 
 static void test_kernel(void **state)
@@ -256,7 +256,7 @@ static void test_kernel(void **state)
 	assert_string_equal(f->has_net_admin, "yes");
 	assert_string_equal(f->container, "lxc");
 	assert_true(f->release[0]);
-	facts_free(f);
+	facts_destroy(f);
 	f = facts_new();
 	put("/etc/machine-id", "uninitialized\n");
 	put("/proc/self/status", "CapEff:\t0000000000000400\n");
@@ -264,7 +264,7 @@ static void test_kernel(void **state)
 	assert_string_equal(f->machine_id, "");
 	assert_string_equal(f->machine_id_state, "malformed");
 	assert_string_equal(f->has_net_admin, "no");
-	facts_free(f);
+	facts_destroy(f);
 }
 
 static void gather_config_of(const char *text, struct facts *ret)
@@ -296,7 +296,7 @@ static void test_config(void **state)
 	gather_config_of("[daemon]\nvxlan-port = 70000\n", f);
 	assert_int_equal(f->vxlan_port, 6784);
 	assert_non_null(strstr(f->config_problem, "line 2"));
-	facts_free(f);
+	facts_destroy(f);
 }
 
 static json_t *from_text(const char *text)
@@ -355,7 +355,7 @@ static void test_status(void **state)
 	assert_int_equal(f->peers[0].fastdp.sent_before, 10);
 	assert_int_equal(f->peers[0].fastdp.sent_after, 13);
 	json_decref(reply);
-	facts_free(f);
+	facts_destroy(f);
 }
 
 static void test_details(void **state)
@@ -384,7 +384,7 @@ static void test_details(void **state)
 	assert_int_equal(facts_counter(f, "daemon.limit_hits")->before, 4);
 	json_decref(metrics);
 	json_decref(reply);
-	facts_free(f);
+	facts_destroy(f);
 }
 
 static void test_this_machine(void **state)
@@ -413,8 +413,8 @@ static void test_this_machine(void **state)
 	data_free(&data);
 	json_decref(again);
 	json_decref(json);
-	facts_free(copy);
-	facts_free(f);
+	facts_destroy(copy);
+	facts_destroy(f);
 }
 
 static void test_loopback_features(void **state)
