@@ -74,6 +74,12 @@ static bool is_ours(const struct facts *f, const struct facts_link *link)
 	       strcmp(link->ifname, f->daemon.datapath_name) == 0;
 }
 
+/* A bridge without ports has an MTU that nobody chose. */
+static bool is_in_use(const struct facts *f, const struct facts_link *link)
+{
+	return strcmp(link->kind, "bridge") != 0 || f->n_ports;
+}
+
 /* A device of the overlay itself that takes less than containers send. */
 static void judge_device(const struct facts *f, const struct facts_link *link,
 			 struct findings *ret)
@@ -83,7 +89,7 @@ static void judge_device(const struct facts *f, const struct facts_link *link,
 	struct finding *item;
 
 	if (!f->daemon.mtu || !link->mtu || link->mtu >= f->daemon.mtu ||
-	    (!is_vxlan && !is_ours(f, link)))
+	    (!is_vxlan && (!is_ours(f, link) || !is_in_use(f, link))))
 		return;
 	item = findings_add(ret, GROUP_MTU,
 			    is_vxlan ? SEVERITY_ERROR : SEVERITY_WARNING,
