@@ -26,6 +26,7 @@ void facts_destroy(struct facts *f)
 		free(f->ports[i].addresses);
 	free(f->daemon.warnings);
 	free(f->daemon.missing);
+	free(f->daemon.blocks);
 	free(f->modules);
 	free(f->sysctls);
 	free(f->counters);

@@ -109,6 +109,14 @@ struct facts_port {
 	size_t n_addresses;
 };
 
+/* Of addresses that this host gives to containers. */
+struct facts_block {
+	char network[128], block[64];
+	char state[FACTS_WORD]; /* "up", "full", "disputed", … */
+	char reason[FACTS_TEXT];
+	uint32_t size, used;
+};
+
 struct facts_note {
 	char text[2 * FACTS_TEXT];
 };
@@ -121,6 +129,9 @@ struct facts_daemon {
 	char datapath_reason[FACTS_TEXT];
 	uint32_t mtu;
 	bool is_encrypted;
+	char store[FACTS_WORD]; /* of blocks: "declared", "etcd"; "": none */
+	struct facts_block *blocks;
+	size_t n_blocks;
 	bool has_details;	 /* it knows the verb "doctor" */
 	bool is_capped;		 /* no probe is longer than the base */
 	char capped[FACTS_TEXT]; /* why */

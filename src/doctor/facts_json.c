@@ -121,6 +121,11 @@ SHAPE(port_shape, struct facts_port, TEXT(struct facts_port, ifname),
       U32(struct facts_port, container_mtu),
       LIST(struct facts_port, addresses, prefix_shape));
 
+SHAPE(block_shape, struct facts_block, TEXT(struct facts_block, network),
+      TEXT(struct facts_block, block), TEXT(struct facts_block, state),
+      TEXT(struct facts_block, reason), U32(struct facts_block, size),
+      U32(struct facts_block, used));
+
 SHAPE(note_shape, struct facts_note, TEXT(struct facts_note, text));
 
 SHAPE(daemon_shape, struct facts_daemon, TEXT(struct facts_daemon, state),
@@ -133,7 +138,9 @@ SHAPE(daemon_shape, struct facts_daemon, TEXT(struct facts_daemon, state),
       BOOL(struct facts_daemon, has_details),
       BOOL(struct facts_daemon, is_capped), TEXT(struct facts_daemon, capped),
       LIST(struct facts_daemon, warnings, note_shape),
-      LIST(struct facts_daemon, missing, note_shape));
+      LIST(struct facts_daemon, missing, note_shape),
+      TEXT(struct facts_daemon, store),
+      LIST(struct facts_daemon, blocks, block_shape));
 
 SHAPE(facts_shape, struct facts, TEXT(struct facts, release),
       TEXT(struct facts, version), TEXT(struct facts, machine),

@@ -42,6 +42,9 @@ static void ask_daemon(const struct gather *g, struct facts *ret)
 	reply = ask(g, "doctor");
 	gather_details(reply, ret);
 	json_decref(reply);
+	reply = ask(g, "ipam");
+	gather_blocks(reply, ret);
+	json_decref(reply);
 	reply = ask(g, "metrics");
 	gather_metrics(reply, ret);
 	json_decref(reply);

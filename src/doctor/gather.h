@@ -59,6 +59,7 @@ void gather_nics_of(const char *ifname, struct facts *ret);
 void gather_status(const json_t *reply, struct facts *ret);
 void gather_status_again(const json_t *reply, struct facts *ret);
 void gather_details(const json_t *reply, struct facts *ret);
+void gather_blocks(const json_t *reply, struct facts *ret);
 void gather_metrics(const json_t *reply, struct facts *ret);
 /* Of an end in the namespace at @path, if that is still @id; 0: not seen. */
 uint32_t gather_container_mtu(const char *path, const char *id,

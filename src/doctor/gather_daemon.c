@@ -150,12 +150,16 @@ void gather_status(const json_t *reply, struct facts *ret)
 
 	take_head(reply, &ret->daemon);
 	json_array_foreach(json_object_get(reply, "peers"), i, item) {
-		peer = text(item, "name") ? FACTS_ADD(ret, peers) : NULL;
+		if (!text(item, "name"))
+			continue;
+		peer = FACTS_ADD(ret, peers);
 		if (peer)
 			take_peer(item, peer);
 	}
 	json_array_foreach(json_object_get(reply, "ports"), i, item) {
-		port = text(item, "ifname") ? FACTS_ADD(ret, ports) : NULL;
+		if (!text(item, "ifname"))
+			continue;
+		port = FACTS_ADD(ret, ports);
 		if (port)
 			take_port(item, port);
 	}
@@ -210,6 +214,32 @@ void gather_details(const json_t *reply, struct facts *ret)
 	FACTS_SET(ret->has_check_len, yes_no(reply, "check_pkt_len"));
 	ret->daemon.is_capped = json_is_true(json_object_get(reply, "capped"));
 	FACTS_SET(ret->daemon.capped, text(reply, "capped_reason"));
+}
+
+static void take_block(const json_t *json, struct facts_block *ret)
+{
+	FACTS_SET(ret->network, text(json, "network"));
+	FACTS_SET(ret->block, text(json, "block"));
+	FACTS_SET(ret->state, text(json, "state"));
+	FACTS_SET(ret->reason, text(json, "reason"));
+	ret->size = number(json, "size");
+	ret->used = number(json, "used");
+}
+
+void gather_blocks(const json_t *reply, struct facts *ret)
+{
+	struct facts_block *block;
+	json_t *item;
+	size_t i;
+
+	FACTS_SET(ret->daemon.store, text(reply, "store"));
+	json_array_foreach(json_object_get(reply, "blocks"), i, item) {
+		if (!text(item, "block"))
+			continue;
+		block = FACTS_ADD(&ret->daemon, blocks);
+		if (block)
+			take_block(item, block);
+	}
 }
 
 void gather_metrics(const json_t *reply, struct facts *ret)

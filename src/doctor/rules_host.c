@@ -162,6 +162,32 @@ static void judge_ranges(const struct facts *f, struct findings *ret)
 			 f->has_too_many_routes ? ", not all" : "");
 }
 
+static void judge_block(const struct facts *f, const struct facts_block *block,
+			struct findings *ret)
+{
+	const bool is_full = strcmp(block->state, "full") == 0;
+	struct finding *item;
+
+	if (strcmp(block->state, "up") == 0)
+		return;
+	item = findings_add(ret, GROUP_HOST,
+			    is_full ? SEVERITY_WARNING : SEVERITY_ERROR,
+			    is_full ? "block-full" : "block", block->block);
+	finding_title(item, "this host's block of addresses %s is %s",
+		      block->block, block->state);
+	finding_evidence(item, "network %s, %u of %u given, store %s%s%s",
+			 block->network, block->used, block->size,
+			 f->daemon.store, block->reason[0] ? "; " : "",
+			 block->reason);
+	finding_consequence(item, "new containers here get no address of it");
+	if (is_full)
+		finding_remedy(item, "give this host another block, or take "
+				     "containers away that are not needed");
+	else
+		finding_remedy(item, "'fastdpctl ipam' on the hosts that are "
+				     "named; let one of them have it");
+}
+
 static void judge_machine_id(const struct facts *f, struct findings *ret)
 {
 	struct finding *item;
@@ -202,6 +228,10 @@ static void judge_clones(const struct facts *f, struct findings *ret)
 
 void rules_host(const struct facts *f, struct findings *ret)
 {
+	size_t i;
+
+	for (i = 0; i < f->daemon.n_blocks; i++)
+		judge_block(f, &f->daemon.blocks[i], ret);
 	judge_machine_id(f, ret);
 	judge_clones(f, ret);
 	judge_ranges(f, ret);

@@ -251,6 +251,8 @@ static void test_remedies(void **state)
 		  "tried: 1200 1500- 1400" },
 		{ "peer-sleeve", "peer-sleeve", "open UDP 6784",
 		  "heartbeats are not answered" },
+		{ "blocks", "block-full", "another block",
+		  "254 of 254 given, store etcd" },
 		{ "ranges", "range-route", "ip route del 10.0.0.0/8", "eth0" },
 	};
 	struct findings findings;

@@ -170,7 +170,8 @@ def ask(daemon):
 def test_daemon_is_asked(daemon):
     report = check_report(daemon.run("--json", "doctor"))
     asked = [request["verb"] for request in daemon.requests]
-    assert asked == ["status", "doctor", "metrics", "status", "metrics"]
+    assert asked == ["status", "doctor", "ipam", "metrics", "status",
+                     "metrics"]
     assert find(report, "daemon")["severity"] == "ok"
     assert report["facts"]["peers"][0]["address"] == PEER["address"]
     assert report["facts"]["ports"][0]["host_ifname"] == PORT["host_ifname"]
@@ -210,6 +211,15 @@ def test_odd_daemon(daemon, status):
     daemon.replies["doctor"] = {"control_port": "x", "capped": 5}
     daemon.replies["metrics"] = {"metrics": 5}
     ask(daemon)
+
+
+def test_blocks(daemon):
+    daemon.replies["ipam"] = {"store": "declared", "blocks": [
+        {"network": "default", "block": "10.32.0.0/24", "state": "full",
+         "reason": "", "size": 254, "used": 254}, 5, {}]}
+    report = ask(daemon)
+    assert "warning block-full 10.32.0.0/24" in brief(report)
+    assert len(report["facts"]["daemon"]["blocks"]) == 1
 
 
 def test_daemon_without_the_verb(daemon):

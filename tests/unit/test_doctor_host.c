@@ -205,6 +205,7 @@ static void link_fd(const char *fd, const char *to)
 static void test_sockets(void **state)
 {
 	struct facts *f = facts_new();
+	struct facts_link *link;
 
 	(void)state;
 	put("/proc/net/tcp",
@@ -228,7 +229,8 @@ static void test_sockets(void **state)
 	f->control_port = 6783;
 	f->sleeve_port = 6783;
 	f->vxlan_port = 6784;
-	((struct facts_link *)FACTS_ADD(f, links))->vxlan_port = 6784;
+	link = FACTS_ADD(f, links);
+	link->vxlan_port = 6784;
 	gather_sockets(root, f);
 	assert_int_equal(f->n_sockets, 2);
 	assert_string_equal(f->sockets[0].protocol, "tcp");
