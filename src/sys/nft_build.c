@@ -68,7 +68,8 @@ void nft_begin(struct nft *n)
 	n->error = 0;
 	n->set_id = 0;
 	g = begin(n, &b, NFNL_MSG_BATCH_BEGIN, 0);
-	g->res_id = htons(NFNL_SUBSYS_NFTABLES);
+	if (g)
+		g->res_id = htons(NFNL_SUBSYS_NFTABLES);
 	nft_message_end(n, &b);
 	n->last = NULL;
 }
