@@ -2,7 +2,9 @@
 #include "iface.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -281,6 +283,7 @@ static int ask_attach(struct job *job, const struct iface_request *request,
 {
 	json_t *o = interface_request("attach", job, request);
 	char mac[ADDR_MAC_SIZE];
+	int rc;
 
 	json_object_set_new(o, "host_ifname", json_string(job->host_ifname));
 	json_object_set_new(o, "mac",
@@ -288,15 +291,46 @@ static int ask_attach(struct job *job, const struct iface_request *request,
 	json_object_set_new(o, "trust", json_boolean(request->is_trusted));
 	if (request->owner)
 		json_object_set_new(o, "owner", json_string(request->owner));
-	if (call(job->client, o, ret_reply, e))
+	rc = client_call_with(job->client, o, job->netns_fd, ret_reply, e);
+	json_decref(o);
+	if (rc)
 		return -1;
 	job->is_attached = true;
 	return 0;
 }
 
+static void write_one(const char *family, const char *ifname, const char *name)
+{
+	char path[128];
+	CLEAN_FD int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family,
+		 ifname, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	/* Where /proc is read-only the directory alone tells of us. */
+	if (fd >= 0 && write(fd, "1", 1) < 0)
+		return;
+}
+
+/* Of the interface that we made, in the container. */
+static int ask_to_announce(void *arg)
+{
+	write_one("ipv4", arg, "arp_notify");
+	write_one("ipv6", arg, "ndisc_notify");
+	return 0;
+}
+
+/* The kernel itself says the addresses to all when the interface comes up: a
+ * gratuitous ARP for each of IPv4, an unsolicited advertisement of IPv6. */
 static int set_up(struct job *job, struct error *e)
 {
-	int rc = rtnl_link_set_up(job->inside, job->ifindex, true);
+	char ifname[IF_NAMESIZE];
+	int rc;
+
+	strcpy(ifname, job->ifname);
+	rc = netns_run(job->netns_fd, ask_to_announce, ifname);
+	if (!rc)
+		rc = rtnl_link_set_up(job->inside, job->ifindex, true);
 
 	return rc ? say(e, rc, "set up the interface", job->ifname) : 0;
 }

@@ -7,8 +7,9 @@
  *
  * attach: ask the daemon for a plan (names, MAC, MTU); make the veth pair with
  * one end in the container and the other in the daemon's namespace; give the
- * container's end its addresses; have the daemon attach the other; set the
- * container's end up. A step that fails undoes those before it.
+ * container's end its addresses; have the daemon attach the other, with the
+ * namespace as a descriptor; set the container's end up, and have the kernel
+ * announce it. A step that fails undoes those before it.
  *
  * The work inside the namespace is the caller's process's, with its
  * privileges; the daemon never enters a container. Prints nothing.

@@ -14,6 +14,7 @@
 #include "sys/clock.h"
 #include "sys/error.h"
 #include "sys/netns.h"
+#include "sys/unixsock.h"
 
 #define READ_SIZE 65536U
 
@@ -169,7 +170,9 @@ static int wait_for(int fd, short events, usec_t deadline)
 	}
 }
 
-static int send_all(int fd, const char *data, size_t size, usec_t deadline)
+/* @passed goes with the first byte; -1: none. */
+static int send_all(int fd, const char *data, size_t size, int passed,
+		    usec_t deadline)
 {
 	ssize_t n;
 	int rc;
@@ -178,11 +181,12 @@ static int send_all(int fd, const char *data, size_t size, usec_t deadline)
 		rc = wait_for(fd, POLLOUT, deadline);
 		if (rc)
 			return rc;
-		n = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		n = unixsock_send(fd, data, size, passed);
+		if (n == -EINTR || n == -EAGAIN)
 			continue;
 		if (n < 0)
-			return -errno;
+			return (int)n;
+		passed = -1;
 		data += n;
 		size -= (size_t)n;
 	}
@@ -260,15 +264,15 @@ static int take_error(const json_t *object, struct error *e)
 }
 
 static int exchange(struct client *c, const char *request, size_t size,
-		    struct line *line)
+		    int passed, struct line *line)
 {
 	usec_t deadline = clock_monotonic_us() +
 			  CLIENT_TIMEOUT_MS * USEC_PER_MS;
 	int rc;
 
-	rc = send_all(c->fd, request, size, deadline);
+	rc = send_all(c->fd, request, size, passed, deadline);
 	if (!rc)
-		rc = send_all(c->fd, "\n", 1, deadline);
+		rc = send_all(c->fd, "\n", 1, -1, deadline);
 	if (!rc)
 		rc = receive_line(c->fd, line, deadline);
 	return rc;
@@ -276,6 +280,12 @@ static int exchange(struct client *c, const char *request, size_t size,
 
 int client_call(struct client *c, const json_t *request, json_t **ret_reply,
 		struct error *e)
+{
+	return client_call_with(c, request, -1, ret_reply, e);
+}
+
+int client_call_with(struct client *c, const json_t *request, int fd,
+		     json_t **ret_reply, struct error *e)
 {
 	CLEAN_FREE char *text = NULL;
 	struct line line = { 0 };
@@ -291,7 +301,7 @@ int client_call(struct client *c, const json_t *request, json_t **ret_reply,
 		return error_set(e, "invalid",
 				 "the request is too long or no "
 				 "text that can be sent");
-	rc = exchange(c, text, strlen(text), &line);
+	rc = exchange(c, text, strlen(text), fd, &line);
 	if (rc) {
 		free(line.data);
 		return say_broken(c, e, -rc);

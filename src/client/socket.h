@@ -39,6 +39,10 @@ void client_close(struct client *c); /* NULL is fine */
 int client_call(struct client *c, const json_t *request, json_t **ret_reply,
 		struct error *e) WARN_UNUSED;
 
+/* The same, and the daemon gets a copy of the descriptor @fd. */
+int client_call_with(struct client *c, const json_t *request, int fd,
+		     json_t **ret_reply, struct error *e) WARN_UNUSED;
+
 /* The network namespace of the daemon (SO_PEERCRED); the caller closes it. */
 int client_netns(struct client *c, int *ret_fd, struct error *e) WARN_UNUSED;
 

@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 #include "core/core.h"
-#include "route.h"
+#include "sys/route.h"
 #include "version.h"
 
 struct cni_error;

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "state.h"
 #include "sys/clock.h"
+#include "sys/netns.h"
 #include "sys/unixsock.h"
 #include "turn.h"
 
@@ -25,6 +26,7 @@ struct client {
 	struct loop_timer *timer;
 	char *in;
 	size_t n_in;
+	int passed_fd; /* came with the request; -1: none did */
 	char *out;
 	size_t n_out, sent;
 };
@@ -92,6 +94,8 @@ static void client_close(struct client *c)
 	loop_io_free(c->io);
 	loop_timer_free(c->timer);
 	close(c->fd);
+	if (c->passed_fd >= 0)
+		close(c->passed_fd);
 	free(c->in);
 	free(c->out);
 	free(c);
@@ -133,8 +137,26 @@ static json_t *answer(struct daemon *d, const json_t *request, struct error *e)
 	return NULL;
 }
 
+/*
+ * A network namespace that came as a descriptor: what it is, and not what the
+ * client says of it, counts. It is not kept, for that would keep it alive.
+ */
+static int name_passed(json_t *request, int fd, struct error *e)
+{
+	char id[NETNS_ID_SIZE];
+
+	if (fd < 0)
+		return 0;
+	if (netns_check(fd) || netns_id(fd, id))
+		return error_set(e, "invalid",
+				 "the descriptor that came with the request is "
+				 "no network namespace");
+	json_object_set_new(request, "netns", json_string(id));
+	return 0;
+}
+
 /* The reply as text, which the caller frees. */
-static char *serve(struct daemon *d, const char *line, size_t size)
+static char *serve(struct daemon *d, const char *line, size_t size, int passed)
 {
 	struct error e = { .code = "" };
 	json_error_t json_error;
@@ -142,9 +164,9 @@ static char *serve(struct daemon *d, const char *line, size_t size)
 	char *text;
 
 	request = json_loadb(line, size, JSON_REJECT_DUPLICATES, &json_error);
-	if (request)
+	if (request && name_passed(request, passed, &e) == 0)
 		reply = answer(d, request, &e);
-	else
+	else if (!request)
 		error_set(&e, "invalid", "not a JSON object: %s",
 			  json_error.text);
 	if (!reply)
@@ -222,8 +244,12 @@ static bool serve_lines(struct client *c)
 	size_t used;
 
 	while (!c->n_out && (end = memchr(c->in, '\n', c->n_in))) {
-		char *text = serve(d, c->in, (size_t)(end - c->in));
+		char *text = serve(d, c->in, (size_t)(end - c->in),
+				   c->passed_fd);
 
+		if (c->passed_fd >= 0)
+			close(c->passed_fd);
+		c->passed_fd = -1;
 		used = (size_t)(end - c->in) + 1;
 		memmove(c->in, c->in + used, c->n_in - used);
 		c->n_in -= used;
@@ -231,6 +257,21 @@ static bool serve_lines(struct client *c)
 			return false;
 	}
 	return c->n_in < API_MAX_LINE || c->n_out || too_long(c);
+}
+
+/* The last descriptor that came counts. */
+static ssize_t receive(struct client *c)
+{
+	int fd = -1;
+	ssize_t n = unixsock_receive(c->fd, c->in + c->n_in,
+				     API_MAX_LINE - c->n_in, &fd);
+
+	if (fd < 0)
+		return n;
+	if (c->passed_fd >= 0)
+		close(c->passed_fd);
+	c->passed_fd = fd;
+	return n;
 }
 
 static void on_client(void *ctx, int fd, unsigned int events)
@@ -244,9 +285,8 @@ static void on_client(void *ctx, int fd, unsigned int events)
 	if ((events & LOOP_WRITE) && !flush(c))
 		return;
 	if ((events & LOOP_READ) && !c->n_out) {
-		n = recv(c->fd, c->in + c->n_in, API_MAX_LINE - c->n_in,
-			 MSG_DONTWAIT);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		n = receive(c);
+		if (n == -EAGAIN || n == -EINTR)
 			return;
 		if (n <= 0) {
 			client_close(c);
@@ -296,6 +336,7 @@ static void on_accept(void *ctx, int fd, unsigned int events)
 	c = core_alloc(sizeof(*c));
 	c->api = a;
 	c->fd = client_fd;
+	c->passed_fd = -1;
 	c->in = core_alloc(API_MAX_LINE);
 	list_init(&c->all);
 	list_append(&a->clients, &c->all);

@@ -116,8 +116,7 @@ static int say_absent(struct error *e, const char *text, const char *path,
 	return err == ESRCH ? -ESRCH : -ENOENT;
 }
 
-/* 0: the descriptor is a network namespace. */
-static int check_type(int fd)
+int netns_check(int fd)
 {
 	int type = ioctl(fd, NS_GET_NSTYPE);
 
@@ -133,7 +132,7 @@ static int open_path(const char *path, int *ret_fd)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	rc = check_type(fd);
+	rc = netns_check(fd);
 	if (rc)
 		return rc;
 	*ret_fd = STEAL_FD(fd);

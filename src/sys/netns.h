@@ -37,6 +37,8 @@ int netns_open_pid(pid_t pid, int *ret_fd) WARN_UNUSED;
 /* Of the calling thread. */
 int netns_open_self(int *ret_fd) WARN_UNUSED;
 
+/* 0: the descriptor is of a network namespace; else -EINVAL. */
+int netns_check(int fd) WARN_UNUSED;
 /*
  * "dev:ino", two decimal numbers: equal for two descriptors of one namespace.
  * The kernel may give the number to another after this one is gone.

@@ -65,4 +65,18 @@ int unixsock_accept(const struct unixsock *s, int *ret_fd,
  */
 int unixsock_connect(const char *path, int *ret_fd) WARN_UNUSED;
 
+/*
+ * At most @size bytes, and with the first of them the descriptor @passed (-1:
+ * none), which stays the caller's. How many were sent, or -errno.
+ */
+ssize_t unixsock_send(int fd, const void *data, size_t size, int passed)
+	WARN_UNUSED;
+/*
+ * At most @size bytes; 0 at the end. A descriptor that came with them is in
+ * *ret_passed (else -1), close-on-exec and the caller's to close; of several
+ * the rest is closed. How many bytes, or -errno.
+ */
+ssize_t unixsock_receive(int fd, void *data, size_t size, int *ret_passed)
+	WARN_UNUSED;
+
 #endif

@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import subprocess
 import threading
 
 import pytest
@@ -70,6 +71,34 @@ def test_mtu(world):
     assert c.link()["mtu"] == 1400
     assert got["interfaces"][1]["mtu"] == 1400
     assert got["interfaces"][0]["mtu"] == 1450
+
+
+SNIFFER = """import socket, sys, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.settimeout(5)
+print("ready", flush=True)
+want, end = set(sys.argv[1:]), time.monotonic() + 10
+while want and time.monotonic() < end:
+    f = s.recv(2000)
+    if f[12:14] == b"\\x08\\x06" and f[28:32] == f[38:42]:
+        want.discard(socket.inet_ntoa(f[28:32]))
+    if f[12:14] == b"\\x86\\xdd" and f[20] == 58 and f[54] == 136:
+        want.discard(socket.inet_ntop(socket.AF_INET6, f[62:78]))
+print(sorted(want))
+"""
+
+
+def test_addresses_are_announced(world):
+    """By the kernel, when the interface comes up: who had them before in his
+    neighbour table learns of the new MAC."""
+    child = world.ns.popen("/usr/bin/python3", "-c", SNIFFER, "10.32.0.2",
+                           "fd32::2", stdout=subprocess.PIPE)
+    assert child.stdout.readline() == b"ready\n"
+    got = world.add(world.conf(ipam={"type": "fake_ipam", "v6": True}),
+                    world.container()).done().json
+    assert [i["address"] for i in got["ips"]] == ["10.32.0.2/24",
+                                                  "fd32::2/64"]
+    assert child.communicate(timeout=20)[0] == b"[]\n"
 
 
 def test_ipv6_needs_its_mtu(world):

@@ -112,6 +112,35 @@ def test_static_address_and_mac(local):
     host.assert_nothing_left()
 
 
+def test_namespace_is_a_descriptor(world):
+    """What the descriptor is counts, and not what is said of it."""
+    host = world.hosts[0]
+    c, other = world.container(), world.container()
+    host.add(host.conf(ipam={"type": "fake_ipam"}), c).done()
+    (port,) = [p for p in host.ports() if p["container_id"]]
+    assert port["netns"] == c.ns.inode()
+
+    def ask(path, **more):
+        request = {"verb": "plan", "ifname": "eth0", "addresses": [], **more}
+        with socket.socket(socket.AF_UNIX) as s, open(path, "rb") as f:
+            s.settimeout(10)
+            s.connect(host.socket)
+            socket.send_fds(s, [json.dumps(request).encode() + b"\n"],
+                            [f.fileno(), f.fileno()])
+            return json.loads(s.makefile().readline())
+
+    for path in ("/dev/null", "/etc/passwd", "/proc/self/ns/mnt"):
+        got = ask(path)["error"]
+        assert got["code"] == "invalid" and "descriptor" in got["message"]
+    assert "host_ifname" in ask(other.ns.path, netns=c.ns.inode())
+    assert ask(c.ns.path, netns=other.ns.inode())["error"]["code"] == "in-use"
+    fds = "/proc/%d/fd" % host.daemon.pid
+    assert not [n for n in os.listdir(fds)
+                if os.readlink(fds + "/" + n).startswith("net:")]
+    host.delete(host.conf(ipam={"type": "fake_ipam"}), c).done()
+    host.assert_nothing_left()
+
+
 def test_gateway(local):
     host = local.hosts[0]
     c = local.container()

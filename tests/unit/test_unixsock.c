@@ -235,6 +235,37 @@ static void test_replaced(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* One of two arrives, with the first byte, and none is left open. */
+static void test_descriptor(void **state)
+{
+	int pair[2], passed = -2, null, other;
+	char buf[8];
+	struct stat a, b;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_true(null >= 0);
+	assert_int_equal(unixsock_send(pair[0], "ab", 2, null), 2);
+	assert_int_equal(unixsock_send(pair[0], "c", 1, -1), 1);
+	assert_int_equal(unixsock_receive(pair[1], buf, 1, &passed), 1);
+	assert_true(passed >= 0);
+	assert_true(fcntl(passed, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(fstat(passed, &a), 0);
+	assert_int_equal(fstat(null, &b), 0);
+	assert_true(a.st_rdev == b.st_rdev && a.st_ino == b.st_ino);
+	other = passed;
+	assert_int_equal(unixsock_receive(pair[1], buf, 8, &passed), 2);
+	assert_int_equal(passed, -1);
+	assert_int_equal(unixsock_receive(pair[1], buf, 8, &passed), -EAGAIN);
+	close(pair[0]);
+	assert_int_equal(unixsock_receive(pair[1], buf, 8, &passed), 0);
+	assert_int_equal(unixsock_send(pair[1], "d", 1, null), -EPIPE);
+	close(other);
+	close(null);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_race),
 		cmocka_unit_test(test_odd_paths),
 		cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_descriptor),
 	};
 
 	alarm(60); /* two owners would wait for each other */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CNI_ROUTE_H
-#define CNI_ROUTE_H
+#ifndef ROUTE_H
+#define ROUTE_H
 
 /*
- * Routes of a container's namespace: adding one, listing all. The rest of
- * rtnetlink is in sys/rtnl.h. Functions return 0 or -errno.
+ * Routes of a namespace: adding one, listing all, with all that a route can
+ * have. How a packet would go, and the rest of rtnetlink, is in rtnl.h. Functions return 0 or -errno.
  */
 
 #include <stdbool.h>

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "sys/rtnl_internal.h"
+#include "rtnl_internal.h"
 
 void route_mask(struct ip *ip, uint8_t prefix_len)
 {
