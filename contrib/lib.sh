@@ -17,7 +17,7 @@ build=${FASTDP_BUILD_ROOT:-/var/tmp/fastdp-build-$(id -u)}
 # shellcheck disable=SC2034
 build_packages=(
 	autoconf automake ca-certificates gcc libc6-dev libcap-ng-dev libev-dev
-	libinih-dev libjansson-dev libmnl-dev libnl-genl-3-dev
+	libinih-dev libjansson-dev libmnl-dev libnftables-dev libnl-genl-3-dev
 	libprotobuf-c-dev linux-libc-dev make pkg-config protobuf-c-compiler
 )
 # One host made of namespaces, and a kernel for it.
@@ -30,7 +30,8 @@ guest_packages=(user-mode-linux)
 # shellcheck disable=SC2034
 test_packages=(
 	bash-completion clang clang-format clang-tidy cppcheck ethtool file
-	iptables libclang-rt-14-dev libcmocka-dev llvm mandoc protobuf-compiler
+	iptables libclang-rt-14-dev libcmocka-dev llvm mandoc nftables
+	protobuf-compiler
 	python3-protobuf python3-pyflakes strace
 	python3-pyroute2 python3-pytest python3-scapy shellcheck tcpdump
 	util-linux valgrind xz-utils

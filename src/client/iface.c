@@ -289,6 +289,12 @@ static int ask_attach(struct job *job, const struct iface_request *request,
 	json_object_set_new(o, "mac",
 			    json_string(addr_print_mac(&job->mac, mac)));
 	json_object_set_new(o, "trust", json_boolean(request->is_trusted));
+	if (request->n_gateways)
+		json_object_set_new(o, "gateways",
+				    text_list(request->gateways,
+					      request->n_gateways));
+	if (request->is_masqueraded)
+		json_object_set_new(o, "masquerade", json_true());
 	if (request->owner)
 		json_object_set_new(o, "owner", json_string(request->owner));
 	rc = client_call_with(job->client, o, job->netns_fd, ret_reply, e);

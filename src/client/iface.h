@@ -34,6 +34,10 @@ struct iface_request {
 	const char *container_id;     /* NULL: not known */
 	const char *owner; /* who manages it, for `ports` to show; or NULL */
 	bool is_trusted;
+	/* That the host has for it, "10.32.0.254/24"; at most 4. */
+	const char *const *gateways;
+	size_t n_gateways;
+	bool is_masqueraded; /* where it leaves the host */
 };
 
 /*

@@ -218,29 +218,17 @@ static int take_bool(const struct cni_config *c, const char *key, bool *ret,
 		       : bad_type(e, key, "true or false");
 }
 
-/* What other plugins have and this one has not, with the reason. */
-static int refuse_others(const struct cni_config *c, struct cni_error *e)
+static int refuse_hairpin(const struct cni_config *c, struct cni_error *e)
 {
-	bool masquerades, hairpin;
+	bool hairpin;
 
-	if (take_bool(c, "ipMasq", &masquerades, e) ||
-	    take_bool(c, "hairpinMode", &hairpin, e))
+	if (take_bool(c, "hairpinMode", &hairpin, e))
 		return -1;
-	if (masquerades) {
-		cni_fail(e, CNI_UNSUPPORTED, "\"ipMasq\" is not supported");
-		return cni_detail(e, "masquerade the network's range with the "
-				     "host's firewall, or the \"firewall\" and "
-				     "\"portmap\" plugins in a chain");
-	}
-	if (hairpin) {
-		cni_fail(e, CNI_UNSUPPORTED,
-			 "\"hairpinMode\" makes no sense "
-			 "here");
-		return cni_detail(e, "there is no bridge port to turn it on "
-				     "for: no frame goes back to the interface "
-				     "that sent it");
-	}
-	return 0;
+	if (!hairpin)
+		return 0;
+	cni_fail(e, CNI_UNSUPPORTED, "\"hairpinMode\" makes no sense here");
+	return cni_detail(e, "there is no bridge port to turn it on for: no "
+			     "frame goes back to the interface that sent it");
 }
 
 static int take_mtu(struct cni_config *c, struct cni_error *e)
@@ -257,8 +245,14 @@ static int take_mtu(struct cni_config *c, struct cni_error *e)
 
 static int take_gateway(struct cni_config *c, struct cni_error *e)
 {
-	if (take_bool(c, "isGateway", &c->is_gateway, e))
+	if (take_bool(c, "isGateway", &c->is_gateway, e) ||
+	    take_bool(c, "ipMasq", &c->masquerades, e))
 		return -1;
+	if (c->masquerades && !c->is_gateway) {
+		cni_fail(e, CNI_CONFIG, "\"ipMasq\" needs \"isGateway\"");
+		return cni_detail(e, "only what comes to this host can leave "
+				     "it with the host's address");
+	}
 	if (!c->is_gateway || strcmp(c->network, DEFAULT_NETWORK) == 0)
 		return 0;
 	cni_fail(e, CNI_UNSUPPORTED,
@@ -370,7 +364,7 @@ int config_check(struct cni_config *c, const struct cni_args *args,
 		return cni_detail(e, "name a plugin that gives addresses, "
 				     "such as host-local");
 	}
-	return refuse_others(c, e) || take_mtu(c, e) || take_gateway(c, e) ||
+	return refuse_hairpin(c, e) || take_mtu(c, e) || take_gateway(c, e) ||
 			       take_mac(c, args, e)
 		       ? -1
 		       : 0;

@@ -35,9 +35,10 @@ struct cni_config {
 	const char *ipam_type;	/* NULL: none */
 	const json_t *previous; /* prevResult; NULL: none */
 	/* By config_check(): */
-	uint32_t mtu; /* 0: what the network carries */
-	bool is_gateway;
-	const char *mac; /* NULL: the daemon's choice */
+	uint32_t mtu;	  /* 0: what the network carries */
+	bool is_gateway;  /* the host is, for this network */
+	bool masquerades; /* what leaves the host */
+	const char *mac;  /* NULL: the daemon's choice */
 };
 
 /* All of @fd, without looking into it. */

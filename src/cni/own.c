@@ -72,6 +72,7 @@ static json_t *claim_request(const struct cni_args *args,
 	json_t *one;
 
 	json_object_set_new(o, "network", json_string(config->network));
+	json_object_set_new(o, "gateway", json_boolean(config->is_gateway));
 	if (json_array_size(ips) > 0) {
 		json_object_set(o, "addresses", (json_t *)ips);
 	} else if (args->ip) {

@@ -141,22 +141,3 @@ int port_detach(struct client *c, const json_t *port, struct error *e)
 		json_object_set(o, keys[i], json_object_get(port, keys[i]));
 	return port_call(c, o, NULL, e);
 }
-
-int port_expose(struct client *c, const struct result *r, struct error *e)
-{
-	char text[ADDR_PREFIX_SIZE];
-	json_t *o;
-	size_t i;
-
-	for (i = 0; i < r->n_ips; i++) {
-		if (!r->ips[i].has_gateway)
-			continue;
-		o = port_request("expose");
-		addr_print_prefix(&r->ips[i].gateway, r->ips[i].prefix_len,
-				  text);
-		json_object_set_new(o, "address", json_string(text));
-		if (port_call(c, o, NULL, e))
-			return -1;
-	}
-	return 0;
-}

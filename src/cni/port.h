@@ -19,7 +19,6 @@ struct client;
 struct cni_args;
 struct cni_config;
 struct error;
-struct result;
 
 #define PORT_OWNER_SIZE 256
 #define PORT_CONNECT_US (10 * USEC_PER_SEC)
@@ -50,10 +49,6 @@ int port_plan(struct client *c, const struct cni_config *config,
 	      struct error *e) WARN_UNUSED;
 
 int port_detach(struct client *c, const json_t *port, struct error *e)
-	WARN_UNUSED;
-
-/* The host's own port gets the gateways of @r as its addresses. */
-int port_expose(struct client *c, const struct result *r, struct error *e)
 	WARN_UNUSED;
 
 #endif

@@ -23,6 +23,7 @@
 #include "verbs.h"
 
 #define MIN_MTU_V6 1280U
+#define MAX_GATEWAYS 4U /* that the daemon keeps with a port */
 
 struct add {
 	const struct cni_args *args;
@@ -174,10 +175,32 @@ static int get_addresses(struct add *a, struct cni_error *e)
 	return check_mtu(a, e);
 }
 
+/* Those that the host is to have; each once. */
+static size_t list_gateways(const struct add *a,
+			    char texts[MAX_GATEWAYS][ADDR_PREFIX_SIZE],
+			    const char *ret[MAX_GATEWAYS])
+{
+	size_t i, k, n = 0;
+
+	for (i = 0; a->config->is_gateway && i < a->result.n_ips; i++) {
+		const struct result_ip *ip = &a->result.ips[i];
+
+		if (!ip->has_gateway || n == MAX_GATEWAYS)
+			continue;
+		addr_print_prefix(&ip->gateway, ip->prefix_len, texts[n]);
+		for (k = 0; k < n && strcmp(texts[k], texts[n]) != 0; k++)
+			;
+		ret[n] = texts[n];
+		n += k == n;
+	}
+	return n;
+}
+
 static int attach(struct add *a, struct cni_error *e)
 {
 	char texts[MAX_IPS_PER_ENTRY][ADDR_PREFIX_SIZE];
-	const char *addresses[MAX_IPS_PER_ENTRY];
+	char gateway_texts[MAX_GATEWAYS][ADDR_PREFIX_SIZE];
+	const char *addresses[MAX_IPS_PER_ENTRY], *gateways[MAX_GATEWAYS];
 	char owner[PORT_OWNER_SIZE];
 	struct iface_request request = {
 		.netns = a->args->netns,
@@ -188,6 +211,9 @@ static int attach(struct add *a, struct cni_error *e)
 		.network = a->config->network,
 		.container_id = a->args->container_id,
 		.owner = port_owner(a->config->name, owner),
+		.gateways = gateways,
+		.n_gateways = list_gateways(a, gateway_texts, gateways),
+		.is_masqueraded = a->config->masquerades,
 	};
 	struct error why = { 0 };
 	size_t i;
@@ -258,15 +284,6 @@ static int add_routes(struct add *a, struct cni_error *e)
 		else if (rc)
 			return cni_fail_system(e, rc, "add the route to", text);
 	}
-	return 0;
-}
-
-static int expose(struct add *a, struct cni_error *e)
-{
-	struct error why = { 0 };
-
-	if (a->config->is_gateway && port_expose(a->client, &a->result, &why))
-		return cni_fail_from(e, &why);
 	return 0;
 }
 
@@ -359,8 +376,6 @@ int verb_add(const struct cni_args *args, struct cni_config *config,
 		rc = find_link(&a, e);
 	if (!rc)
 		rc = add_routes(&a, e);
-	if (!rc)
-		rc = expose(&a, e);
 	if (!rc)
 		rc = tell(&a, e);
 	if (rc)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "hostport.h"
 #include "log.h"
 #include "reload.h"
 #include "state.h"
@@ -255,6 +256,8 @@ json_t *api_reset(struct daemon *d, const json_t *request, struct error *e)
 		return NULL;
 	}
 	remove_links(d);
+	if (hostport_sync(d, NULL, e))
+		log_warn("%s", e->message);
 	log_info("reset: datapath, ports and links are gone; stopping");
 	daemon_stop(d, 0);
 	return api_done("the datapath %s and %u ports are gone; fastdpd stops",

@@ -179,7 +179,7 @@ static int get_asked(const json_t *request, struct ipam_ask *ret,
 }
 
 static json_t *address_json(const struct daemon *d, const struct lease *l,
-			    size_t i)
+			    bool is_host, size_t i)
 {
 	char text[ADDR_PREFIX_SIZE], gateway[ADDR_IP_SIZE];
 	struct ip ip;
@@ -188,7 +188,7 @@ static json_t *address_json(const struct daemon *d, const struct lease *l,
 	json = json_pack("{s:s}", "address",
 			 addr_print_prefix(&l->ips[i], l->prefix_lens[i],
 					   text));
-	if (ipam_gateway(d->ipam, l->network, &l->ips[i], &ip))
+	if (ipam_gateway(d->ipam, l->network, is_host, &l->ips[i], &ip))
 		json_object_set_new(json, "gateway",
 				    json_string(addr_print_ip(&ip, gateway)));
 	return json;
@@ -204,12 +204,14 @@ json_t *api_ipam_claim(struct daemon *d, const json_t *request, struct error *e)
 	if (get_network(request, &ask, e) || get_whose(request, &ask, e) ||
 	    get_asked(request, &ask, e))
 		return NULL;
+	ask.has_gateway = json_is_true(json_object_get(request, "gateway"));
 	l = ipam_claim(d->ipam, &ask, e);
 	if (!l)
 		return NULL;
 	list = json_array();
 	for (i = 0; i < l->n_ips; i++)
-		json_array_append_new(list, address_json(d, l, i));
+		json_array_append_new(list,
+				      address_json(d, l, ask.has_gateway, i));
 	return json_pack("{s:s, s:o}", "network", l->network, "ips", list);
 }
 

@@ -9,6 +9,7 @@
 
 #include "api.h"
 #include "core/alloc.h"
+#include "hostport.h"
 #include "log.h"
 #include "state.h"
 #include "sys/addr.h"
@@ -96,6 +97,35 @@ static int get_addresses(const json_t *request, struct port_record *r,
 	return 0;
 }
 
+/* Addresses of the host's own that the container has as gateways. */
+static int get_gateways(const json_t *request, struct port_record *r,
+			struct error *e)
+{
+	const json_t *list = json_object_get(request, "gateways");
+	size_t i;
+
+	if (list &&
+	    (!json_is_array(list) || json_array_size(list) > PORT_MAX_GATEWAYS))
+		return error_set(e, "invalid",
+				 "\"gateways\" must be a list of at most %u",
+				 PORT_MAX_GATEWAYS);
+	for (i = 0; i < json_array_size(list); i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+
+		if (!text ||
+		    !addr_parse_prefix(text, &r->gateways[i],
+				       &r->gateway_lens[i]) ||
+		    addr_ip_is_any(&r->gateways[i]) ||
+		    addr_ip_is_multicast(&r->gateways[i]))
+			return error_set(e, "invalid",
+					 "'%.60s' is not an address with a "
+					 "length",
+					 text ? text : "?");
+		r->n_gateways++;
+	}
+	return 0;
+}
+
 static int get_mac(const json_t *request, struct port_record *r,
 		   struct error *e)
 {
@@ -127,7 +157,7 @@ static int get_record(const struct daemon *d, const json_t *request,
 	memset(r, 0, sizeof(*r));
 	list_init(&r->all);
 	if (get_network(d, request, r, e) || get_addresses(request, r, e) ||
-	    get_mac(request, r, e) ||
+	    get_gateways(request, r, e) || get_mac(request, r, e) ||
 	    copy_text(request, "ifname", r->ifname, sizeof(r->ifname), e) ||
 	    copy_text(request, "netns", r->netns, sizeof(r->netns), e) ||
 	    copy_text(request, "netns_path", r->netns_path,
@@ -139,6 +169,8 @@ static int get_record(const struct daemon *d, const json_t *request,
 		      sizeof(r->host_ifname), e))
 		return -1;
 	r->is_trusted = json_is_true(json_object_get(request, "trust"));
+	r->is_masqueraded =
+		json_is_true(json_object_get(request, "masquerade"));
 	if (!rtnl_ifname_is_valid(r->ifname))
 		return error_set(e, "invalid",
 				 "\"%s\" is no name for an interface",
@@ -319,6 +351,24 @@ static struct port_record *attach(struct daemon *d, struct port_record *r,
 	return kept;
 }
 
+static void remove_port(struct daemon *d, struct port_record *r)
+{
+	struct error e = { .code = "" };
+	struct rtnl_link link;
+
+	port_event(d, EVENT_PORT_REMOVED, r);
+	daemon_turn(d);
+	datapath_remove_port(d->datapath, r->port_no);
+	/* Both ends go; it may have gone with its container already. */
+	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
+	    rtnl_link_delete(d->rtnl, link.ifindex))
+		log_warn("cannot delete %s", r->host_ifname);
+	log_info("detached %s of %s", r->ifname, r->netns_path);
+	portbook_remove(&d->ports, r);
+	if (hostport_sync(d, NULL, &e))
+		log_warn("%s", e.message);
+}
+
 json_t *api_attach(struct daemon *d, const json_t *request, struct error *e)
 {
 	struct port_record r, *kept;
@@ -335,26 +385,15 @@ json_t *api_attach(struct daemon *d, const json_t *request, struct error *e)
 	if (!kept)
 		return NULL;
 	port_event(d, EVENT_PORT_ADDED, kept);
+	if (hostport_sync(d, kept, e)) {
+		remove_port(d, kept);
+		return NULL;
+	}
 	daemon_turn(d);
 	log_info("attached %s of %s to network %s as %s", kept->ifname,
 		 kept->netns_path, kept->network, kept->host_ifname);
 	return json_pack("{s:o, s:I}", "port", port_record_json(kept), "mtu",
 			 (json_int_t)daemon_mtu(d));
-}
-
-static void remove_port(struct daemon *d, struct port_record *r)
-{
-	struct rtnl_link link;
-
-	port_event(d, EVENT_PORT_REMOVED, r);
-	daemon_turn(d);
-	datapath_remove_port(d->datapath, r->port_no);
-	/* Both ends go; it may have gone with its container already. */
-	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
-	    rtnl_link_delete(d->rtnl, link.ifindex))
-		log_warn("cannot delete %s", r->host_ifname);
-	log_info("detached %s of %s", r->ifname, r->netns_path);
-	portbook_remove(&d->ports, r);
 }
 
 static bool is_asked_for(const struct port_record *r,
@@ -391,32 +430,6 @@ json_t *api_detach(struct daemon *d, const json_t *request, struct error *e)
 	return json_pack("{s:I}", "detached", (json_int_t)n);
 }
 
-static struct port_record *host_record(struct daemon *d, struct error *e)
-{
-	struct port_record *kept = portbook_find(&d->ports, PORT_NO_HOST);
-	struct port_record r;
-	struct rtnl_link link;
-
-	if (kept)
-		return kept;
-	memset(&r, 0, sizeof(r));
-	list_init(&r.all);
-	r.port_no = PORT_NO_HOST;
-	snprintf(r.host_ifname, sizeof(r.host_ifname), "%s",
-		 datapath_name(d->datapath));
-	strcpy(r.ifname, r.host_ifname);
-	strcpy(r.netns_path, "the host");
-	strcpy(r.network, DEFAULT_NETWORK);
-	r.vni = settings_vni(&d->settings, r.network);
-	if (rtnl_link_by_name(d->rtnl, r.host_ifname, &link)) {
-		error_set(e, "not-found", "the link %s has gone",
-			  r.host_ifname);
-		return NULL;
-	}
-	r.mac = link.mac;
-	return portbook_add(&d->ports, &r, e);
-}
-
 static int parse_prefix(const json_t *request, struct ip *ret_ip,
 			uint8_t *ret_len, struct error *e)
 {
@@ -430,143 +443,36 @@ static int parse_prefix(const json_t *request, struct ip *ret_ip,
 	return error_hint(e, "write it as 10.32.0.254/24 or fd00::254/64");
 }
 
-static size_t find_address(const struct port_record *r, const struct ip *ip,
-			   uint8_t len)
-{
-	size_t i;
-
-	for (i = 0; i < r->n_addresses; i++) {
-		if (ip_equal(&r->ips[i], ip) && r->prefix_lens[i] == len)
-			break;
-	}
-	return i;
-}
-
-static int set_up_host(struct daemon *d, const struct port_record *r,
-		       const struct ip *ip, uint8_t len, struct error *e)
-{
-	struct rtnl_link link;
-	int error = rtnl_link_by_name(d->rtnl, r->host_ifname, &link);
-
-	if (!error && link.mtu != daemon_mtu(d))
-		error = rtnl_link_set_mtu(d->rtnl, link.ifindex, daemon_mtu(d));
-	if (!error)
-		error = rtnl_link_set_up(d->rtnl, link.ifindex, true);
-	if (!error)
-		error = rtnl_addr_add(d->rtnl, link.ifindex, ip, len, true);
-	if (!error || error == -EEXIST)
-		return 0;
-	return error_set(e, error_code_of(-error),
-			 "cannot give %s the address: %s", r->host_ifname,
-			 strerror(-error));
-}
-
-static int check_host_address(const struct daemon *d,
-			      const struct port_record *r, const struct ip *ip,
-			      struct error *e)
-{
-	struct port_record asked;
-	char text[ADDR_IP_SIZE];
-	size_t i;
-
-	memset(&asked, 0, sizeof(asked));
-	asked.ips[0] = *ip;
-	asked.n_addresses = 1;
-	EACH_RECORD(&d->ports, node)
-	{
-		const struct port_record *other = RECORD_OF(node);
-
-		if (other != r && other->vni == r->vni &&
-		    shares_address(&asked, other, &i))
-			return in_use(addr_print_ip(ip, text), other, e);
-	}
-	return r->n_addresses < MAX_ADDRESSES
-		       ? 0
-		       : error_set(e, "limit", "at most %u addresses a port",
-				   MAX_ADDRESSES);
-}
-
-/* Nothing exposed: the host has no port. */
-static void drop_empty_host(struct daemon *d, struct port_record *r)
-{
-	struct rtnl_link link;
-
-	if (r->n_addresses)
-		return;
-	port_event(d, EVENT_PORT_REMOVED, r);
-	datapath_remove_port(d->datapath, PORT_NO_HOST);
-	/* A bridge that is down forwards nothing. */
-	if (!datapath_is_bridge(d->datapath) &&
-	    rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
-	    rtnl_link_set_up(d->rtnl, link.ifindex, false))
-		log_debug("cannot set %s down", r->host_ifname);
-	portbook_remove(&d->ports, r);
-}
-
 json_t *api_expose(struct daemon *d, const json_t *request, struct error *e)
 {
-	struct port_record *r;
-	struct port port;
 	char text[ADDR_PREFIX_SIZE];
 	struct ip ip;
 	uint8_t len;
+	int rc;
 
 	if (parse_prefix(request, &ip, &len, e))
 		return NULL;
-	r = host_record(d, e);
-	if (!r)
+	rc = hostport_expose(d, &ip, len, true, e);
+	if (rc < 0)
 		return NULL;
-	addr_print_prefix(&ip, len, text);
-	if (find_address(r, &ip, len) < r->n_addresses)
-		return api_done("%s is exposed on %s already", text,
-				r->host_ifname);
-	if (check_host_address(d, r, &ip, e) ||
-	    set_up_host(d, r, &ip, len, e)) {
-		drop_empty_host(d, r);
-		return NULL;
-	}
-	port_record_value(r, &port);
-	if (datapath_add_port(d->datapath, &port, e)) {
-		drop_empty_host(d, r);
-		return NULL;
-	}
-	r->ips[r->n_addresses] = ip;
-	r->prefix_lens[r->n_addresses++] = len;
-	r->revision = 0; /* a new one: the word on it has changed */
-	if (portbook_save(&d->ports, r, e))
-		return NULL;
-	port_event(d, EVENT_PORT_ADDED, r);
-	return api_done("%s is exposed on %s", text, r->host_ifname);
+	return api_done(rc ? "%s is exposed on %s already"
+			   : "%s is exposed on %s",
+			addr_print_prefix(&ip, len, text),
+			datapath_name(d->datapath));
 }
 
 json_t *api_hide(struct daemon *d, const json_t *request, struct error *e)
 {
-	struct port_record *r = portbook_find(&d->ports, PORT_NO_HOST);
-	struct rtnl_link link;
 	char text[ADDR_PREFIX_SIZE];
 	struct ip ip;
 	uint8_t len;
-	size_t i;
+	int rc;
 
 	if (parse_prefix(request, &ip, &len, e))
 		return NULL;
-	addr_print_prefix(&ip, len, text);
-	i = r ? find_address(r, &ip, len) : 0;
-	if (!r || i == r->n_addresses)
-		return api_done("%s is not exposed", text);
-	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
-	    rtnl_addr_delete(d->rtnl, link.ifindex, &ip, len))
-		log_debug("%s had lost %s already", r->host_ifname, text);
-	r->n_addresses--;
-	r->ips[i] = r->ips[r->n_addresses];
-	r->prefix_lens[i] = r->prefix_lens[r->n_addresses];
-	r->revision = 0;
-	if (r->n_addresses) {
-		if (portbook_save(&d->ports, r, e))
-			return NULL;
-		port_event(d, EVENT_PORT_ADDED, r);
-	} else {
-		drop_empty_host(d, r);
-	}
-	return api_done("%s is hidden", text);
+	rc = hostport_hide(d, &ip, len, e);
+	if (rc < 0)
+		return NULL;
+	return api_done(rc ? "%s is hidden" : "%s is not exposed",
+			addr_print_prefix(&ip, len, text));
 }

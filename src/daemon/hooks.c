@@ -5,6 +5,7 @@
 
 #include "carrier.h"
 #include "core/alloc.h"
+#include "hostport.h"
 #include "ipam.h"
 #include "log.h"
 #include "state.h"
@@ -122,6 +123,7 @@ static void on_port_gone(void *ctx, port_no_t port_no)
 {
 	struct daemon *d = ctx;
 	struct port_record *r = portbook_find(&d->ports, port_no);
+	struct error e = { .code = "" };
 	struct event ev;
 
 	if (carrier_port_gone(d->carrier, port_no))
@@ -134,6 +136,8 @@ static void on_port_gone(void *ctx, port_no_t port_no)
 		return;
 	log_info("%s (%s) has gone", r->host_ifname, r->ifname);
 	portbook_remove(&d->ports, r);
+	if (hostport_sync(d, NULL, &e))
+		log_warn("%s", e.message);
 }
 
 static void on_mac(void *ctx, port_no_t port_no, const struct mac *mac,

@@ -13,6 +13,9 @@
 #include "sys/clock.h"
 #include "sys/error.h"
 
+/* Of the leases for this host itself. */
+#define GATEWAY_OWNER "gateway:"
+
 struct ipam {
 	struct daemon *d;
 	struct list blocks;
@@ -306,9 +309,15 @@ static bool has_port(const struct ipam *i, const struct lease *l)
 	return false;
 }
 
+static bool is_gateway(const struct lease *l)
+{
+	return strncmp(l->owner, GATEWAY_OWNER, strlen(GATEWAY_OWNER)) == 0;
+}
+
 bool ipam_is_stale(const struct ipam *i, const struct lease *l)
 {
-	return strcmp(l->boot, i->boot) != 0 && !has_port(i, l);
+	return !is_gateway(l) && strcmp(l->boot, i->boot) != 0 &&
+	       !has_port(i, l);
 }
 
 static void give_back(struct ipam *i, const struct lease *l)
@@ -324,6 +333,42 @@ static void give_back(struct ipam *i, const struct lease *l)
 	}
 }
 
+/* The lease of this host's own gateway in a network; NULL: none. */
+static struct lease *find_gateway(const struct ipam *i, const char *network)
+{
+	char owner[LEASE_MAX_TEXT];
+
+	snprintf(owner, sizeof(owner), GATEWAY_OWNER "%s", network);
+	return ipam_book_find(&i->book, "", "gateway", owner);
+}
+
+static bool has_others(const struct ipam *i, const struct lease *gateway)
+{
+	EACH_LEASE(&i->book, node)
+	{
+		const struct lease *l = LEASE_OF(node);
+
+		if (l != gateway && strcmp(l->network, gateway->network) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The host's own gateway goes with the last container of the network. */
+static void drop_idle_gateway(struct ipam *i, const char *network)
+{
+	struct lease *gateway = find_gateway(i, network), gone;
+	struct error e = { .code = "" };
+
+	if (!gateway || has_others(i, gateway))
+		return;
+	gone = *gateway;
+	if (ipam_book_remove(&i->book, gateway, &e))
+		log_warn("%s", e.message);
+	else
+		give_back(i, &gone);
+}
+
 static int drop_lease(struct ipam *i, struct lease *l, struct error *e)
 {
 	struct lease gone = *l;
@@ -331,6 +376,7 @@ static int drop_lease(struct ipam *i, struct lease *l, struct error *e)
 	if (ipam_book_remove(&i->book, l, e))
 		return -1;
 	give_back(i, &gone);
+	drop_idle_gateway(i, gone.network);
 	announce(i);
 	return 0;
 }
@@ -554,6 +600,35 @@ static const struct lease *again(struct ipam *i, struct lease *l,
 	return NULL;
 }
 
+static void fill(const struct ipam *i, struct lease *ret, const char *network,
+		 const char *container_id, const char *ifname,
+		 const char *owner)
+{
+	memset(ret, 0, sizeof(*ret));
+	strcpy(ret->network, network);
+	strcpy(ret->container_id, container_id);
+	strcpy(ret->ifname, ifname);
+	strcpy(ret->owner, owner);
+	strcpy(ret->boot, i->boot);
+}
+
+static int ensure_gateway(struct ipam *i, const char *network, vni_t vni,
+			  struct error *e)
+{
+	char owner[LEASE_MAX_TEXT];
+	struct lease lease;
+
+	if (find_gateway(i, network))
+		return 0;
+	snprintf(owner, sizeof(owner), GATEWAY_OWNER "%s", network);
+	fill(i, &lease, network, "", "gateway", owner);
+	if (choose(i, &lease, vni, e) == 0 &&
+	    ipam_book_add(&i->book, &lease, e))
+		return 0;
+	give_back(i, &lease);
+	return -1;
+}
+
 const struct lease *ipam_claim(struct ipam *i, const struct ipam_ask *ask,
 			       struct error *e)
 {
@@ -566,20 +641,21 @@ const struct lease *ipam_claim(struct ipam *i, const struct ipam_ask *ask,
 		return again(i, kept, ask, e);
 	if (not_yet(i, e))
 		return NULL;
-	memset(&lease, 0, sizeof(lease));
-	strcpy(lease.network, ask->network);
-	strcpy(lease.container_id, ask->container_id);
-	strcpy(lease.ifname, ask->ifname);
-	strcpy(lease.owner, ask->owner);
-	strcpy(lease.boot, i->boot);
+	if (ask->has_gateway && ensure_gateway(i, ask->network, vni, e))
+		return NULL;
+	fill(i, &lease, ask->network, ask->container_id, ask->ifname,
+	     ask->owner);
 	if (ask->n_ips ? take_asked(i, ask, &lease, vni, e)
 		       : choose(i, &lease, vni, e)) {
 		give_back(i, &lease);
+		drop_idle_gateway(i, ask->network);
 		return NULL;
 	}
 	kept = ipam_book_add(&i->book, &lease, e);
-	if (!kept)
+	if (!kept) {
 		give_back(i, &lease);
+		drop_idle_gateway(i, ask->network);
+	}
 	return kept;
 }
 
@@ -639,16 +715,21 @@ int ipam_ready(struct ipam *i, const char *network, struct error *e)
 	return n ? 0 : no_block(network, e);
 }
 
-bool ipam_gateway(const struct ipam *i, const char *network,
+bool ipam_gateway(const struct ipam *i, const char *network, bool is_host,
 		  const struct ip *ip, struct ip *ret)
 {
 	const struct ipam_network *n = ipam_settings_find(&i->d->settings.ipam,
 							  network);
-	unsigned int k;
+	const struct lease *l = is_host ? find_gateway(i, network) : NULL;
+	const size_t count = is_host ? (l ? l->n_ips : 0)
+				     : (n ? n->n_gateways : 0);
+	const struct ip *list = is_host ? (l ? l->ips : NULL)
+					: (n ? n->gateways : NULL);
+	size_t k;
 
-	for (k = 0; n && k < n->n_gateways; k++) {
-		if (ip_is_v4(&n->gateways[k]) == ip_is_v4(ip)) {
-			*ret = n->gateways[k];
+	for (k = 0; k < count; k++) {
+		if (ip_is_v4(&list[k]) == ip_is_v4(ip)) {
+			*ret = list[k];
 			return true;
 		}
 	}

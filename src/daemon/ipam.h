@@ -36,7 +36,8 @@ bool ipam_forget(struct ipam *i, peer_id_t id) WARN_UNUSED;
 /* For whom, and what is asked for. All text is borrowed. */
 struct ipam_ask {
 	const char *network, *container_id, *ifname, *owner;
-	size_t n_ips; /* 0: one of each family that there are blocks of */
+	bool has_gateway; /* the host itself is to be the gateway */
+	size_t n_ips;	  /* 0: one of each family that there are blocks of */
 	struct ip ips[IPAM_MAX_IPS];
 };
 
@@ -55,8 +56,12 @@ int ipam_free(struct ipam *i, const char *container_id, const char *ifname,
 int ipam_ready(struct ipam *i, const char *network, struct error *e)
 	WARN_UNUSED;
 
-/* The gateway of the family of @ip in @network. False: none is set. */
-bool ipam_gateway(const struct ipam *i, const char *network,
+/*
+ * The gateway of the family of @ip in @network: with @is_host this host's own
+ * (that ipam_claim() took with has_gateway), else the one that is configured.
+ * False: there is none.
+ */
+bool ipam_gateway(const struct ipam *i, const char *network, bool is_host,
 		  const struct ip *ip, struct ip *ret);
 
 struct ipam_block {

@@ -12,27 +12,37 @@
 #include "sys/addr.h"
 #include "sys/rtnl.h"
 
-json_t *port_record_json(const struct port_record *r)
+static json_t *prefixes_json(const struct ip *ips, const uint8_t *lens,
+			     size_t n)
 {
-	char mac[ADDR_MAC_SIZE], prefix[ADDR_PREFIX_SIZE];
-	json_t *addresses = json_array();
+	char prefix[ADDR_PREFIX_SIZE];
+	json_t *list = json_array();
 	size_t i;
 
-	for (i = 0; i < r->n_addresses; i++)
-		json_array_append_new(addresses,
-				      json_string(addr_print_prefix(
-					      &r->ips[i], r->prefix_lens[i],
-					      prefix)));
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:s, s:s, s:s, s:s, "
-			 "s:I, s:b, s:I}",
-			 "ifname", r->ifname, "host_ifname", r->host_ifname,
-			 "mac", addr_print_mac(&r->mac, mac), "addresses",
-			 addresses, "network", r->network, "vni",
-			 (json_int_t)r->vni, "container_id", r->container_id,
-			 "owner", r->owner, "netns", r->netns, "netns_path",
-			 r->netns_path, "port_no", (json_int_t)r->port_no,
-			 "trust", r->is_trusted, "revision",
-			 (json_int_t)r->revision);
+	for (i = 0; i < n; i++)
+		json_array_append_new(list, json_string(addr_print_prefix(
+						    &ips[i], lens[i], prefix)));
+	return list;
+}
+
+json_t *port_record_json(const struct port_record *r)
+{
+	char mac[ADDR_MAC_SIZE];
+
+	return json_pack(
+		"{s:s, s:s, s:s, s:o, s:s, s:I, s:s, s:s, s:s, s:s, "
+		"s:I, s:b, s:I, s:o, s:b, s:I}",
+		"ifname", r->ifname, "host_ifname", r->host_ifname, "mac",
+		addr_print_mac(&r->mac, mac), "addresses",
+		prefixes_json(r->ips, r->prefix_lens, r->n_addresses),
+		"network", r->network, "vni", (json_int_t)r->vni,
+		"container_id", r->container_id, "owner", r->owner, "netns",
+		r->netns, "netns_path", r->netns_path, "port_no",
+		(json_int_t)r->port_no, "trust", r->is_trusted, "revision",
+		(json_int_t)r->revision, "gateways",
+		prefixes_json(r->gateways, r->gateway_lens, r->n_gateways),
+		"masquerade", r->is_masqueraded, "by_hand",
+		(json_int_t)r->by_hand);
 }
 
 static bool get_text(const json_t *json, const char *key, char *ret,
@@ -51,22 +61,35 @@ static bool get_text(const json_t *json, const char *key, char *ret,
 	return true;
 }
 
-static bool get_addresses(const json_t *json, struct port_record *r)
+static bool get_prefixes(const json_t *list, size_t max, struct ip *ips,
+			 uint8_t *lens, uint8_t *ret_n)
 {
-	const json_t *list = json_object_get(json, "addresses");
 	const char *text;
 	size_t i;
 
-	if (!json_is_array(list) || json_array_size(list) > MAX_ADDRESSES)
+	if (!json_is_array(list) || json_array_size(list) > max)
 		return false;
 	for (i = 0; i < json_array_size(list); i++) {
 		text = json_string_value(json_array_get(list, i));
-		if (!text ||
-		    !addr_parse_prefix(text, &r->ips[i], &r->prefix_lens[i]))
+		if (!text || !addr_parse_prefix(text, &ips[i], &lens[i]))
 			return false;
-		r->n_addresses++;
+		(*ret_n)++;
 	}
 	return true;
+}
+
+/* Records of an earlier version have less: all was by hand. */
+static bool get_more(const json_t *json, struct port_record *r)
+{
+	const json_t *gateways = json_object_get(json, "gateways");
+	const json_t *by_hand = json_object_get(json, "by_hand");
+
+	r->is_masqueraded = json_is_true(json_object_get(json, "masquerade"));
+	r->by_hand = by_hand ? (uint32_t)json_integer_value(by_hand)
+			     : UINT32_MAX;
+	return !gateways ||
+	       get_prefixes(gateways, PORT_MAX_GATEWAYS, r->gateways,
+			    r->gateway_lens, &r->n_gateways);
 }
 
 bool port_record_parse(const json_t *json, struct port_record *ret)
@@ -87,7 +110,10 @@ bool port_record_parse(const json_t *json, struct port_record *ret)
 	    !get_text(json, "netns", r.netns, sizeof(r.netns)) ||
 	    !get_text(json, "netns_path", r.netns_path, sizeof(r.netns_path)) ||
 	    !get_text(json, "mac", mac, sizeof(mac)) ||
-	    !addr_parse_mac(mac, &r.mac) || !get_addresses(json, &r))
+	    !addr_parse_mac(mac, &r.mac) ||
+	    !get_prefixes(json_object_get(json, "addresses"), MAX_ADDRESSES,
+			  r.ips, r.prefix_lens, &r.n_addresses) ||
+	    !get_more(json, &r))
 		return false;
 	number = json_integer_value(json_object_get(json, "vni"));
 	r.vni = number > 0 && number <= VNI_MAX ? (vni_t)number : VNI_NONE;

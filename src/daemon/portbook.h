@@ -17,6 +17,7 @@
 #include "sys/error.h"
 
 #define PORT_MAX_TEXT 256U
+#define PORT_MAX_GATEWAYS 4U
 
 struct port_record {
 	struct list all;
@@ -30,6 +31,13 @@ struct port_record {
 	uint8_t n_addresses;
 	struct ip ips[MAX_ADDRESSES];
 	uint8_t prefix_lens[MAX_ADDRESSES];
+	/* Of the host's own port: those that expose has set; a bit each. */
+	uint32_t by_hand;
+	/* Of a container's: addresses that the host has because of it. */
+	uint8_t n_gateways;
+	struct ip gateways[PORT_MAX_GATEWAYS];
+	uint8_t gateway_lens[PORT_MAX_GATEWAYS];
+	bool is_masqueraded;
 	char container_id[PORT_MAX_TEXT];
 	char owner[PORT_MAX_TEXT]; /* who manages it: "cni:NETWORK", or "" */
 	char netns[64];		   /* "dev:ino" */

@@ -20,9 +20,11 @@
 #include "egress.h"
 #include "files.h"
 #include "hooks.h"
+#include "hostport.h"
 #include "ipam.h"
 #include "ipam_freed.h"
 #include "log.h"
+#include "masq_ports.h"
 #include "mtu.h"
 #include "state.h"
 #include "sys/addr.h"
@@ -266,6 +268,7 @@ static void add_peers(struct daemon *d)
 
 int start_daemon(struct daemon *d, struct error *e)
 {
+	struct error why = { .code = "" };
 	const struct event started = { .type = EVENT_STARTED };
 	int error;
 
@@ -305,6 +308,9 @@ int start_daemon(struct daemon *d, struct error *e)
 	if (!d->ipam)
 		return -1;
 	ipam_freed_read(d->ipam, d->settings.socket);
+	d->masq = masq_ports_new(d);
+	if (hostport_sync(d, NULL, &why))
+		log_warn("%s (%s)", why.message, why.hint);
 	add_peers(d);
 	daemon_mtu(d); /* before sleeve is told of it */
 	daemon_event(d, &started);
@@ -324,6 +330,7 @@ void start_undo(struct daemon *d)
 	egress_free(d->egress);
 	mtu_free(d->mtu);
 	ipam_close(d->ipam);
+	masq_ports_free(d->masq);
 	apply_free(d->apply);
 	engine_free(d->engine);
 	carrier_close(d->carrier);

@@ -29,6 +29,7 @@ struct audit;
 struct carrier;
 struct egress;
 struct ipam;
+struct masq_ports;
 struct mtu;
 struct visitor;
 
@@ -65,6 +66,7 @@ struct daemon {
 	uint32_t mtu_limit;  /* without: what the narrowest peer takes; or 0 */
 	struct rtnl *rtnl;
 	struct ipam *ipam;
+	struct masq_ports *masq;
 	struct api *api;
 	port_no_t next_port_no;
 };

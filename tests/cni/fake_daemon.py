@@ -80,6 +80,9 @@ class Daemon:
         name = request["host_ifname"]
         if not link("set", name, "up"):
             raise Refusal("not-found", "no link " + name)
+        for address in request.get("gateways", []):
+            if address not in self.exposed:
+                self.exposed.append(address)
         port = {"trust": False, "container_id": "", "owner": ""}
         port.update({k: v for k, v in request.items() if k != "verb"})
         port.setdefault("network", "default")
@@ -106,10 +109,6 @@ class Daemon:
         if n:
             link("delete", name)
         return {"detached": n}
-
-    def do_expose(self, request):
-        self.exposed.append(request["address"])
-        return {"done": "it is"}
 
     # --- one client
 

@@ -134,17 +134,25 @@ def test_dns(world):
         assert world.add(conf, c).done().json["dns"] == want
 
 
-def test_gateway_is_exposed(world):
+def test_gateway_and_masquerade_are_asked_for(world):
+    """Once each, with the port; a refusal leaves nothing."""
     c = world.container()
     conf = world.conf(isGateway=True, ipam={"type": "fake_ipam", "v6": True})
     world.add(conf, c).done()
-    assert [r["address"] for r in world.requests("expose")] == [
-        "10.32.0.1/24", "fd32::1/64"]
-    c = world.container()
-    world.daemon_does(expose={"error": {"code": "in-use", "message": "taken",
+    (attach,) = world.requests("attach")
+    assert attach["gateways"] == ["10.32.0.1/24", "fd32::1/64"]
+    assert "masquerade" not in attach and not world.requests("expose")
+    world.delete(conf, c).done()
+    world.add(dict(conf, ipMasq=True), c).done()
+    assert world.requests("attach")[-1]["masquerade"] is True
+    d = world.container()
+    world.add(world.conf(), d).done()
+    assert "gateways" not in world.requests("attach")[-1]
+    world.daemon_does(attach={"error": {"code": "in-use", "message": "taken",
                                         "hint": ""}})
-    world.add(conf, c).failed(100, "taken")
-    assert c.link() is None and len(world.leases()) == 1
+    e = world.container()
+    world.add(conf, e).failed(100, "taken")
+    assert e.link() is None and len(world.leases()) == 2
 
 
 def test_network(world):
@@ -198,7 +206,7 @@ def test_refusals_of_the_daemon(world, verb, code, want):
     world.assert_nothing_left()
 
 
-@pytest.mark.parametrize("verb", ["plan", "attach", "expose"])
+@pytest.mark.parametrize("verb", ["plan", "attach"])
 @pytest.mark.parametrize("how", ["close", "garbage"])
 def test_daemon_that_breaks_off(world, verb, how):
     c = world.container()

@@ -89,7 +89,7 @@ def test_result_that_nobody_reads(world):
 
 
 @pytest.mark.parametrize("change,code,word", [
-    ({"ipMasq": True}, 2, "ipMasq"),
+    ({"ipMasq": True}, 7, "isGateway"),
     ({"hairpinMode": True}, 2, "hairpinMode"),
     ({"isGateway": True, "network": "blue"}, 2, "isGateway"),
     ({"ipMasq": "yes"}, 7, "ipMasq"),

@@ -147,6 +147,31 @@ def test_static(world):
     host.assert_nothing_left()
 
 
+def test_gateway_of_the_host(world):
+    """The host itself, with an address of its block, while it is needed."""
+    one, two = world.hosts
+    conf = own(one, isGateway=True, ipam={
+        "type": "fastdp", "routes": [{"dst": "0.0.0.0/0"}]})
+    a, b, c = (world.container() for _ in range(3))
+    got = one.add(conf, a).done().json
+    assert [i["gateway"] for i in got["ips"]] == ["10.32.1.1", "fd32:1::1"]
+    assert got["ips"][0]["address"] == "10.32.1.2/16"
+    assert a.routes()[0]["gateway"] == "10.32.1.1"
+    got = one.add(conf, b).done().json
+    assert got["ips"][0]["gateway"] == "10.32.1.1"
+    assert ips(two.add(dict(conf, socket=two.socket), c).done())[0] == \
+        "10.32.2.2/16"
+    for x, want in ((a, "10.32.1.1"), (a, "fd32:1::1"), (c, "10.32.2.1")):
+        real.ping(x, want)
+    one.call("GC", conf).done()
+    two.delete(dict(conf, socket=two.socket), c).done()
+    for host in (one, two):
+        assert leases(host) == []
+        assert "10.32" not in host.ns.ip("addr", "show", "dev",
+                                         "fastdp").stdout
+        host.assert_nothing_left()
+
+
 def test_overlap(world):
     """Both sides name both hosts and give nothing out, over a restart too;
     then one changes its mind."""

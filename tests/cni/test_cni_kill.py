@@ -27,7 +27,7 @@ def finish(world, conf, containers, how):
             c.ns.close()
 
 
-@pytest.mark.parametrize("verb", ["ping", "plan", "attach", "expose"])
+@pytest.mark.parametrize("verb", ["ping", "plan", "attach"])
 @pytest.mark.parametrize("how", ["kill", "kill-after"])
 def test_killed_while_the_daemon_answers(world, verb, how):
     c = world.container()

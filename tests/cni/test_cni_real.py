@@ -14,6 +14,7 @@ import pytest
 
 import real
 from real import find_reference, ping
+from space import wait_until
 
 _why_not = []
 
@@ -151,9 +152,33 @@ def test_gateway(local):
                        first(got)).returncode == 0
     d = local.container()
     host.add(conf, d).done()
-    for one in (c, d):
-        host.delete(conf, one).done()
+    host.delete(conf, c).done()
+    ping(d, "10.32.1.1")
+    # What was said by hand stays when the last container goes.
+    host.ask("expose", "10.32.1.2/16")
+    host.delete(conf, d).done()
+    assert addresses(host) == ["10.32.1.2"]
+    host.ask("hide", "10.32.1.2/16")
+    assert addresses(host) == []
+    # A container that takes its namespace with it, and the daemon killed.
+    for end in (lambda: None, host.kill):
+        e = local.container()
+        host.add(conf, e).done()
+        assert addresses(host) == ["10.32.1.1"]
+        end()
+        e.ns.close()
+        if end == host.kill:
+            host.start()
+        wait_until("the gateway to go", lambda: addresses(host) == [])
+        host.delete(conf, e).done()
     host.assert_nothing_left()
+
+
+def addresses(host):
+    """That the host has in the network."""
+    out = json.loads(host.ns.ip("-j", "-4", "addr", "show", "dev",
+                                "fastdp").stdout)
+    return sorted(a["local"] for link in out for a in link["addr_info"])
 
 
 def test_two_networks_of_one_container(local):

@@ -200,7 +200,7 @@ def test_status(world):
     world.call("STATUS", conf).failed(50, "1024 ports")
     world.daemon_does()
     world.call("STATUS", dict(conf, mtu=9000)).failed(50, "9000")
-    world.call("STATUS", dict(conf, ipMasq=True)).failed(2, "ipMasq")
+    world.call("STATUS", dict(conf, ipMasq=True)).failed(7, "ipMasq")
     world.stop_daemon()
     world.call("STATUS", conf).failed(50, "no daemon", version="1.1.0")
 

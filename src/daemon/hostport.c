@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostport.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "log.h"
+#include "masq_ports.h"
+#include "state.h"
+#include "sys/addr.h"
+
+static void port_event(struct daemon *d, enum event_type type,
+		       const struct port_record *r)
+{
+	struct event ev;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.type = type;
+	if (type == EVENT_PORT_ADDED)
+		port_record_value(r, &ev.port);
+	else
+		ev.port_no = r->port_no;
+	daemon_event(d, &ev);
+}
+
+static struct port_record *host_record(struct daemon *d, struct error *e)
+{
+	struct port_record *kept = portbook_find(&d->ports, PORT_NO_HOST);
+	struct port_record r;
+	struct rtnl_link link;
+
+	if (kept)
+		return kept;
+	memset(&r, 0, sizeof(r));
+	list_init(&r.all);
+	r.port_no = PORT_NO_HOST;
+	snprintf(r.host_ifname, sizeof(r.host_ifname), "%s",
+		 datapath_name(d->datapath));
+	strcpy(r.ifname, r.host_ifname);
+	strcpy(r.netns_path, "the host");
+	strcpy(r.network, DEFAULT_NETWORK);
+	r.vni = settings_vni(&d->settings, r.network);
+	if (rtnl_link_by_name(d->rtnl, r.host_ifname, &link)) {
+		error_set(e, "not-found", "the link %s has gone",
+			  r.host_ifname);
+		return NULL;
+	}
+	r.mac = link.mac;
+	return portbook_add(&d->ports, &r, e);
+}
+
+static size_t find_address(const struct port_record *r, const struct ip *ip,
+			   uint8_t len)
+{
+	size_t i;
+
+	for (i = 0; i < r->n_addresses; i++) {
+		if (ip_equal(&r->ips[i], ip) && r->prefix_lens[i] == len)
+			break;
+	}
+	return i;
+}
+
+static int set_up_host(struct daemon *d, const struct port_record *r,
+		       const struct ip *ip, uint8_t len, struct error *e)
+{
+	struct rtnl_link link;
+	int error = rtnl_link_by_name(d->rtnl, r->host_ifname, &link);
+
+	if (!error && link.mtu != daemon_mtu(d))
+		error = rtnl_link_set_mtu(d->rtnl, link.ifindex, daemon_mtu(d));
+	if (!error)
+		error = rtnl_link_set_up(d->rtnl, link.ifindex, true);
+	if (!error)
+		error = rtnl_addr_add(d->rtnl, link.ifindex, ip, len, true);
+	if (!error || error == -EEXIST)
+		return 0;
+	return error_set(e, error_code_of(-error),
+			 "cannot give %s the address: %s", r->host_ifname,
+			 strerror(-error));
+}
+
+static int check_free(const struct daemon *d, const struct port_record *r,
+		      const struct ip *ip, struct error *e)
+{
+	char text[ADDR_IP_SIZE];
+	size_t i;
+
+	EACH_RECORD(&d->ports, node)
+	{
+		const struct port_record *other = RECORD_OF(node);
+
+		for (i = 0; i < other->n_addresses; i++) {
+			if (other == r || other->vni != r->vni ||
+			    !ip_equal(&other->ips[i], ip))
+				continue;
+			error_set(e, "in-use",
+				  "%s is in use on this host, by %s of %s",
+				  addr_print_ip(ip, text), other->ifname,
+				  other->netns_path);
+			return error_hint(e, "give the host an address that "
+					     "no container has");
+		}
+	}
+	return r->n_addresses < MAX_ADDRESSES
+		       ? 0
+		       : error_set(e, "limit", "at most %u addresses a port",
+				   MAX_ADDRESSES);
+}
+
+/* Nothing exposed: the host has no port. */
+static void drop_empty_host(struct daemon *d, struct port_record *r)
+{
+	struct rtnl_link link;
+
+	if (r->n_addresses)
+		return;
+	port_event(d, EVENT_PORT_REMOVED, r);
+	datapath_remove_port(d->datapath, PORT_NO_HOST);
+	/* A bridge that is down forwards nothing. */
+	if (!datapath_is_bridge(d->datapath) &&
+	    rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
+	    rtnl_link_set_up(d->rtnl, link.ifindex, false))
+		log_debug("cannot set %s down", r->host_ifname);
+	portbook_remove(&d->ports, r);
+}
+
+static void set_by_hand(struct port_record *r, size_t i, bool is_by_hand)
+{
+	const uint32_t bit = UINT32_C(1) << i;
+
+	r->by_hand = is_by_hand ? r->by_hand | bit : r->by_hand & ~bit;
+}
+
+int hostport_expose(struct daemon *d, const struct ip *ip, uint8_t len,
+		    bool is_by_hand, struct error *e)
+{
+	struct port_record *r = host_record(d, e);
+	struct port port;
+	size_t i;
+
+	if (!r)
+		return -1;
+	i = find_address(r, ip, len);
+	if (i < r->n_addresses) {
+		if (!is_by_hand || r->by_hand >> i & 1)
+			return 1;
+		set_by_hand(r, i, true);
+		return portbook_save(&d->ports, r, e) ? -1 : 1;
+	}
+	if (check_free(d, r, ip, e) || set_up_host(d, r, ip, len, e)) {
+		drop_empty_host(d, r);
+		return -1;
+	}
+	port_record_value(r, &port);
+	if (datapath_add_port(d->datapath, &port, e)) {
+		drop_empty_host(d, r);
+		return -1;
+	}
+	set_by_hand(r, i, is_by_hand);
+	r->ips[i] = *ip;
+	r->prefix_lens[i] = len;
+	r->n_addresses++;
+	r->revision = 0; /* a new one: the word on it has changed */
+	if (portbook_save(&d->ports, r, e))
+		return -1;
+	port_event(d, EVENT_PORT_ADDED, r);
+	return 0;
+}
+
+int hostport_hide(struct daemon *d, const struct ip *ip, uint8_t len,
+		  struct error *e)
+{
+	struct port_record *r = portbook_find(&d->ports, PORT_NO_HOST);
+	size_t i = r ? find_address(r, ip, len) : 0;
+	struct rtnl_link link;
+
+	if (!r || i == r->n_addresses)
+		return 0;
+	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
+	    rtnl_addr_delete(d->rtnl, link.ifindex, ip, len))
+		log_debug("%s had lost an address already", r->host_ifname);
+	r->n_addresses--;
+	r->ips[i] = r->ips[r->n_addresses];
+	r->prefix_lens[i] = r->prefix_lens[r->n_addresses];
+	set_by_hand(r, i, r->by_hand >> r->n_addresses & 1);
+	set_by_hand(r, r->n_addresses, false);
+	r->revision = 0;
+	if (r->n_addresses) {
+		if (portbook_save(&d->ports, r, e))
+			return -1;
+		port_event(d, EVENT_PORT_ADDED, r);
+	} else {
+		drop_empty_host(d, r);
+	}
+	return 1;
+}
+
+static bool is_a_gateway(const struct daemon *d, const struct ip *ip,
+			 uint8_t len)
+{
+	size_t i;
+
+	EACH_RECORD(&d->ports, node)
+	{
+		const struct port_record *r = RECORD_OF(node);
+
+		for (i = 0; i < r->n_gateways; i++) {
+			if (ip_equal(&r->gateways[i], ip) &&
+			    r->gateway_lens[i] == len)
+				return true;
+		}
+	}
+	return false;
+}
+
+static int hide_unused(struct daemon *d, struct error *e)
+{
+	const struct port_record *r = portbook_find(&d->ports, PORT_NO_HOST);
+	size_t i = 0;
+
+	while (r && i < r->n_addresses) {
+		const struct ip ip = r->ips[i];
+
+		if (r->by_hand >> i & 1 ||
+		    is_a_gateway(d, &ip, r->prefix_lens[i])) {
+			i++;
+			continue;
+		}
+		if (hostport_hide(d, &ip, r->prefix_lens[i], e) < 0)
+			return -1;
+		/* With its last address the record has gone. */
+		r = portbook_find(&d->ports, PORT_NO_HOST);
+	}
+	return 0;
+}
+
+int hostport_sync(struct daemon *d, const struct port_record *r,
+		  struct error *e)
+{
+	size_t i;
+
+	for (i = 0; r && i < r->n_gateways; i++) {
+		if (hostport_expose(d, &r->gateways[i], r->gateway_lens[i],
+				    false, e) < 0)
+			return -1;
+	}
+	if (hide_unused(d, e))
+		return -1;
+	return masq_ports_sync(d->masq, e);
+}
