@@ -16,7 +16,8 @@ build=${FASTDP_BUILD_ROOT:-/var/tmp/fastdp-build-$(id -u)}
 # Debian's names; the scripts that source this take what they need.
 # shellcheck disable=SC2034
 build_packages=(
-	autoconf automake ca-certificates gcc libc6-dev libcap-ng-dev libev-dev
+	autoconf automake ca-certificates gcc libc6-dev libcap-ng-dev
+	libcurl4-openssl-dev libev-dev
 	libinih-dev libjansson-dev libmnl-dev libnftables-dev libnl-genl-3-dev
 	libprotobuf-c-dev linux-libc-dev make pkg-config protobuf-c-compiler
 )
@@ -29,12 +30,13 @@ demo_packages=(
 guest_packages=(user-mode-linux)
 # shellcheck disable=SC2034
 test_packages=(
-	bash-completion clang clang-format clang-tidy cppcheck ethtool file
+	bash-completion clang clang-format clang-tidy containernetworking-plugins
+	cppcheck etcd-client etcd-server ethtool file
 	iptables libclang-rt-14-dev libcmocka-dev llvm mandoc nftables
 	protobuf-compiler
 	python3-protobuf python3-pyflakes strace
-	python3-pyroute2 python3-pytest python3-scapy shellcheck tcpdump
-	util-linux valgrind xz-utils
+	python3-pyroute2 python3-pytest python3-scapy python3-yaml shellcheck
+	tcpdump util-linux valgrind xz-utils
 )
 
 # make bench: what is measured beside us, and with what.

@@ -11,13 +11,17 @@
 #include "verbs.h"
 
 static const struct verb *const verbs[] = {
-	&verb_status,	    &verb_peers,     &verb_peer_add,
-	&verb_peer_remove,  &verb_ports,     &verb_directory,
-	&verb_flows,	    &verb_why,	     &verb_attach,
-	&verb_detach,	    &verb_expose,    &verb_hide,
-	&verb_metrics,	    &verb_log_level, &verb_reload,
-	&verb_reset,	    &verb_ipam_list, &verb_ipam_free,
-	&verb_ipam_reclaim, &verb_doctor,    NULL,
+	&verb_status,	    &verb_peers,
+	&verb_peer_add,	    &verb_peer_remove,
+	&verb_ports,	    &verb_directory,
+	&verb_flows,	    &verb_why,
+	&verb_attach,	    &verb_detach,
+	&verb_expose,	    &verb_hide,
+	&verb_metrics,	    &verb_log_level,
+	&verb_reload,	    &verb_reset,
+	&verb_ipam_list,    &verb_ipam_free,
+	&verb_ipam_release, &verb_ipam_reclaim,
+	&verb_doctor,	    NULL,
 };
 
 int main(int argc, char **argv)

@@ -102,6 +102,14 @@ static enum cli_exit run_free(struct cli *cli, char **arguments)
 	return cli_show(cli, request, print_freed);
 }
 
+static enum cli_exit run_release(struct cli *cli, char **arguments)
+{
+	json_t *request = cli_request("ipam-release");
+
+	json_object_set_new(request, "network", json_string(arguments[0]));
+	return cli_show(cli, request, cli_print_done);
+}
+
 static enum cli_exit run_reclaim(struct cli *cli, char **arguments)
 {
 	json_t *request = cli_request("ipam-reclaim");
@@ -133,6 +141,16 @@ const struct verb verb_ipam_free = {
 		"attached keeps its\naddresses.",
 	.options = free_options,
 	.run = run_free,
+};
+
+const struct verb verb_ipam_release = {
+	.name = "ipam release",
+	.arguments = "NETWORK",
+	.n_arguments = 1,
+	.summary = "Give back leased blocks without a container",
+	.help = "Another one is leased when the next container asks for an "
+		"address.",
+	.run = run_release,
 };
 
 const struct verb verb_ipam_reclaim = {

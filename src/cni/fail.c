@@ -48,6 +48,8 @@ static int code_of(const char *code)
 		{ "no-addresses", CNI_IPAM },
 		{ "overlap", CNI_IPAM },
 		{ "exhausted", CNI_IPAM },
+		{ "no-store", CNI_AGAIN },
+		{ "cloned", CNI_IPAM },
 		{ "invalid", CNI_CONFIG },
 		{ "not-found", CNI_NO_CONTAINER },
 		{ "no-permission", CNI_SYSTEM },

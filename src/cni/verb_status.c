@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STATUS: could ADD be served now? */
+#include <string.h>
+
 #include "client/socket.h"
 #include "config.h"
 #include "fail.h"
 #include "ipam.h"
+#include "own.h"
 #include "port.h"
 #include "sys/error.h"
 #include "verbs.h"
@@ -42,8 +45,8 @@ int verb_status(const struct cni_args *args, struct cni_config *config,
 		return -1;
 	if (ipam_run(args, config, "STATUS", NULL, NULL, e) == 0)
 		return 0;
-	/* Its own code where it gave one. */
-	if (e->code == CNI_IPAM)
+	/* Its own code where it gave one; the daemon has none for this. */
+	if (e->code == CNI_IPAM || strcmp(config->ipam_type, OWN_TYPE) == 0)
 		e->code = CNI_NOT_READY;
 	return -1;
 }

@@ -68,6 +68,7 @@ static const struct {
 	{ "ipam-free", api_ipam_free },
 	{ "ipam-ready", api_ipam_ready },
 	{ "ipam-reclaim", api_ipam_reclaim },
+	{ "ipam-release", api_ipam_release },
 	{ "doctor", api_doctor },
 };
 

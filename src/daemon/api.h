@@ -44,7 +44,7 @@ api_fn api_peer_add, api_peer_remove, api_log_level, api_reload, api_reset,
 
 /* api_ipam.c */
 api_fn api_ipam, api_ipam_claim, api_ipam_free, api_ipam_ready,
-	api_ipam_reclaim;
+	api_ipam_reclaim, api_ipam_release;
 /* Of `status`: the blocks of this host, and what is wrong with them. */
 json_t *api_ipam_blocks(const struct daemon *d);
 void api_ipam_warnings(const struct daemon *d, json_t *list);

@@ -9,6 +9,7 @@
 #include "ipam.h"
 #include "log.h"
 #include "state.h"
+#include "store.h"
 #include "sys/addr.h"
 #include "sys/rtnl.h"
 
@@ -51,6 +52,9 @@ void api_ipam_warnings(const struct daemon *d, json_t *list)
 			json_array_append_new(
 				list, json_string(BLOCK_OF(node)->reason));
 	}
+	if (ipam_store(d->ipam) && store_reason(ipam_store(d->ipam))[0])
+		json_array_append_new(list, json_string(store_reason(
+						    ipam_store(d->ipam))));
 	if (!book->n_damaged)
 		return;
 	snprintf(text, sizeof(text),
@@ -98,9 +102,12 @@ static json_t *claims_json(const struct daemon *d)
 
 json_t *api_ipam(struct daemon *d, const json_t *request, struct error *e)
 {
+	struct store *store = ipam_store(d->ipam);
+
 	(void)request;
 	(void)e;
-	return json_pack("{s:s, s:o, s:o, s:o}", "store",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "reason",
+			 store ? store_reason(store) : "", "store",
 			 d->settings.ipam.store == IPAM_ETCD ? "etcd"
 							     : "declared",
 			 "blocks", api_ipam_blocks(d), "leases", leases_json(d),
@@ -238,42 +245,103 @@ json_t *api_ipam_ready(struct daemon *d, const json_t *request, struct error *e)
 
 /* ---- hosts that are gone */
 
+static bool is_used(void *ctx, const struct prefix *p)
+{
+	struct daemon *d = ctx;
+	size_t i;
+
+	EACH_LEASE(ipam_leases(d->ipam), node)
+	{
+		const struct lease *l = LEASE_OF(node);
+
+		for (i = 0; i < l->n_ips; i++) {
+			if (prefix_contains(p, &l->ips[i]))
+				return true;
+		}
+	}
+	return false;
+}
+
+json_t *api_ipam_release(struct daemon *d, const json_t *request,
+			 struct error *e)
+{
+	struct store *store = ipam_store(d->ipam);
+	struct ipam_ask ask = { .n_ips = 0 };
+	int n;
+
+	if (get_network(request, &ask, e))
+		return NULL;
+	if (!store) {
+		error_set(e, "not-supported",
+			  "the blocks of this host are declared");
+		error_hint(e, "take the block out of the configuration, and "
+			      "'fastdpctl reload'");
+		return NULL;
+	}
+	n = store_release(store, ask.network, is_used, d, e);
+	if (n < 0)
+		return NULL;
+	return api_done("%d blocks of network %s are given back", n,
+			ask.network);
+}
+
+/* Who claims blocks and is called so. 1: *ret_id and *ret_name; 0: nobody. */
+static int find_claimant(const struct daemon *d, const char *host,
+			 peer_id_t *ret_id, char ret_name[MAX_NAME],
+			 struct error *e)
+{
+	char id[20];
+	struct claim c;
+	size_t pos = 0;
+	int n = 0;
+
+	while (claims_each(ipam_claims(d->ipam), &pos, &c)) {
+		snprintf(id, sizeof(id), "%016" PRIx64, c.id);
+		if (strcmp(c.nickname, host) != 0 && strcmp(id, host) != 0)
+			continue;
+		if (n && *ret_id != c.id) {
+			error_set(e, "ambiguous",
+				  "there are several hosts called %.64s", host);
+			return error_hint(e, "give the id that 'fastdpctl "
+					     "ipam list' shows");
+		}
+		*ret_id = c.id;
+		snprintf(ret_name, MAX_NAME, "%s", c.nickname);
+		n = 1;
+	}
+	return n;
+}
+
+static int is_there(const char *name, struct error *e)
+{
+	error_set(e, "in-use", "%s is there: this host has a session with it",
+		  name);
+	return error_hint(e, "take the block out of its configuration, or stop "
+			     "it for good first");
+}
+
 json_t *api_ipam_reclaim(struct daemon *d, const json_t *request,
 			 struct error *e)
 {
 	const char *host = api_text(request, "host");
-	char id[20], nickname[MAX_NAME];
-	unsigned int n = 0;
-	struct claim c, found;
-	size_t pos = 0;
+	peer_id_t id = PEER_ID_NONE;
+	char name[MAX_NAME] = "";
+	int n, rc = 0;
 
-	while (host && claims_each(ipam_claims(d->ipam), &pos, &c)) {
-		snprintf(id, sizeof(id), "%016" PRIx64, c.id);
-		if (strcmp(c.nickname, host) != 0 && strcmp(id, host) != 0)
-			continue;
-		if (n && found.id != c.id) {
-			error_set(e, "invalid",
-				  "there are several hosts called %.64s", host);
-			error_hint(e, "give the id that 'fastdpctl ipam' "
-				      "shows");
-			return NULL;
-		}
-		found = c;
-		n++;
-	}
-	if (!n) {
-		error_set(e, "not-found", "no host %.64s claims addresses",
-			  host ? host : "?");
-		error_hint(e, "'fastdpctl ipam' shows who does");
+	n = host ? find_claimant(d, host, &id, name, e) : 0;
+	/* Heard by us, whatever etcd hears of it. */
+	if (n < 0 || (n && ipam_talks(d->ipam, id) && is_there(name, e)))
 		return NULL;
-	}
-	snprintf(nickname, sizeof(nickname), "%s", found.nickname);
-	if (ipam_forget(d->ipam, found.id))
-		return api_done("what %s claimed counts no more on this host",
-				nickname);
-	error_set(e, "in-use", "%s is there: this host has a session with it",
-		  nickname);
-	error_hint(e, "take the block out of its configuration, or stop it "
-		      "for good first");
+	if (host && ipam_store(d->ipam))
+		rc = store_reclaim(ipam_store(d->ipam), host, e);
+	if (rc < 0)
+		return NULL;
+	if (n && ipam_forget(d->ipam, id))
+		log_info("what %s claimed counts no more", name);
+	if (n || rc)
+		return api_done("the blocks of %s are given back", host);
+	error_set(e, "not-found", "no host %.64s claims addresses",
+		  host ? host : "?");
+	error_hint(e, "'fastdpctl ipam list' shows who does");
 	return NULL;
 }

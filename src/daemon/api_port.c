@@ -415,16 +415,20 @@ static bool is_asked_for(const struct port_record *r,
 json_t *api_detach(struct daemon *d, const json_t *request, struct error *e)
 {
 	struct port_record asked;
-	struct list *node, *next;
+	struct list *node;
 	unsigned int n = 0;
 
 	if (get_record(d, request, &asked, e))
 		return NULL;
-	for (node = d->ports.all.next; node != &d->ports.all; node = next) {
-		next = node->next;
-		if (!is_asked_for(RECORD_OF(node), &asked))
+	node = d->ports.all.next;
+	while (node != &d->ports.all) {
+		if (!is_asked_for(RECORD_OF(node), &asked)) {
+			node = node->next;
 			continue;
+		}
+		/* The host's own port may go with it. */
 		remove_port(d, RECORD_OF(node));
+		node = d->ports.all.next;
 		n++;
 	}
 	return json_pack("{s:I}", "detached", (json_int_t)n);

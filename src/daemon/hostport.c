@@ -170,6 +170,22 @@ int hostport_expose(struct daemon *d, const struct ip *ip, uint8_t len,
 	return 0;
 }
 
+/* With the first address of a subnet the kernel takes the others of it. */
+static void put_back(struct daemon *d, const struct port_record *r,
+		     uint32_t ifindex)
+{
+	size_t i;
+	int error;
+
+	for (i = 0; i < r->n_addresses; i++) {
+		error = rtnl_addr_add(d->rtnl, ifindex, &r->ips[i],
+				      r->prefix_lens[i], true);
+		if (error && error != -EEXIST)
+			log_warn("%s has lost an address: %s", r->host_ifname,
+				 strerror(-error));
+	}
+}
+
 int hostport_hide(struct daemon *d, const struct ip *ip, uint8_t len,
 		  struct error *e)
 {
@@ -179,8 +195,9 @@ int hostport_hide(struct daemon *d, const struct ip *ip, uint8_t len,
 
 	if (!r || i == r->n_addresses)
 		return 0;
-	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
-	    rtnl_addr_delete(d->rtnl, link.ifindex, ip, len))
+	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link))
+		link.ifindex = 0;
+	if (link.ifindex && rtnl_addr_delete(d->rtnl, link.ifindex, ip, len))
 		log_debug("%s had lost an address already", r->host_ifname);
 	r->n_addresses--;
 	r->ips[i] = r->ips[r->n_addresses];
@@ -188,6 +205,8 @@ int hostport_hide(struct daemon *d, const struct ip *ip, uint8_t len,
 	set_by_hand(r, i, r->by_hand >> r->n_addresses & 1);
 	set_by_hand(r, r->n_addresses, false);
 	r->revision = 0;
+	if (link.ifindex)
+		put_back(d, r, link.ifindex);
 	if (r->n_addresses) {
 		if (portbook_save(&d->ports, r, e))
 			return -1;

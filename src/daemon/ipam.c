@@ -9,6 +9,7 @@
 #include "ipam_peers.h"
 #include "log.h"
 #include "state.h"
+#include "store.h"
 #include "sys/addr.h"
 #include "sys/clock.h"
 #include "sys/error.h"
@@ -22,6 +23,7 @@ struct ipam {
 	struct ipam_book book;
 	struct ipam_peers *peers;
 	struct ipam_memory *memory;
+	struct store *store; /* NULL: blocks are declared */
 	char boot[IPAM_MAX_BOOT];
 };
 
@@ -70,6 +72,11 @@ static void judge(struct ipam *i, struct ipam_block *b)
 	struct claim claim;
 
 	print_block(b, ours);
+	if (b->store_reason[0]) {
+		b->is_disputed = true;
+		strcpy(b->reason, b->store_reason);
+		return;
+	}
 	b->is_disputed = claims_find(ipam_peers_claims(i->peers), b->vni,
 				     pool_block(b->pool), &claim);
 	b->reason[0] = '\0';
@@ -88,11 +95,22 @@ static void judge(struct ipam *i, struct ipam_block *b)
 			 b->network);
 }
 
+/* A dispute is remembered at once: a restart must not forget it. */
 static void judge_all(struct ipam *i)
 {
+	bool is_worse = false;
+
 	EACH_BLOCK(i, node)
-	judge(i, BLOCK_OF(node));
-	ipam_memory_changed(i->memory);
+	{
+		const bool was_disputed = BLOCK_OF(node)->is_disputed;
+
+		judge(i, BLOCK_OF(node));
+		is_worse |= BLOCK_OF(node)->is_disputed && !was_disputed;
+	}
+	if (is_worse)
+		ipam_memory_save(i->memory);
+	else
+		ipam_memory_changed(i->memory);
 }
 
 /* Taken once, whoever is told of it; a lease is younger than the block. */
@@ -114,8 +132,9 @@ static void take_leases(struct ipam *i, struct ipam_block *b)
 	}
 }
 
-static void add_block(struct ipam *i, const struct ipam_network *n, vni_t vni,
-		      const struct prefix *prefix)
+static struct ipam_block *add_block(struct ipam *i,
+				    const struct ipam_network *n, vni_t vni,
+				    const struct prefix *prefix)
 {
 	struct ipam_block *b;
 	enum pool_result result;
@@ -127,7 +146,7 @@ static void add_block(struct ipam *i, const struct ipam_network *n, vni_t vni,
 		if (b->vni != vni || !prefix_equal(pool_block(b->pool), prefix))
 			continue;
 		b->is_kept = true;
-		return;
+		return b;
 	}
 	b = core_alloc(sizeof(*b));
 	strcpy(b->network, n->name);
@@ -141,6 +160,26 @@ static void add_block(struct ipam *i, const struct ipam_network *n, vni_t vni,
 		(void)result; /* of this block or not */
 	}
 	take_leases(i, b);
+	return b;
+}
+
+/* Of networks that have a range here still. */
+static void add_leased(struct ipam *i)
+{
+	const struct store_held *h;
+	size_t pos = 0;
+
+	while ((h = store_each(i->store, &pos))) {
+		const struct ipam_network *n =
+			ipam_settings_find(&i->d->settings.ipam, h->network);
+		struct ipam_block *b;
+
+		if (!n)
+			continue;
+		b = add_block(i, n, settings_vni(&i->d->settings, n->name),
+			      &h->prefix);
+		strcpy(b->store_reason, h->reason);
+	}
 }
 
 static void free_block(struct ipam_block *b)
@@ -201,6 +240,8 @@ void ipam_reload(struct ipam *i)
 			add_block(i, &s->networks[n], vni,
 				  &s->networks[n].blocks[k]);
 	}
+	if (i->store)
+		add_leased(i);
 	for (node = i->blocks.next; node != &i->blocks; node = next) {
 		next = node->next;
 		if (!BLOCK_OF(node)->is_kept)
@@ -208,6 +249,27 @@ void ipam_reload(struct ipam *i)
 	}
 	announce(i);
 	judge_all(i);
+}
+
+static void on_store(void *ctx)
+{
+	ipam_reload(ctx);
+}
+
+static int open_store(struct ipam *i, struct error *e)
+{
+	if (i->d->settings.ipam.store != IPAM_ETCD)
+		return 0;
+	i->store = store_open(i->d, ipam_peers_claims(i->peers), on_store, i,
+			      e);
+	if (!i->store)
+		return -1;
+	/* Counted on over restarts, whatever was given back meanwhile. */
+	if (store_serial(i->store) > i->book.serial)
+		i->book.serial = store_serial(i->store);
+	else
+		store_note(i->store, i->book.serial);
+	return 0;
 }
 
 struct ipam *ipam_open(struct daemon *d, struct error *e)
@@ -220,7 +282,8 @@ struct ipam *ipam_open(struct daemon *d, struct error *e)
 	i->peers = ipam_peers_new(d);
 	i->memory = ipam_memory_open(d->loop, ipam_peers_claims(i->peers),
 				     d->settings.state_dir);
-	if (ipam_book_open(&i->book, d->settings.state_dir, e)) {
+	if (ipam_book_open(&i->book, d->settings.state_dir, e) ||
+	    open_store(i, e)) {
 		ipam_close(i);
 		return NULL;
 	}
@@ -234,6 +297,7 @@ void ipam_close(struct ipam *i)
 		return;
 	while (!list_is_empty(&i->blocks))
 		free_block(BLOCK_OF(i->blocks.next));
+	store_close(i->store);
 	ipam_memory_close(i->memory);
 	ipam_book_close(&i->book);
 	ipam_peers_free(i->peers);
@@ -244,6 +308,16 @@ void ipam_event(struct ipam *i, const struct event *ev)
 {
 	if (ipam_peers_event(i->peers, ev))
 		judge_all(i);
+}
+
+struct store *ipam_store(const struct ipam *i)
+{
+	return i->store;
+}
+
+bool ipam_talks(const struct ipam *i, peer_id_t id)
+{
+	return ipam_peers_talk(i->peers, id);
 }
 
 bool ipam_forget(struct ipam *i, peer_id_t id)
@@ -468,6 +542,34 @@ static bool has_family(const struct ipam *i, vni_t vni, bool is_v4)
 	return false;
 }
 
+/* With leases the range says it: the block comes when it is needed. */
+static bool wants_family(const struct ipam *i, const char *network, vni_t vni,
+			 bool is_v4)
+{
+	const struct ipam_network *n = ipam_settings_find(&i->d->settings.ipam,
+							  network);
+	unsigned int k;
+
+	for (k = 0; i->store && n && k < n->n_ranges; k++) {
+		if (ip_is_v4(&n->ranges[k].ip) == is_v4)
+			return true;
+	}
+	return has_family(i, vni, is_v4);
+}
+
+/* All are full, or disputed: another one. */
+static int lease_more(struct ipam *i, vni_t vni, bool is_v4,
+		      const char *network, struct error *e)
+{
+	(void)vni;
+	if (store_want(i->store, network, is_v4, e))
+		return -1;
+	error_set(e, "not-yet",
+		  "a further block of addresses of network %s is being leased",
+		  network);
+	return error_hint(e, "try again in a moment");
+}
+
 static void add_ip(struct ipam *i, struct lease *l, const struct ip *ip,
 		   const struct prefix *block)
 {
@@ -505,9 +607,12 @@ static int choose(struct ipam *i, struct lease *l, vni_t vni, struct error *e)
 	for (family = 0; family < 2; family++) {
 		const bool is_v4 = family == 0;
 
-		if (!has_family(i, vni, is_v4) || take_next(i, l, vni, is_v4) ||
+		if (!wants_family(i, l->network, vni, is_v4) ||
+		    take_next(i, l, vni, is_v4) ||
 		    (drop_stale(i, vni, is_v4) && take_next(i, l, vni, is_v4)))
 			continue;
+		if (i->store)
+			return lease_more(i, vni, is_v4, l->network, e);
 		return nothing_left(i, vni, is_v4, l->network, e);
 	}
 	return l->n_ips ? 0 : no_block(l->network, e);
@@ -639,7 +744,7 @@ const struct lease *ipam_claim(struct ipam *i, const struct ipam_ask *ask,
 			      ask->owner);
 	if (kept)
 		return again(i, kept, ask, e);
-	if (not_yet(i, e))
+	if (not_yet(i, e) || (i->store && store_check(i->store, e)))
 		return NULL;
 	if (ask->has_gateway && ensure_gateway(i, ask->network, vni, e))
 		return NULL;
@@ -652,6 +757,8 @@ const struct lease *ipam_claim(struct ipam *i, const struct ipam_ask *ask,
 		return NULL;
 	}
 	kept = ipam_book_add(&i->book, &lease, e);
+	if (kept && i->store)
+		store_note(i->store, i->book.serial);
 	if (!kept) {
 		give_back(i, &lease);
 		drop_idle_gateway(i, ask->network);
@@ -692,12 +799,12 @@ int ipam_ready(struct ipam *i, const char *network, struct error *e)
 	const vni_t vni = settings_vni(&i->d->settings, network);
 	unsigned int family, n = 0;
 
-	if (not_yet(i, e))
+	if (not_yet(i, e) || (i->store && store_check(i->store, e)))
 		return -1;
 	for (family = 0; family < 2; family++) {
 		bool has_some = false;
 
-		if (!has_family(i, vni, family == 0))
+		if (!wants_family(i, network, vni, family == 0))
 			continue;
 		n++;
 		EACH_BLOCK(i, node)
@@ -709,8 +816,13 @@ int ipam_ready(struct ipam *i, const char *network, struct error *e)
 					    (family == 0) &&
 				    pool_used(b->pool) < pool_size(b->pool);
 		}
-		if (!has_some && !has_stale(i, vni))
+		if (has_some || has_stale(i, vni))
+			continue;
+		if (!i->store)
 			return nothing_left(i, vni, family == 0, network, e);
+		/* Under way is well: ADD waits for it. */
+		if (store_want(i->store, network, family == 0, e))
+			return -1;
 	}
 	return n ? 0 : no_block(network, e);
 }

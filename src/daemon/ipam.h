@@ -15,6 +15,7 @@
 struct daemon;
 struct event;
 struct ipam;
+struct store;
 
 /* For so long after its start the daemon waits for what peers claim. */
 #define IPAM_SETTLE_US (5 * USEC_PER_SEC)
@@ -32,6 +33,9 @@ void ipam_reload(struct ipam *i);
  * False: there is a session with it, it has not.
  */
 bool ipam_forget(struct ipam *i, peer_id_t id) WARN_UNUSED;
+
+/* There is a session with @id now. */
+bool ipam_talks(const struct ipam *i, peer_id_t id);
 
 /* For whom, and what is asked for. All text is borrowed. */
 struct ipam_ask {
@@ -69,9 +73,10 @@ struct ipam_block {
 	char network[MAX_NAME];
 	vni_t vni;
 	struct pool *pool;
-	bool is_kept;	  /* false while settings are compared */
-	bool is_disputed; /* nothing is given out from it */
-	char reason[256]; /* a sentence, when it is; "": all is well */
+	bool is_kept;		/* false while settings are compared */
+	bool is_disputed;	/* nothing is given out from it */
+	char store_reason[256]; /* what etcd has against it; "": nothing */
+	char reason[256];	/* a sentence, when it is; "": all is well */
 };
 
 #define EACH_BLOCK(i, node)                                                    \
@@ -79,6 +84,7 @@ struct ipam_block {
 	     node = node->next)
 #define BLOCK_OF(node) CONTAINER_OF(node, struct ipam_block, all)
 
+struct store *ipam_store(const struct ipam *i); /* NULL: none */
 const struct list *ipam_blocks(const struct ipam *i);
 const struct ipam_book *ipam_leases(const struct ipam *i);
 const struct claims *ipam_claims(const struct ipam *i);

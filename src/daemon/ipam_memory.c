@@ -45,7 +45,7 @@ static json_t *to_json(const struct claims *c)
 	return list;
 }
 
-static void write_claims(struct ipam_memory *m)
+void ipam_memory_save(struct ipam_memory *m)
 {
 	struct error e = { .code = "" };
 	json_t *json = to_json(m->claims);
@@ -60,7 +60,7 @@ static void write_claims(struct ipam_memory *m)
 
 static void on_timer(void *ctx)
 {
-	write_claims(ctx);
+	ipam_memory_save(ctx);
 }
 
 static bool parse(const json_t *json, peer_id_t *ret_id, const char **ret_name,
@@ -134,7 +134,7 @@ void ipam_memory_close(struct ipam_memory *m)
 	if (!m)
 		return;
 	if (m->is_changed)
-		write_claims(m);
+		ipam_memory_save(m);
 	loop_timer_free(m->timer);
 	free(m);
 }

@@ -21,6 +21,8 @@ struct ipam_memory *ipam_memory_open(struct loop *loop, struct claims *c,
 void ipam_memory_close(struct ipam_memory *m); /* writes; NULL is fine */
 /* The claims have changed: they are written soon. */
 void ipam_memory_changed(struct ipam_memory *m);
+/* They are on the disk when this returns. */
+void ipam_memory_save(struct ipam_memory *m);
 
 /* Random, another after each boot of the kernel; "" when it cannot be told. */
 void ipam_memory_boot(char ret[IPAM_MAX_BOOT]);

@@ -229,6 +229,15 @@ static int set_key_prefix(struct ipam_settings *s, const char *value,
 	return 0;
 }
 
+static int set_file(char ret[IPAM_MAX_URL], const char *key, const char *value,
+		    struct error *e)
+{
+	if (value[0] != '/' || strlen(value) >= IPAM_MAX_URL)
+		return bad(e, key, value, "an absolute path of a file");
+	strcpy(ret, value);
+	return 0;
+}
+
 int ipam_settings_line(struct ipam_settings *s, const char *key,
 		       const char *value, struct error *e)
 {
@@ -246,9 +255,15 @@ int ipam_settings_line(struct ipam_settings *s, const char *key,
 		s->lease_s = (uint32_t)n;
 		return 0;
 	}
+	if (strcmp(key, "ca-file") == 0)
+		return set_file(s->ca_file, key, value, e);
+	if (strcmp(key, "cert-file") == 0)
+		return set_file(s->cert_file, key, value, e);
+	if (strcmp(key, "key-file") == 0)
+		return set_file(s->key_file, key, value, e);
 	error_set(e, "invalid", "[ipam] has an unknown key '%.50s'", key);
-	return error_hint(e, "it has store, endpoints, key-prefix and "
-			     "lease-time");
+	return error_hint(e, "it has store, endpoints, key-prefix, lease-time, "
+			     "ca-file, cert-file and key-file");
 }
 
 const struct ipam_network *ipam_settings_find(const struct ipam_settings *s,
@@ -316,6 +331,15 @@ static bool is_gateway_within(const struct ipam_network *n, const struct ip *ip)
 			return true;
 	}
 	return range && prefix_contains(range, ip);
+}
+
+uint8_t ipam_network_block_len(const struct ipam_network *n,
+			       const struct prefix *range)
+{
+	const uint8_t bits = ip_is_v4(&range->ip) ? 32 : 128;
+
+	return n->block_len && n->n_ranges == 1 ? n->block_len
+						: (uint8_t)(bits - 8);
 }
 
 static int check_leased(const struct ipam_network *n, struct error *e)

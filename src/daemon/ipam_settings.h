@@ -37,6 +37,9 @@ struct ipam_settings {
 	unsigned int n_endpoints;
 	char prefix[64];  /* of the store's keys; "": /fastdp */
 	uint32_t lease_s; /* 0: 60 */
+	/* For https; "": the system's, none, none. */
+	char ca_file[IPAM_MAX_URL], cert_file[IPAM_MAX_URL],
+		key_file[IPAM_MAX_URL];
 };
 
 /*
@@ -57,5 +60,9 @@ const struct ipam_network *ipam_settings_find(const struct ipam_settings *s,
 /* The range of the family of @ip; NULL: none is given. */
 const struct prefix *ipam_network_range(const struct ipam_network *n,
 					const struct ip *ip);
+
+/* Of the blocks that are leased of @range. */
+uint8_t ipam_network_block_len(const struct ipam_network *n,
+			       const struct prefix *range);
 
 #endif

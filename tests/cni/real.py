@@ -23,15 +23,20 @@ def find_reference(name):
     return None
 
 
-def no_kernel():
-    """Why the daemon cannot run here, or ""."""
+def datapath():
+    """What this kernel has: "ovs", or "bridge"."""
     for module in ("openvswitch", "vport-vxlan"):
         sh("modprobe", "-q", module, check=False)
-    if os.path.isdir("/sys/module/openvswitch") or \
-            os.path.isdir("/sys/class/net/ovs-system"):
+    return "ovs" if os.path.isdir("/sys/module/openvswitch") or \
+        os.path.isdir("/sys/class/net/ovs-system") else "bridge"
+
+
+def no_kernel():
+    """Why the daemon cannot run here, or ""."""
+    if datapath() == "ovs" or os.path.exists("/dev/net/tun"):
         return ""
-    return "no openvswitch: run the tests with tests/vm/run -- " \
-        "/usr/bin/python3 -m pytest tests/cni"
+    return "neither openvswitch nor /dev/net/tun: run the tests with " \
+        "tests/vm/run -- /usr/bin/python3 -m pytest tests/cni"
 
 
 class RealHost(Runtime):
@@ -66,7 +71,7 @@ class RealHost(Runtime):
                 "--nickname", "host%d" % self.number, "--local-address",
                 self.address, "--socket", self.socket, "--state-dir",
                 self.directory + "/state", "--run-dir",
-                self.directory + "/run", "--insecure", "--datapath", "ovs",
+                self.directory + "/run", "--insecure", "--datapath", datapath(),
                 *self.options, stdout=log, stderr=log)
         wait_until(lambda: "host%d does not answer: %s" % (
             self.number, self.log()), lambda: self.ask(
@@ -87,6 +92,9 @@ class RealHost(Runtime):
     def kill(self, number=signal.SIGKILL):
         self.daemon.send_signal(number)
         self.daemon.wait(10)
+
+    def identity(self):
+        return self.ask("status")["name"]
 
     def ports(self):
         return self.ask("ports")["ports"]
@@ -194,13 +202,17 @@ class RealWorld:
             host = RealHost(i, self.directory, [] if i == 1 else
                             ["--peer", "10.99.0.1"])
             self.hosts.append(host)
-            self.switch.ip("link", "add", "p%d" % i, "type", "veth", "peer",
-                           "name", "eth0", "netns", host.ns.name)
-            self.switch.ip("link", "set", "p%d" % i, "master", "br0", "up")
-            host.ns.ip("addr", "add", host.address + "/24", "dev", "eth0")
-            host.ns.ip("link", "set", "eth0", "up")
+            self.wire(host)
         if start:
             self.start()
+
+    def wire(self, host):
+        port = "p%d" % host.number
+        self.switch.ip("link", "add", port, "type", "veth", "peer", "name",
+                       "eth0", "netns", host.ns.name)
+        self.switch.ip("link", "set", port, "master", "br0", "up")
+        host.ns.ip("addr", "add", host.address + "/24", "dev", "eth0")
+        host.ns.ip("link", "set", "eth0", "up")
 
     def start(self):
         for host in self.hosts:

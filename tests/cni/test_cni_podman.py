@@ -24,6 +24,8 @@ default_network = "net1"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
 [containers]
+# A sandbox may not raise its own.
+default_ulimits = [ "nofile=1024:1024", "nproc=1024:1024" ]
 %s
 """
 
@@ -132,13 +134,13 @@ def test_two_podmen(hosts, runtime, version):
 
 @pytest.mark.limit(300)
 def test_buildah(hosts):
-    one, two = hosts.podmen("1.0.0")
-    two("run", "-d", "--name", "b", "--ip", "10.32.2.99", "box", "/bin/sleep",
+    one, two = hosts.podmen("1.0.0", cgroups=True)
+    two("--runtime", "runc", "run", "-d", "--network", "net1", "--name", "b", "--ip", "10.32.2.99", "box", "/bin/sleep",
         "1000")
     name = one.run("buildah", "from", "--pull-never",
                    "localhost/box").stdout.strip()
     wait_until("it to be known", lambda: hosts.hosts[0].macs(), 10, 0.1)
-    done = one.run("buildah", "run", "--network", "net1", "--cni-config-dir",
+    done = one.run("buildah", "run", "--runtime", "runc", "--network", "net1", "--cni-config-dir",
                    one.directory + "/net.d", "--cni-plugin-path",
                    one.host.path, name, "/bin/ping", "-c", "3", "-W", "2",
                    "10.32.2.99")

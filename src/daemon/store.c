@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/alloc.h"
+#include "files.h"
+#include "log.h"
+#include "state.h"
+#include "store_http.h"
+#include "store_state.h"
+#include "sys/addr.h"
+#include "sys/clock.h"
+
+/* In one go: what is left goes on with the next. */
+#define MAX_WRITES 64U
+#define RETRY_US (2 * USEC_PER_SEC)
+/* Clocks of two hosts do not run alike. */
+#define MARGIN_US (500 * USEC_PER_MS)
+
+/* A host that slept has been silent all the same. */
+static usec_t now_us(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_BOOTTIME, &ts))
+		return clock_monotonic_us();
+	return (usec_t)ts.tv_sec * USEC_PER_SEC + (usec_t)ts.tv_nsec / 1000;
+}
+
+/* ---- files */
+
+bool store_save(struct store *s)
+{
+	char text[ADDR_PREFIX_SIZE], serial[24], cluster[24];
+	struct error e = { .code = "" };
+	json_t *list = json_array(), *json;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < s->n_held; i++) {
+		const struct store_held *h = &s->held[i];
+
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s}", "network", h->network, "block",
+				  addr_print_prefix(&h->prefix.ip,
+						    h->prefix.len, text)));
+	}
+	snprintf(serial, sizeof(serial), "%" PRIu64, s->serial);
+	snprintf(cluster, sizeof(cluster), "%" PRIu64, s->cluster);
+	json = json_pack("{s:o, s:s, s:s}", "blocks", list, "serial", serial,
+			 "cluster", cluster);
+	rc = files_write(s->path, json, &e);
+	json_decref(json);
+	if (rc)
+		log_error("%s: no block is leased", e.message);
+	return rc == 0;
+}
+
+static bool parse_held(const json_t *json, struct store_held *ret)
+{
+	const char *network =
+		json_string_value(json_object_get(json, "network"));
+	const char *text = json_string_value(json_object_get(json, "block"));
+
+	memset(ret, 0, sizeof(*ret));
+	if (!network || !name_is_valid(network) || !text ||
+	    !addr_parse_prefix(text, &ret->prefix.ip, &ret->prefix.len) ||
+	    !prefix_is_valid(&ret->prefix) || prefix_size(&ret->prefix) == 0)
+		return false;
+	strcpy(ret->network, network);
+	return true;
+}
+
+static int load(struct store *s, struct error *e)
+{
+	struct error quiet = { .code = "" };
+	json_t *json = files_read(s->path, e), *one;
+	const char *instance;
+	size_t i;
+
+	if (error_is_set(e))
+		return error_hint(e, "it says which blocks this host has; "
+				     "without it nothing is given out");
+	json_array_foreach(json_object_get(json, "blocks"), i, one) {
+		if (s->n_held < STORE_MAX_HELD &&
+		    parse_held(one, &s->held[s->n_held]))
+			s->n_held++;
+	}
+	s->serial = store_keys_number(json, "serial");
+	s->cluster = store_keys_number(json, "cluster");
+	json_decref(json);
+	json = files_read(s->run_path, &quiet);
+	instance = json_string_value(json_object_get(json, "instance"));
+	if (instance)
+		s->old_instance = strtoull(instance, NULL, 16);
+	json_decref(json);
+	return 0;
+}
+
+static int save_instance(const struct store *s, struct error *e)
+{
+	char text[20];
+	json_t *json;
+	int rc;
+
+	snprintf(text, sizeof(text), "%016" PRIx64, s->d->instance);
+	json = json_pack("{s:s}", "instance", text);
+	rc = files_write(s->run_path, json, e);
+	json_decref(json);
+	return rc;
+}
+
+/* ---- one round: lease, read, write, read again, until nothing is owed */
+
+static void describe(struct store *s)
+{
+	const usec_t now = now_us();
+
+	s->reason[0] = '\0';
+	if (s->state == STORE_CLONED)
+		snprintf(s->reason, sizeof(s->reason),
+			 "another daemon with this host's identity %s holds "
+			 "its blocks in etcd (a cloned host?), or did until a "
+			 "moment ago: nothing is given out here",
+			 s->d->name);
+	else if (s->state == STORE_OLD)
+		snprintf(s->reason, sizeof(s->reason),
+			 "the state directory is older than what was given out "
+			 "under this host's identity %s (a clone, or a "
+			 "backup?): nothing is given out here",
+			 s->d->name);
+	else if (s->trouble[0] && s->safe_until > now + MARGIN_US)
+		snprintf(s->reason, sizeof(s->reason),
+			 "%.290s; addresses of leased blocks are given out for "
+			 "%u s more",
+			 s->trouble,
+			 (unsigned int)((s->safe_until - now) / USEC_PER_SEC));
+	else if (s->trouble[0])
+		snprintf(s->reason, sizeof(s->reason),
+			 "%.290s; nothing is given out until it does",
+			 s->trouble);
+	else if (s->state == STORE_NEW)
+		snprintf(s->reason, sizeof(s->reason),
+			 "etcd is new, or has lost its data: hosts tell it "
+			 "which blocks they have before new ones are leased");
+}
+
+static void rest(struct store *s, usec_t pause)
+{
+	char before[sizeof(s->reason)];
+
+	strcpy(before, s->reason);
+	s->step = STEP_IDLE;
+	describe(s);
+	if (s->reason[0] && strncmp(before, s->reason, 40) != 0)
+		log_warn("%s", s->reason);
+	else if (!s->reason[0] && before[0])
+		log_info("leases of blocks are well again");
+	if (s->is_asked_again)
+		pause = 50 * USEC_PER_MS;
+	s->is_asked_again = false;
+	loop_timer_set(s->timer, clock_monotonic_us() + pause);
+	if (s->is_changed) {
+		s->is_changed = false;
+		s->changed(s->ctx);
+	}
+}
+
+static usec_t request_timeout(const struct store *s)
+{
+	const usec_t third = s->lease_us / 3;
+
+	return third < 5 * USEC_PER_SEC ? third : 5 * USEC_PER_SEC;
+}
+
+static void post(struct store *s, int step, const char *path, json_t *body)
+{
+	s->step = step;
+	store_http_post(s->http, path, body, request_timeout(s));
+}
+
+static void ask_lease(struct store *s)
+{
+	char id[24];
+
+	s->asked_at = now_us();
+	snprintf(id, sizeof(id), "%" PRIu64, s->lease);
+	if (s->lease)
+		post(s, STEP_LEASE, "/v3/lease/keepalive",
+		     json_pack("{s:s}", "ID", id));
+	else
+		post(s, STEP_LEASE, "/v3/lease/grant",
+		     json_pack("{s:I}", "TTL",
+			       (json_int_t)(s->lease_us / USEC_PER_SEC)));
+}
+
+static void ask_view(struct store *s)
+{
+	post(s, STEP_READ, "/v3/kv/range",
+	     store_keys_range(s->settings->prefix[0] ? s->settings->prefix
+						     : "/fastdp"));
+}
+
+static void fail(struct store *s, const char *why)
+{
+	snprintf(s->trouble, sizeof(s->trouble), "%s", why);
+	rest(s, request_timeout(s) < RETRY_US ? request_timeout(s) : RETRY_US);
+}
+
+static void take_lease(struct store *s, const json_t *reply)
+{
+	const json_t *result = json_object_get(reply, "result");
+	const json_t *lease = result ? result : reply;
+	const uint64_t ttl = store_keys_number(lease, "TTL");
+	const uint64_t id = store_keys_number(lease, "ID");
+
+	if (json_object_get(reply, "error") || !id) {
+		s->lease = 0;
+		fail(s, "etcd gives no lease");
+		return;
+	}
+	if (!ttl) { /* it ran out: the next one is another */
+		s->lease = 0;
+		s->is_registered = false;
+		ask_lease(s);
+		return;
+	}
+	s->lease = id;
+	s->lease_us = ttl * USEC_PER_SEC;
+	/* The proof is the key: without it the time does not count. */
+	ask_view(s);
+}
+
+static void take_view(struct store *s, const json_t *reply)
+{
+	const char *prefix = s->settings->prefix[0] ? s->settings->prefix
+						    : "/fastdp";
+	struct store_view view;
+	json_t *txn;
+
+	if (!store_keys_read(reply, prefix, &view)) {
+		fail(s, "etcd cannot be read");
+		return;
+	}
+	store_keys_release(&s->view);
+	s->view = view;
+	s->trouble[0] = '\0';
+	if (s->cluster != view.cluster) {
+		s->cluster = view.cluster;
+		store_save(s);
+	}
+	txn = store_plan(s, now_us());
+	if (s->is_registered)
+		s->safe_until = s->asked_at + s->lease_us;
+	if (txn && s->n_writes++ < MAX_WRITES) {
+		post(s, STEP_WRITE, "/v3/kv/txn", txn);
+		return;
+	}
+	json_decref(txn);
+	rest(s, s->state == STORE_NEW ? s->lease_us / 8 : s->lease_us / 3);
+}
+
+/* Whether the conditions held is seen when all is read again. */
+static void on_reply(void *ctx, const json_t *reply, long status,
+		     const char *why)
+{
+	struct store *s = ctx;
+
+	(void)status;
+	if (!reply) {
+		fail(s, why);
+		return;
+	}
+	switch (s->step) {
+	case STEP_LEASE:
+		take_lease(s, reply);
+		break;
+	case STEP_READ:
+		take_view(s, reply);
+		break;
+	case STEP_WRITE:
+		ask_view(s);
+		break;
+	case STEP_IDLE:
+		break;
+	}
+}
+
+static void on_timer(void *ctx)
+{
+	struct store *s = ctx;
+
+	if (s->step != STEP_IDLE)
+		return;
+	s->n_writes = 0;
+	ask_lease(s);
+}
+
+/* Soon; several wishes are one round. */
+static void ask_again(struct store *s)
+{
+	if (s->step == STEP_IDLE)
+		loop_timer_set(s->timer,
+			       clock_monotonic_us() + 20 * USEC_PER_MS);
+	else
+		s->is_asked_again = true;
+}
+
+/* ---- for others */
+
+struct store *store_open(struct daemon *d, const struct claims *claims,
+			 void (*changed)(void *ctx), void *ctx, struct error *e)
+{
+	struct store *s = core_alloc(sizeof(*s));
+
+	s->d = d;
+	s->settings = &d->settings.ipam;
+	s->claims = claims;
+	s->changed = changed;
+	s->ctx = ctx;
+	s->lease_us = (s->settings->lease_s ? s->settings->lease_s : 60) *
+		      USEC_PER_SEC;
+	snprintf(s->path, sizeof(s->path), "%.4000s/blocks.json",
+		 d->settings.state_dir);
+	snprintf(s->run_path, sizeof(s->run_path), "%.4000s/store.json",
+		 d->settings.run_dir);
+	strcpy(s->trouble, "etcd has not been asked yet");
+	if (load(s, e) || save_instance(s, e)) {
+		store_close(s);
+		return NULL;
+	}
+	s->http = store_http_new(d->loop, s->settings, on_reply, s);
+	if (!s->http) {
+		error_set(e, "system", "libcurl cannot be used");
+		store_close(s);
+		return NULL;
+	}
+	s->timer = loop_timer_new(d->loop, on_timer, s);
+	loop_timer_set(s->timer, clock_monotonic_us());
+	return s;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	store_http_free(s->http);
+	loop_timer_free(s->timer);
+	store_keys_release(&s->view);
+	free(s);
+}
+
+const struct store_held *store_each(const struct store *s, size_t *pos)
+{
+	return *pos < s->n_held ? &s->held[(*pos)++] : NULL;
+}
+
+int store_check(struct store *s, struct error *e)
+{
+	describe(s);
+	if (s->state == STORE_CLONED || s->state == STORE_OLD) {
+		error_set(e, "cloned", "%s", s->reason);
+		return error_hint(e,
+				  "give this host an identity of its own: "
+				  "stop fastdpd, empty its state directory "
+				  "%s, and start it",
+				  s->d->settings.state_dir);
+	}
+	if (s->safe_until > now_us() + MARGIN_US)
+		return 0;
+	if (s->state == STORE_STARTING && !s->safe_until)
+		error_set(e, "not-yet", "%s", s->trouble);
+	else
+		error_set(e, "no-store", "%s",
+			  s->reason[0] ? s->reason : s->trouble);
+	return error_hint(e,
+			  "see that etcd runs and is reached from here: "
+			  "curl %s/health",
+			  store_http_endpoint(s->http));
+}
+
+int store_want(struct store *s, const char *network, bool is_v4,
+	       struct error *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->settings->n_networks; i++) {
+		struct store_want *w = &s->wants[i][is_v4 ? 0 : 1];
+
+		if (strcmp(s->settings->networks[i].name, network) != 0)
+			continue;
+		w->is_wanted = true; /* if not now, then when one is free */
+		s->is_idle = false;
+		ask_again(s);
+		if (!w->is_full)
+			return 0;
+		error_set(e, "exhausted",
+			  "all blocks of the range of network %s are leased, "
+			  "and those of this host are full",
+			  network);
+		return error_hint(e, "'fastdpctl ipam list' has the hosts: one "
+				     "that is gone for good can be reclaimed; "
+				     "or widen the range on every host");
+	}
+	return error_set(e, "no-addresses", "network %s has no range", network);
+}
+
+void store_note(struct store *s, uint64_t serial)
+{
+	if (serial <= s->serial)
+		return;
+	s->serial = serial;
+	ask_again(s);
+}
+
+uint64_t store_serial(const struct store *s)
+{
+	return s->serial;
+}
+
+int store_release(struct store *s, const char *network,
+		  bool (*is_used)(void *ctx, const struct prefix *p), void *ctx,
+		  struct error *e)
+{
+	int n = 0, n_used = 0;
+	size_t i;
+
+	for (i = 0; i < s->n_held; i++) {
+		struct store_held *h = &s->held[i];
+
+		if (strcmp(h->network, network) != 0 || h->is_leaving)
+			continue;
+		if (is_used(ctx, &h->prefix)) {
+			n_used++;
+			continue;
+		}
+		h->is_leaving = true;
+		s->is_idle = true;
+		n++;
+	}
+	if (!n && n_used) {
+		error_set(e, "in-use",
+			  "every block of network %s that this host has is in "
+			  "use",
+			  network);
+		return error_hint(e, "'fastdpctl ipam list' shows by whom");
+	}
+	for (i = 0; n && i < s->settings->n_networks; i++) {
+		if (strcmp(s->settings->networks[i].name, network) == 0)
+			memset(s->wants[i], 0, sizeof(s->wants[i]));
+	}
+	if (n) {
+		s->changed(s->ctx);
+		ask_again(s);
+	}
+	return n;
+}
+
+int store_reclaim(struct store *s, const char *host, struct error *e)
+{
+	const struct store_host *found = NULL;
+	char id[20];
+	size_t i;
+
+	for (i = 0; i < s->view.n_hosts; i++) {
+		const struct store_host *h = &s->view.hosts[i];
+
+		snprintf(id, sizeof(id), "%016" PRIx64, h->id);
+		if (strcmp(h->nickname, host) != 0 && strcmp(id, host) != 0)
+			continue;
+		if (found)
+			return error_set(e, "ambiguous",
+					 "several hosts are called %.64s: give "
+					 "the id",
+					 host);
+		found = h;
+	}
+	if (!found)
+		return 0;
+	if (found->id == s->d->id || found->is_alive) {
+		error_set(e, "in-use",
+			  "%s is there, or was until a moment ago: etcd has "
+			  "its sign of life",
+			  found->nickname);
+		return error_hint(e, "stop it for good, and wait for %u s",
+				  (unsigned int)(s->lease_us / USEC_PER_SEC));
+	}
+	if (s->trouble[0])
+		return error_set(e, "no-store", "%s", s->trouble);
+	s->reclaim = found->id;
+	ask_again(s);
+	return 1;
+}
+
+const char *store_reason(struct store *s)
+{
+	describe(s);
+	return s->reason;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_STATE_H
+#define STORE_STATE_H
+
+/* What store.c, which talks, and store_plan.c, which decides, share. */
+
+#include <limits.h>
+
+#include "ipam_settings.h"
+#include "store.h"
+#include "store_keys.h"
+
+#define STORE_MAX_HELD 256U
+
+enum store_state {
+	STORE_STARTING,
+	STORE_UP,
+	STORE_NEW,    /* it has just been made: hosts say what they have */
+	STORE_CLONED, /* somebody else has our identity */
+	STORE_OLD,    /* somebody with our identity has given out more */
+};
+
+struct store_want {
+	bool is_wanted;
+	bool is_full; /* no block of the range is free */
+};
+
+struct store {
+	struct daemon *d;
+	const struct ipam_settings *settings;
+	const struct claims *claims;
+	void (*changed)(void *ctx);
+	void *ctx;
+	struct store_http *http;
+	struct loop_timer *timer;
+	enum { STEP_IDLE, STEP_LEASE, STEP_READ, STEP_WRITE } step;
+	unsigned int n_writes; /* of this round */
+	bool is_asked_again;
+	uint64_t lease;
+	usec_t lease_us;   /* how long it is asked for */
+	usec_t asked_at;   /* of the request under way, CLOCK_BOOTTIME */
+	usec_t safe_until; /* of the last answer; 0: never */
+	uint64_t old_instance;
+	bool is_registered;
+	enum store_state state;
+	usec_t new_since; /* 0: the key "new" was not seen */
+	char trouble[300];
+	char reason[400];
+	struct store_view view;
+	struct store_held held[STORE_MAX_HELD];
+	size_t n_held;
+	uint64_t cluster, serial;
+	struct store_want wants[IPAM_MAX_NETWORKS][2]; /* IPv4, IPv6 */
+	peer_id_t reclaim;
+	bool is_idle; /* all was given back: none is leased until it is needed */
+	bool is_changed;
+	char path[PATH_MAX], run_path[PATH_MAX];
+};
+
+/* The next transaction that is owed by what etcd has; NULL: none now. */
+json_t *store_plan(struct store *s, usec_t now);
+
+/* What is held is on the disk after this; false: it could not be written. */
+bool store_save(struct store *s);
+
+#endif

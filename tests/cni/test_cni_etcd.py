@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks of addresses that are leased from an etcd."""
+
+import json
+import os
+import shutil
+import socket
+
+import pytest
+
+import etcd
+import real
+from space import wait_until
+
+LEASE_S = 5
+CONF = """[ipam]
+store = etcd
+endpoints = %s
+lease-time = %d
+[network default]
+range = 10.32.0.0/%d
+block-length = 29
+"""
+
+
+def why_not():
+    """What is missing, or ""."""
+    if not shutil.which("etcd") or not shutil.which("etcdctl"):
+        return "no etcd: it is in etcd-server and etcd-client"
+    return real.no_kernel()
+
+
+@pytest.fixture
+def make(request):
+    """make(n, length): so many hosts beside one etcd, a range of /length."""
+    reason = why_not()
+    if reason:
+        if os.environ.get("FASTDP_REQUIRE") == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+    def build(n, length=24):
+        world = real.RealWorld(n, start=False)
+        request.addfinalizer(world.close)
+        world.etcd = etcd.Etcd(world.directory, world.switch)
+        request.addfinalizer(world.etcd.close)
+        for host in world.hosts:
+            host.configure(CONF % (etcd.URL, LEASE_S, length))
+            host.start()
+        return world
+
+    return build
+
+
+def call(on, **request):
+    """One request, one reply, as the plugin has it."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(20)
+        s.connect(on.socket)
+        s.sendall(json.dumps(request).encode() + b"\n")
+        return json.loads(s.makefile().readline())
+
+
+def claim(host, name):
+    return call(host, verb="ipam-claim", container_id=name, ifname="eth0")
+
+
+def claimed(host, name):
+    """An address, as soon as there is one to be had."""
+    got = {}
+
+    def try_it():
+        got.update(claim(host, name))
+        return "ips" in got or got.pop("error")["code"] not in (
+            "not-yet", "no-store")
+
+    wait_until(lambda: "%s: an address: %s %s" % (
+        host.number, got, host.log()), try_it, 30, 0.1)
+    assert "ips" in got, claim(host, name)
+    return got["ips"][0]["address"].split("/")[0]
+
+
+def code(host):
+    """Why it gives out nothing now, or ""."""
+    answer = claim(host, "probe")
+    call(host, verb="ipam-free", container_id="probe", ifname="eth0")
+    return answer.get("error", {}).get("code", "")
+
+
+def refused(host, name, code, *words):
+    error = claim(host, name)["error"]
+    assert error["code"] == code, error
+    for word in words:
+        assert word in error["message"] + error["hint"], (word, error)
+
+
+def blocks(host):
+    return [b["block"] for b in host.ask("ipam", "list")["blocks"]]
+
+
+def warning(host, *words):
+    return any(all(w in text for w in words)
+               for text in host.ask("status")["warnings"])
+
+
+@pytest.mark.limit(240)
+def test_ten_hosts(make):
+    """They start at once and get a block each; one is killed, etcd goes and
+    comes, its data is lost: no address is given twice."""
+    world = make(10)
+    hosts, given = world.hosts, {}
+
+    def give(host, name):
+        ip = claimed(host, name)
+        assert ip not in given, (ip, given[ip], host.number)
+        given[ip] = host.number
+
+    for host in hosts:
+        give(host, "a")
+    assert len(world.etcd.blocks()) == 10
+    assert len({blocks(h)[0] for h in hosts}) == 10
+    # A killed one has its block when it is back, and nobody else meanwhile.
+    mine = blocks(hosts[3])
+    hosts[3].kill()
+    give(hosts[4], "b")
+    hosts[3].start()
+    give(hosts[3], "b")
+    assert blocks(hosts[3]) == mine
+    # A full block takes another.
+    for n in range(6):
+        give(hosts[0], "c%d" % n)
+    assert len(blocks(hosts[0])) == 2
+    # Out of reach: for as long as it is safe, and no longer.
+    world.etcd.stop()
+    give(hosts[1], "d")
+    wait_until("a warning", lambda: warning(hosts[1], "given out for"), 10)
+    wait_until("no more addresses", lambda: code(hosts[1]) == "no-store",
+               LEASE_S + 5, 0.2)
+    assert warning(hosts[1], "nothing is given out")
+    hosts[1].call("STATUS", hosts[1].conf(
+        "1.1.0", ipam={"type": "fastdp"})).failed(50, "given out")
+    world.etcd.start()
+    give(hosts[1], "f")
+    # Its data lost: all say what they have before anybody gets more.
+    before = sorted(b for h in hosts for b in blocks(h))
+    world.etcd.lose()
+    wait_until("all blocks to be known again", lambda: sorted(
+        b.replace("-", "/") for b in world.etcd.blocks()) == before, 30, 0.2)
+    for n in range(6):
+        give(hosts[2], "g%d" % n)
+    for host in hosts:
+        give(host, "h")
+    assert not any(b["state"] == "disputed" for h in hosts
+                   for b in h.ask("ipam", "list")["blocks"])
+
+
+@pytest.mark.limit(240)
+def test_partition_clone_and_reclaim(make):
+    """A host that only etcd does not hear; one that was copied; one that is
+    gone for good; a range with no block left."""
+    world = make(2, 27)  # four blocks of six
+    one, two = world.hosts
+    given = [claimed(one, "a"), claimed(two, "a")]
+    id1, id2 = one.identity(), two.identity()
+    # Partitioned from etcd: as when etcd is gone, for this host alone.
+    one.ns.ip("route", "add", "blackhole", etcd.ADDRESS + "/32")
+    wait_until("no more addresses", lambda: code(one) == "no-store",
+               LEASE_S + 8, 0.2)
+    # It lives, and the other host hears it: the operator is refused.
+    wait_until("its sign of life to go", lambda: not any(
+        "alive/" + id1 in k for k in world.etcd.keys()), 10, 0.2)
+    answer = call(two, verb="ipam-reclaim", host="host1")
+    assert answer["error"]["code"] == "in-use", answer
+    one.ns.ip("route", "del", "blackhole", etcd.ADDRESS + "/32")
+    given.append(claimed(one, "b"))
+    assert len(set(given)) == 3
+    # Copied while the first one is up: it gives nothing out, and says why.
+    clone = real.RealHost(9, world.directory)
+    world.hosts.append(clone)
+    world.wire(clone)
+    shutil.copytree(two.directory + "/state", clone.directory + "/state")
+    clone.configure(CONF % (etcd.URL, LEASE_S, 27))
+    clone.start()
+    wait_until(lambda: "the clone to know: %s" % clone.log(),
+               lambda: warning(clone, "identity"), 10)
+    refused(clone, "x", "cloned", "identity")
+    clone.call("STATUS", clone.conf(
+        "1.1.0", ipam={"type": "fastdp"})).failed(50, "identity")
+    # The first one gives out more and goes: the copy's book is old.
+    given.append(claimed(two, "c"))
+    wait_until("etcd to know", lambda: any(
+        json.loads(v).get("serial") == "2" for k, v in
+        world.etcd.keys().items() if k.endswith("hosts/" + id2)))
+    two.kill()
+    wait_until("the clone to see it", lambda: warning(clone, "older"), 20, 0.2)
+    refused(clone, "x", "cloned", "older")
+    clone.kill()
+    # Gone for good: its block is another's, when it is needed.
+    wait_until("host2 to be given up", lambda: "done" in call(
+        one, verb="ipam-reclaim", host="host2"), 60, 0.5)
+    wait_until("its block to be free", lambda: not any(
+        id2 in v for v in world.etcd.keys().values()), 10)
+    more = [claimed(one, "m%d" % n) for n in range(4 * 6 - 2)]
+    assert len(set(more + [given[0], given[2]])) == 24
+    wait_until("a clear error", lambda: code(one) == "exhausted", 10, 0.2)
+    refused(one, "n", "exhausted", "range", "leased")
+    # Given back.
+    for n in range(4 * 6 - 2):
+        call(one, verb="ipam-free", container_id="m%d" % n, ifname="eth0")
+    one.ask("ipam", "release", "default")
+    wait_until(lambda: "blocks to be given back: %s" % world.etcd.blocks(),
+               lambda: len(world.etcd.blocks()) == 1, 10)
+    assert len(blocks(one)) == 1
