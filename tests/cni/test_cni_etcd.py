@@ -199,7 +199,8 @@ def test_partition_clone_and_reclaim(make):
     wait_until("host2 to be given up", lambda: "done" in call(
         one, verb="ipam-reclaim", host="host2"), 60, 0.5)
     wait_until("its block to be free", lambda: not any(
-        id2 in v for v in world.etcd.keys().values()), 10)
+        "blocks/" in k and id2 in v or "hosts/" + id2 in k
+        for k, v in world.etcd.keys().items()), 10)
     more = [claimed(one, "m%d" % n) for n in range(4 * 6 - 2)]
     assert len(set(more + [given[0], given[2]])) == 24
     wait_until("a clear error", lambda: code(one) == "exhausted", 10, 0.2)
