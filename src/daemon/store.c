@@ -179,7 +179,8 @@ static usec_t request_timeout(const struct store *s)
 	return third < 5 * USEC_PER_SEC ? third : 5 * USEC_PER_SEC;
 }
 
-static void post(struct store *s, int step, const char *path, json_t *body)
+static void post(struct store *s, enum store_step step, const char *path,
+		 json_t *body)
 {
 	s->step = step;
 	store_http_post(s->http, path, body, request_timeout(s));

@@ -25,6 +25,9 @@ struct store_want {
 	bool is_full; /* no block of the range is free */
 };
 
+/* Of a round: which request is under way. */
+enum store_step { STEP_IDLE, STEP_LEASE, STEP_READ, STEP_WRITE };
+
 struct store {
 	struct daemon *d;
 	const struct ipam_settings *settings;
@@ -33,7 +36,7 @@ struct store {
 	void *ctx;
 	struct store_http *http;
 	struct loop_timer *timer;
-	enum { STEP_IDLE, STEP_LEASE, STEP_READ, STEP_WRITE } step;
+	enum store_step step;
 	unsigned int n_writes; /* of this round */
 	bool is_asked_again;
 	uint64_t lease;
