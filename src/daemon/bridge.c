@@ -4,82 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bridge_state.h"
+#include "bridge_net.h"
+#include "bridge_port.h"
+#include "bridge_show.h"
+#include "bridge_sync.h"
+#include "bridge_watch.h"
 #include "core/alloc.h"
 #include "log.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
-
-struct bridges *bridges_of(struct datapath *d)
-{
-	return CONTAINER_OF(d, struct bridges, base);
-}
-
-struct bridge_port *bridge_port_find(struct bridges *b, port_no_t port_no)
-{
-	uint32_t i;
-
-	for (i = 0; i < b->n_ports; i++) {
-		if (b->ports[i].port_no == port_no)
-			return &b->ports[i];
-	}
-	return NULL;
-}
-
-struct bridge_port *bridge_port_by_index(struct bridges *b, uint32_t ifindex)
-{
-	uint32_t i;
-
-	for (i = 0; i < b->n_ports; i++) {
-		if (b->ports[i].ifindex == ifindex)
-			return &b->ports[i];
-	}
-	return NULL;
-}
-
-struct bridge_port *bridge_net_tap(struct bridges *b,
-				   const struct bridge_net *net)
-{
-	uint32_t i;
-
-	for (i = 0; i < b->n_ports; i++) {
-		if (b->ports[i].net == net && b->ports[i].is_tap)
-			return &b->ports[i];
-	}
-	return NULL;
-}
-
-bool bridge_net_has_port(struct bridges *b, const struct bridge_net *net)
-{
-	uint32_t i;
-
-	for (i = 0; i < b->n_ports; i++) {
-		if (b->ports[i].net == net)
-			return true;
-	}
-	return net->is_exposed;
-}
-
-void bridge_port_forget(struct bridges *b, struct bridge_port *p)
-{
-	*p = b->ports[--b->n_ports];
-}
-
-int bridge_port_set_up(struct bridges *b, struct bridge_port *p)
-{
-	const struct rtnl_bridge_port config = {
-		.is_learning = p->is_trusted && p->is_learning,
-		.is_flooded = p->is_tap ? p->net->is_flooded : p->is_trusted,
-		.is_locked = !p->is_tap && !p->is_trusted,
-	};
-	const int error = rtnl_bridge_port_set(b->rtnl, p->ifindex, &config);
-
-	if (error == -EOPNOTSUPP && config.is_locked) {
-		b->has_lock = false;
-		return 0;
-	}
-	return error;
-}
 
 /* The bridge of a network without any port goes, but for the default one. */
 static void drop_if_empty(struct bridges *b, struct bridge_net *net)

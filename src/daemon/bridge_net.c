@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge_net.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "bridge_state.h"
 #include "log.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
@@ -98,6 +99,29 @@ struct bridge_net *bridge_net_by_index(struct bridges *b, uint32_t ifindex)
 			return net;
 	}
 	return NULL;
+}
+
+struct bridge_port *bridge_net_tap(struct bridges *b,
+				   const struct bridge_net *net)
+{
+	uint32_t i;
+
+	for (i = 0; i < b->n_ports; i++) {
+		if (b->ports[i].net == net && b->ports[i].is_tap)
+			return &b->ports[i];
+	}
+	return NULL;
+}
+
+bool bridge_net_has_port(struct bridges *b, const struct bridge_net *net)
+{
+	uint32_t i;
+
+	for (i = 0; i < b->n_ports; i++) {
+		if (b->ports[i].net == net)
+			return true;
+	}
+	return net->is_exposed;
 }
 
 static vni_t default_vni(const struct bridges *b)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge_show.h"
+
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "bridge_state.h"
+#include "bridge_net.h"
+#include "bridge_port.h"
 #include "sys/addr.h"
 
 #define TEXT_SIZE 128

@@ -3,17 +3,19 @@
 #define BRIDGE_STATE_H
 
 /*
- * The parts of the bridge datapath, and what they share:
+ * What the parts of the bridge datapath share. None uses one above it:
  *
  *   bridge.c        the kind (datapath_kind.h): ports come and go
- *   bridge_net.c    the bridge of a network: made, adopted, taken away
- *   bridge_sync.c   directory and ports -> facts; what differs is told
  *   bridge_watch.c  what the kernel says of itself
+ *   bridge_sync.c   directory and ports -> facts; what differs is told
  *   bridge_show.c   what people see
+ *   bridge_port.c   a port in the table, and its settings in the kernel
+ *   bridge_net.c    the bridge of a network: made, adopted, taken away
  */
 
 #include "bridge_facts.h"
 #include "bridge_guard.h"
+#include "core/alloc.h"
 #include "datapath_kind.h"
 #include "sys/rtnl_bridge.h"
 
@@ -70,67 +72,9 @@ struct bridges {
 	struct log_limit limit;
 };
 
-struct bridges *bridges_of(struct datapath *d);
-
-/* Networks */
-
-#define EACH_NET(b, net)                            \
-	for (struct bridge_net *net = (b)->nets;    \
-	     net < (b)->nets + MAX_NETWORKS; net++) \
-		if (net->vni != VNI_NONE)
-
-/* Those of the last life. 0 or -errno. */
-int bridge_nets_adopt(struct bridges *b) WARN_UNUSED;
-/* Is there one, of whomsoever among us? */
-bool bridge_nets_are_there(struct rtnl *r);
-struct bridge_net *bridge_net_find(struct bridges *b, vni_t vni);
-struct bridge_net *bridge_net_by_index(struct bridges *b, uint32_t ifindex);
-/* That of @vni, made if need be. NULL: @e says why. */
-struct bridge_net *bridge_net_get(struct bridges *b, vni_t vni,
-				  struct error *e);
-bool bridge_net_is_default(const struct bridges *b,
-			   const struct bridge_net *net);
-void bridge_net_delete(struct bridges *b, struct bridge_net *net);
-/* Links in @net that are of kind "tun": TAPs, maybe of the last life. */
-void bridge_net_find_tap(struct bridges *b, struct bridge_net *net);
-void bridge_net_delete_taps(struct bridges *b, const struct bridge_net *net);
-
-/* Ports */
-
-struct bridge_port *bridge_port_find(struct bridges *b, port_no_t port_no);
-struct bridge_port *bridge_port_by_index(struct bridges *b, uint32_t ifindex);
-struct bridge_port *bridge_net_tap(struct bridges *b,
-				   const struct bridge_net *net);
-bool bridge_net_has_port(struct bridges *b, const struct bridge_net *net);
-/* From the table alone. */
-void bridge_port_forget(struct bridges *b, struct bridge_port *p);
-/* Learning, flooding and lock, as they should be. 0 or -errno. */
-int bridge_port_set_up(struct bridges *b, struct bridge_port *p) WARN_UNUSED;
-
-/* Facts */
-
-/* Reads what is, and compares. */
-void bridge_sync_start(struct bridges *b);
-void bridge_sync_now(struct bridges *b);
-/* Soon, not more often than it is cheap. */
-void bridge_sync_later(struct bridges *b);
-void bridge_sync_read_again(struct bridges *b);
-
-/* The kernel's word */
-
-int bridge_watch_open(struct bridges *b) WARN_UNUSED;
-void bridge_watch_close(struct bridges *b);
-/* MACs that trusted ports have learnt before we listened. */
-void bridge_watch_tell_learnt(struct bridges *b);
-/* As many MACs as the engine takes of a port, and not more. */
-void bridge_watch_limit(struct bridges *b, struct bridge_port *p);
-
-/* For people */
-
-void bridge_show_flows(struct datapath *d, json_t *list);
-json_t *bridge_show_flow_to(struct datapath *d, vni_t vni,
-			    const struct mac *mac);
-void bridge_show_missing(const struct datapath *d, json_t *list);
-void bridge_show_metrics(struct datapath *d, json_t *metrics);
+static inline struct bridges *bridges_of(struct datapath *d)
+{
+	return CONTAINER_OF(d, struct bridges, base);
+}
 
 #endif

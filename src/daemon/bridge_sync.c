@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge_sync.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "bridge_state.h"
+#include "bridge_net.h"
+#include "bridge_port.h"
 #include "core/view.h"
 #include "log.h"
 #include "sys/clock.h"
@@ -405,7 +408,7 @@ static int read_all(struct bridges *b, bool is_first)
 	}
 	for (i = 0; i < b->n_ports; i++) {
 		if (b->ports[i].is_trusted)
-			bridge_watch_limit(b, &b->ports[i]);
+			bridge_port_limit(b, &b->ports[i]);
 	}
 	facts_sort(&now);
 	keep_marks(&b->is, &now, is_first);

@@ -1,30 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge_watch.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge_state.h"
+#include "bridge_net.h"
+#include "bridge_port.h"
+#include "bridge_sync.h"
 #include "log.h"
 
 /* The rest waits for the next turn. */
 #define EVENTS_AT_ONCE 512U
-
-/*
- * One port must not fill the bridge's table: beyond as many MACs as the
- * engine takes of it, it learns no more until some have aged.
- */
-void bridge_watch_limit(struct bridges *b, struct bridge_port *p)
-{
-	if (p->is_learning != (p->n_learnt > MAX_LEARNT_PER_PORT))
-		return;
-	p->is_learning = !p->is_learning;
-	if (!p->is_learning)
-		log_warn("trusted port %s has more than %u MACs: no more are "
-			 "learnt",
-			 p->ifname, MAX_LEARNT_PER_PORT);
-	if (bridge_port_set_up(b, p))
-		log_debug("%s had gone", p->ifname);
-}
 
 static void learnt(struct bridges *b, struct bridge_port *p,
 		   const struct mac *mac, bool is_there)
@@ -33,7 +20,7 @@ static void learnt(struct bridges *b, struct bridge_port *p,
 		p->n_learnt++;
 	else if (p->n_learnt)
 		p->n_learnt--;
-	bridge_watch_limit(b, p);
+	bridge_port_limit(b, p);
 	b->events.mac(b->events.ctx, p->port_no, mac, is_there);
 }
 

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BRIDGE_SYNC_H
+#define BRIDGE_SYNC_H
+
+/*
+ * Directory and ports say which facts should hold in the kernel; those that
+ * differ from what is there are told. What came about by itself there is not
+ * known here until it is read: bridge_watch.c says when.
+ */
+
+#include "bridge_state.h"
+
+/* Reads what is, and compares. */
+void bridge_sync_start(struct bridges *b);
+void bridge_sync_now(struct bridges *b);
+/* Soon, not more often than it is cheap. */
+void bridge_sync_later(struct bridges *b);
+void bridge_sync_read_again(struct bridges *b);
+
+#endif
