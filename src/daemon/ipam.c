@@ -10,6 +10,7 @@
 #include "log.h"
 #include "state.h"
 #include "store.h"
+#include "store_held.h"
 #include "sys/addr.h"
 #include "sys/clock.h"
 #include "sys/error.h"

@@ -12,8 +12,8 @@
 #include "log.h"
 #include "state.h"
 #include "store_http.h"
+#include "store_plan.h"
 #include "store_state.h"
-#include "sys/addr.h"
 #include "sys/clock.h"
 
 /* In one go: what is left goes on with the next. */
@@ -32,75 +32,18 @@ static usec_t now_us(void)
 	return (usec_t)ts.tv_sec * USEC_PER_SEC + (usec_t)ts.tv_nsec / 1000;
 }
 
-/* ---- files */
+/* ---- which life of this host it is */
 
-bool store_save(struct store *s)
-{
-	char text[ADDR_PREFIX_SIZE], serial[24], cluster[24];
-	struct error e = { .code = "" };
-	json_t *list = json_array(), *json;
-	size_t i;
-	int rc;
-
-	for (i = 0; i < s->n_held; i++) {
-		const struct store_held *h = &s->held[i];
-
-		json_array_append_new(
-			list,
-			json_pack("{s:s, s:s}", "network", h->network, "block",
-				  addr_print_prefix(&h->prefix.ip,
-						    h->prefix.len, text)));
-	}
-	snprintf(serial, sizeof(serial), "%" PRIu64, s->serial);
-	snprintf(cluster, sizeof(cluster), "%" PRIu64, s->cluster);
-	json = json_pack("{s:o, s:s, s:s}", "blocks", list, "serial", serial,
-			 "cluster", cluster);
-	rc = files_write(s->path, json, &e);
-	json_decref(json);
-	if (rc)
-		log_error("%s: no block is leased", e.message);
-	return rc == 0;
-}
-
-static bool parse_held(const json_t *json, struct store_held *ret)
-{
-	const char *network =
-		json_string_value(json_object_get(json, "network"));
-	const char *text = json_string_value(json_object_get(json, "block"));
-
-	memset(ret, 0, sizeof(*ret));
-	if (!network || !name_is_valid(network) || !text ||
-	    !addr_parse_prefix(text, &ret->prefix.ip, &ret->prefix.len) ||
-	    !prefix_is_valid(&ret->prefix) || prefix_size(&ret->prefix) == 0)
-		return false;
-	strcpy(ret->network, network);
-	return true;
-}
-
-static int load(struct store *s, struct error *e)
+static void load_instance(struct store *s)
 {
 	struct error quiet = { .code = "" };
-	json_t *json = files_read(s->path, e), *one;
-	const char *instance;
-	size_t i;
+	json_t *json = files_read(s->run_path, &quiet);
+	const char *instance =
+		json_string_value(json_object_get(json, "instance"));
 
-	if (error_is_set(e))
-		return error_hint(e, "it says which blocks this host has; "
-				     "without it nothing is given out");
-	json_array_foreach(json_object_get(json, "blocks"), i, one) {
-		if (s->n_held < STORE_MAX_HELD &&
-		    parse_held(one, &s->held[s->n_held]))
-			s->n_held++;
-	}
-	s->serial = store_keys_number(json, "serial");
-	s->cluster = store_keys_number(json, "cluster");
-	json_decref(json);
-	json = files_read(s->run_path, &quiet);
-	instance = json_string_value(json_object_get(json, "instance"));
 	if (instance)
 		s->old_instance = strtoull(instance, NULL, 16);
 	json_decref(json);
-	return 0;
 }
 
 static int save_instance(const struct store *s, struct error *e)
@@ -252,9 +195,9 @@ static void take_view(struct store *s, const json_t *reply)
 	store_keys_release(&s->view);
 	s->view = view;
 	s->trouble[0] = '\0';
-	if (s->cluster != view.cluster) {
-		s->cluster = view.cluster;
-		store_save(s);
+	if (s->held.cluster != view.cluster) {
+		s->held.cluster = view.cluster;
+		store_held_save(&s->held);
 	}
 	txn = store_plan(s, now_us());
 	if (s->is_registered)
@@ -327,12 +270,15 @@ struct store *store_open(struct daemon *d, const struct claims *claims,
 	s->ctx = ctx;
 	s->lease_us = (s->settings->lease_s ? s->settings->lease_s : 60) *
 		      USEC_PER_SEC;
-	snprintf(s->path, sizeof(s->path), "%.4000s/blocks.json",
-		 d->settings.state_dir);
 	snprintf(s->run_path, sizeof(s->run_path), "%.4000s/store.json",
 		 d->settings.run_dir);
 	strcpy(s->trouble, "etcd has not been asked yet");
-	if (load(s, e) || save_instance(s, e)) {
+	if (store_held_load(&s->held, d->settings.state_dir, e)) {
+		store_close(s);
+		return NULL;
+	}
+	load_instance(s);
+	if (save_instance(s, e)) {
 		store_close(s);
 		return NULL;
 	}
@@ -359,7 +305,7 @@ void store_close(struct store *s)
 
 const struct store_held *store_each(const struct store *s, size_t *pos)
 {
-	return *pos < s->n_held ? &s->held[(*pos)++] : NULL;
+	return *pos < s->held.n ? &s->held.list[(*pos)++] : NULL;
 }
 
 int store_check(struct store *s, struct error *e)
@@ -392,7 +338,7 @@ int store_want(struct store *s, const char *network, bool is_v4,
 	unsigned int i;
 
 	for (i = 0; i < s->settings->n_networks; i++) {
-		struct store_want *w = &s->wants[i][is_v4 ? 0 : 1];
+		struct store_wish *w = &s->wishes[i][is_v4 ? 0 : 1];
 
 		if (strcmp(s->settings->networks[i].name, network) != 0)
 			continue;
@@ -414,15 +360,15 @@ int store_want(struct store *s, const char *network, bool is_v4,
 
 void store_note(struct store *s, uint64_t serial)
 {
-	if (serial <= s->serial)
+	if (serial <= s->held.serial)
 		return;
-	s->serial = serial;
+	s->held.serial = serial;
 	ask_again(s);
 }
 
 uint64_t store_serial(const struct store *s)
 {
-	return s->serial;
+	return s->held.serial;
 }
 
 int store_release(struct store *s, const char *network,
@@ -432,8 +378,8 @@ int store_release(struct store *s, const char *network,
 	int n = 0, n_used = 0;
 	size_t i;
 
-	for (i = 0; i < s->n_held; i++) {
-		struct store_held *h = &s->held[i];
+	for (i = 0; i < s->held.n; i++) {
+		struct store_held *h = &s->held.list[i];
 
 		if (strcmp(h->network, network) != 0 || h->is_leaving)
 			continue;
@@ -454,7 +400,7 @@ int store_release(struct store *s, const char *network,
 	}
 	for (i = 0; n && i < s->settings->n_networks; i++) {
 		if (strcmp(s->settings->networks[i].name, network) == 0)
-			memset(s->wants[i], 0, sizeof(s->wants[i]));
+			memset(s->wishes[i], 0, sizeof(s->wishes[i]));
 	}
 	if (n) {
 		s->changed(s->ctx);

@@ -17,19 +17,13 @@ struct claims;
 struct daemon;
 struct error;
 struct store;
+struct store_held;
 
 /* @changed: the blocks are others now. NULL: @e says why. */
 struct store *store_open(struct daemon *d, const struct claims *claims,
 			 void (*changed)(void *ctx), void *ctx,
 			 struct error *e);
 void store_close(struct store *s); /* NULL is fine */
-
-struct store_held {
-	char network[MAX_NAME];
-	struct prefix prefix;
-	bool is_leaving;  /* it is being given back */
-	char reason[256]; /* why nothing is given out from it; or "" */
-};
 
 /* All blocks of this host: start with *pos = 0. */
 const struct store_held *store_each(const struct store *s, size_t *pos);

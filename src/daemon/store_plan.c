@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "store_plan.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +44,7 @@ static json_t *registration(const struct store *s, const struct store_host *me)
 	char key[STORE_MAX_KEY], serial[24], instance[20];
 	json_t *txn = store_keys_txn();
 
-	snprintf(serial, sizeof(serial), "%" PRIu64, s->serial);
+	snprintf(serial, sizeof(serial), "%" PRIu64, s->held.serial);
 	snprintf(instance, sizeof(instance), "%016" PRIx64, s->d->instance);
 	key_of("alive", s->d->id, key);
 	store_keys_if(txn, prefix_of(s), key, me && me->is_alive,
@@ -67,7 +69,7 @@ static bool is_stranger(const struct store *s, const struct store_host *me)
 static bool is_registered(const struct store *s, const struct store_host *me)
 {
 	return me && me->is_alive && me->instance == s->d->instance &&
-	       me->lease == s->lease && me->serial == s->serial;
+	       me->lease == s->lease && me->serial == s->held.serial;
 }
 
 /* True: this host may not act now; *ret is what it may do to change that. */
@@ -80,7 +82,7 @@ static bool plan_host(struct store *s, json_t **ret)
 		s->state = STORE_CLONED;
 		return true;
 	}
-	if (me && me->serial > s->serial) {
+	if (me && me->serial > s->held.serial) {
 		s->is_registered = false;
 		s->state = STORE_OLD;
 		return true;
@@ -89,25 +91,12 @@ static bool plan_host(struct store *s, json_t **ret)
 	if (s->is_registered)
 		return false;
 	/* Its number first: what etcd has is never more than the disk has. */
-	if (store_save(s))
+	if (store_held_save(&s->held))
 		*ret = registration(s, me);
 	return true;
 }
 
 /* ---- what it holds */
-
-static struct store_held *find_held(struct store *s, const char *network,
-				    const struct prefix *p)
-{
-	size_t i;
-
-	for (i = 0; i < s->n_held; i++) {
-		if (prefix_equal(&s->held[i].prefix, p) &&
-		    strcmp(s->held[i].network, network) == 0)
-			return &s->held[i];
-	}
-	return NULL;
-}
 
 static const struct store_block *find_block(const struct store_view *v,
 					    const struct store_held *h)
@@ -163,28 +152,22 @@ static void set_reason(struct store *s, struct store_held *h,
 	s->is_changed = true;
 }
 
-static void drop_held(struct store *s, size_t i)
-{
-	s->held[i] = s->held[--s->n_held];
-	s->is_changed = true;
-	store_save(s);
-}
-
 static json_t *plan_held(struct store *s)
 {
 	char key[STORE_MAX_KEY];
 	json_t *txn = NULL;
 	size_t i;
 
-	for (i = 0; i < s->n_held && !txn; i++) {
-		struct store_held *h = &s->held[i];
+	for (i = 0; i < s->held.n && !txn; i++) {
+		struct store_held *h = &s->held.list[i];
 		const struct store_block *rival = find_rival(s, h);
 		const struct store_block *b = find_block(&s->view, h);
 		const bool is_ours = b && b->id == s->d->id;
 
 		set_reason(s, h, rival);
 		if (h->is_leaving && !is_ours) {
-			drop_held(s, i--);
+			store_held_drop(&s->held, i--);
+			s->is_changed = true;
 			continue;
 		}
 		if (rival || (is_ours && !h->is_leaving))
@@ -211,19 +194,12 @@ static void adopt(struct store *s)
 
 	for (i = 0; i < s->view.n_blocks; i++) {
 		const struct store_block *b = &s->view.blocks[i];
-		struct store_held *h;
 
-		if (b->id != s->d->id || find_held(s, b->network, &b->prefix) ||
-		    s->n_held == STORE_MAX_HELD)
+		if (b->id != s->d->id ||
+		    store_held_find(&s->held, b->network, &b->prefix))
 			continue;
-		h = &s->held[s->n_held++];
-		memset(h, 0, sizeof(*h));
-		strcpy(h->network, b->network);
-		h->prefix = b->prefix;
-		if (!store_save(s)) {
-			s->n_held--;
+		if (!store_held_add(&s->held, b->network, &b->prefix))
 			return;
-		}
 		log_info("leased %s of network %s",
 			 addr_print_prefix(&b->prefix.ip, b->prefix.len, text),
 			 b->network);
@@ -348,9 +324,9 @@ static void mark_all(const struct store *s, const struct ipam_network *n,
 		if (strcmp(s->view.blocks[i].network, n->name) == 0)
 			mark(taken, range, len, &s->view.blocks[i].prefix);
 	}
-	for (i = 0; i < s->n_held; i++) {
-		if (strcmp(s->held[i].network, n->name) == 0)
-			mark(taken, range, len, &s->held[i].prefix);
+	for (i = 0; i < s->held.n; i++) {
+		if (strcmp(s->held.list[i].network, n->name) == 0)
+			mark(taken, range, len, &s->held.list[i].prefix);
 	}
 	while (claims_each(s->claims, &pos, &c)) {
 		const struct prefix p = { c.block.ip, c.block.prefix_len };
@@ -389,8 +365,8 @@ static bool has_block(const struct store *s, const struct ipam_network *n,
 {
 	size_t i;
 
-	for (i = 0; i < s->n_held; i++) {
-		const struct store_held *h = &s->held[i];
+	for (i = 0; i < s->held.n; i++) {
+		const struct store_held *h = &s->held.list[i];
 
 		if (strcmp(h->network, n->name) == 0 && !h->is_leaving &&
 		    ip_is_v4(&h->prefix.ip) == is_v4)
@@ -400,7 +376,7 @@ static bool has_block(const struct store *s, const struct ipam_network *n,
 }
 
 static json_t *take_block(struct store *s, const struct ipam_network *n,
-			  const struct prefix *range, struct store_want *w)
+			  const struct prefix *range, struct store_wish *w)
 {
 	char key[STORE_MAX_KEY];
 	struct prefix p;
@@ -426,7 +402,7 @@ static json_t *plan_wants(struct store *s)
 
 		for (k = 0; k < n->n_ranges; k++) {
 			const bool is_v4 = ip_is_v4(&n->ranges[k].ip);
-			struct store_want *w = &s->wants[i][is_v4 ? 0 : 1];
+			struct store_wish *w = &s->wishes[i][is_v4 ? 0 : 1];
 			json_t *txn;
 
 			if (!w->is_wanted)
@@ -451,7 +427,7 @@ static void want_first(struct store *s)
 			const bool is_v4 = ip_is_v4(&n->ranges[k].ip);
 
 			if (!has_block(s, n, is_v4) && !s->is_idle)
-				s->wants[i][is_v4 ? 0 : 1].is_wanted = true;
+				s->wishes[i][is_v4 ? 0 : 1].is_wanted = true;
 		}
 	}
 }

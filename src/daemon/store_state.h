@@ -7,10 +7,13 @@
 #include <limits.h>
 
 #include "ipam_settings.h"
-#include "store.h"
+#include "store_held.h"
 #include "store_keys.h"
 
-#define STORE_MAX_HELD 256U
+struct claims;
+struct daemon;
+struct loop_timer;
+struct store_http;
 
 enum store_state {
 	STORE_STARTING,
@@ -20,7 +23,8 @@ enum store_state {
 	STORE_OLD,    /* somebody with our identity has given out more */
 };
 
-struct store_want {
+/* A further block, for a family of a network. */
+struct store_wish {
 	bool is_wanted;
 	bool is_full; /* no block of the range is free */
 };
@@ -50,20 +54,12 @@ struct store {
 	char trouble[300];
 	char reason[400];
 	struct store_view view;
-	struct store_held held[STORE_MAX_HELD];
-	size_t n_held;
-	uint64_t cluster, serial;
-	struct store_want wants[IPAM_MAX_NETWORKS][2]; /* IPv4, IPv6 */
+	struct store_held_list held;
+	struct store_wish wishes[IPAM_MAX_NETWORKS][2]; /* IPv4, IPv6 */
 	peer_id_t reclaim;
 	bool is_idle; /* all was given back: none is leased until it is needed */
 	bool is_changed;
-	char path[PATH_MAX], run_path[PATH_MAX];
+	char run_path[PATH_MAX]; /* which life of the daemon it was */
 };
-
-/* The next transaction that is owed by what etcd has; NULL: none now. */
-json_t *store_plan(struct store *s, usec_t now);
-
-/* What is held is on the disk after this; false: it could not be written. */
-bool store_save(struct store *s);
 
 #endif
