@@ -7,6 +7,10 @@
 #include "api.h"
 #include "core/alloc.h"
 #include "ipam.h"
+#include "ipam/claims.h"
+#include "ipam_ask.h"
+#include "ipam_block.h"
+#include "ipam_lease.h"
 #include "log.h"
 #include "state.h"
 #include "store.h"
@@ -71,9 +75,9 @@ static json_t *leases_json(const struct daemon *d)
 	EACH_LEASE(ipam_leases(d->ipam), node)
 	{
 		json = lease_json(LEASE_OF(node));
-		json_object_set_new(
-			json, "stale",
-			json_boolean(ipam_is_stale(d->ipam, LEASE_OF(node))));
+		json_object_set_new(json, "stale",
+				    json_boolean(ipam_lease_is_stale(
+					    d->ipam, LEASE_OF(node))));
 		json_array_append_new(list, json);
 	}
 	return list;
@@ -195,7 +199,7 @@ static json_t *address_json(const struct daemon *d, const struct lease *l,
 	json = json_pack("{s:s}", "address",
 			 addr_print_prefix(&l->ips[i], l->prefix_lens[i],
 					   text));
-	if (ipam_gateway(d->ipam, l->network, is_host, &l->ips[i], &ip))
+	if (ipam_ask_gateway(d->ipam, l->network, is_host, &l->ips[i], &ip))
 		json_object_set_new(json, "gateway",
 				    json_string(addr_print_ip(&ip, gateway)));
 	return json;
@@ -212,7 +216,7 @@ json_t *api_ipam_claim(struct daemon *d, const json_t *request, struct error *e)
 	    get_asked(request, &ask, e))
 		return NULL;
 	ask.has_gateway = json_is_true(json_object_get(request, "gateway"));
-	l = ipam_claim(d->ipam, &ask, e);
+	l = ipam_ask_claim(d->ipam, &ask, e);
 	if (!l)
 		return NULL;
 	list = json_array();
@@ -229,7 +233,7 @@ json_t *api_ipam_free(struct daemon *d, const json_t *request, struct error *e)
 
 	if (get_whose(request, &ask, e))
 		return NULL;
-	n = ipam_free(d->ipam, ask.container_id, ask.ifname, ask.owner, e);
+	n = ipam_ask_free(d->ipam, ask.container_id, ask.ifname, ask.owner, e);
 	return n < 0 ? NULL : json_pack("{s:i}", "freed", n);
 }
 
@@ -238,7 +242,7 @@ json_t *api_ipam_ready(struct daemon *d, const json_t *request, struct error *e)
 	struct ipam_ask ask = { .n_ips = 0 };
 
 	if (get_network(request, &ask, e) ||
-	    ipam_ready(d->ipam, ask.network, e))
+	    ipam_ask_ready(d->ipam, ask.network, e))
 		return NULL;
 	return json_pack("{s:b}", "ready", 1);
 }

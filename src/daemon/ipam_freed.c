@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "files.h"
-#include "ipam.h"
+#include "ipam_ask.h"
 #include "log.h"
 #include "sys/error.h"
 
@@ -30,9 +30,9 @@ static void read_one(struct ipam *i, const char *directory, const char *name)
 	    (int)sizeof(path))
 		return;
 	json = files_read(path, &e);
-	rc = json ? ipam_free(i, text_of(json, "container_id"),
-			      text_of(json, "ifname"), text_of(json, "owner"),
-			      &e)
+	rc = json ? ipam_ask_free(i, text_of(json, "container_id"),
+				  text_of(json, "ifname"),
+				  text_of(json, "owner"), &e)
 		  : -1;
 	json_decref(json);
 	if (rc < 0)
