@@ -107,9 +107,12 @@ static void look_at_ports(struct bridges *b)
 
 	while (i-- > 0) {
 		struct bridge_port *p = &b->ports[i];
+		const int error = rtnl_link_by_index(b->rtnl, p->ifindex,
+						     &link);
 
-		if (rtnl_link_by_index(b->rtnl, p->ifindex, &link) == -ENODEV ||
-		    link.master_ifindex != p->net->ifindex)
+		/* No answer says nothing of the port. */
+		if (error == -ENODEV ||
+		    (!error && link.master_ifindex != p->net->ifindex))
 			port_gone(b, p);
 	}
 	bridge_sync_read_again(b);
