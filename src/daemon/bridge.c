@@ -35,8 +35,13 @@ static int join(struct bridges *b, struct bridge_port *p,
 					     p->net->ifindex);
 	if (!error)
 		error = bridge_port_set_up(b, p);
-	if (error)
+	if (error) {
+		/* Half made it must not stay there, unguarded. */
+		if (!link->master_ifindex &&
+		    rtnl_link_set_master(b->rtnl, p->ifindex, 0))
+			log_debug("%s had gone", p->ifname);
 		return error;
+	}
 	p->is_joined = true;
 	bridge_sync_now(b);
 	return 0;
@@ -177,6 +182,9 @@ static int prune(struct datapath *d, datapath_known_fn *is_known, void *ctx)
 		    is_known(ctx, PORT_NO_NONE, link->ifname))
 			continue;
 		error = rtnl_link_set_master(b->rtnl, link->ifindex, 0);
+		/* It went by itself. */
+		if (error == -ENODEV)
+			error = 0;
 	}
 	return error;
 }
