@@ -14,7 +14,7 @@
  */
 #define MAX_TABLE_NETWORKS (2 * MAX_NETWORKS)
 /* Another number for other rules: those of the last life are replaced. */
-#define RULES_VERSION 1
+#define RULES_VERSION 2
 #define MARK_SIZE NFT_MARK_SIZE
 
 /* linux/netfilter_bridge.h needs headers that collide with ours. */
@@ -76,6 +76,7 @@ static const char *const network_chains[] = { "sender-", "asked-", "host-" };
 
 #define LL NFT_PAYLOAD_LL_HEADER
 #define NET NFT_PAYLOAD_NETWORK_HEADER
+#define TRANSPORT NFT_PAYLOAD_TRANSPORT_HEADER
 
 /* clang-format off */
 #define META(k, r) { .type = NFT_STEP_META, .what = NFT_META_##k, .reg = (r) }
@@ -97,10 +98,14 @@ static const char *const network_chains[] = { "sender-", "asked-", "host-" };
 
 #define ETH_TYPE(a, b) LOAD(LL, 12, 2, 0), IS(2, 0, (a), (b))
 #define IS_ARP ETH_TYPE(0x08, 0x06)
-/* ICMPv6 without extension headers: neighbour discovery has none. */
+/* ICMPv6 right behind IPv6's header: as stacks send neighbour discovery. */
 #define IS_ICMP6(t) \
 	ETH_TYPE(0x86, 0xdd), LOAD(NET, 6, 1, 0), IS(1, 0, 58), \
 	LOAD(NET, 40, 1, 0), IS(1, 0, (t))
+/* Wherever it is: what receives it reads past extension headers. */
+#define IS_ICMP6_BEHIND(t) \
+	ETH_TYPE(0x86, 0xdd), META(L4PROTO, 0), IS(1, 0, 58), \
+	LOAD(TRANSPORT, 0, 1, 0), IS(1, 0, (t))
 #define IS_GROUP LOAD(LL, 0, 1, 0), AND(1, 0, 1), IS(1, 0, 1)
 #define IS_ARP_REQUEST IS_ARP, LOAD(NET, 6, 2, 0), IS(2, 0, 0, 1)
 #define ND_SOLICITATION 135
@@ -137,6 +142,9 @@ static const struct rule rules[] = {
 	{ "container", { IS_ARP, GO("sender") } },
 	{ "container", { IS_ICMP6(ND_SOLICITATION), GO("sender") } },
 	{ "container", { IS_ICMP6(ND_ADVERTISEMENT), GO("sender") } },
+	/* Who hides it means to get past the two before. */
+	{ "container", { IS_ICMP6_BEHIND(ND_SOLICITATION), REFUSE } },
+	{ "container", { IS_ICMP6_BEHIND(ND_ADVERTISEMENT), REFUSE } },
 	/* What leaves through one: from another, or from the host. */
 	{ "forward", { IS_GROUP, IS_ARP_REQUEST, GO("asked") } },
 	{ "forward", { IS_GROUP, IS_ICMP6(ND_SOLICITATION), GO("asked") } },
@@ -499,6 +507,7 @@ void guard_counters(struct guard *g, struct guard_counters *ret)
 	ret->n_tagged = count(g, "prerouting", 0, 2) +
 			count(g, "container", 0, 2);
 	ret->n_foreign_macs = count(g, "container", 2, 2);
+	ret->n_foreign_senders = count(g, "container", 4, 2);
 	for (i = 0; i < g->n_networks; i++)
 		ret->n_foreign_senders += count(
 			g, complete("sender-", g->networks[i], name), 0, 3);

@@ -8,13 +8,14 @@
  *
  *   - a container sends from its own MAC, and in ARP and neighbour discovery
  *     speaks for its own addresses, or for such that nobody declared;
+ *     neighbour discovery behind extension headers does not pass;
  *   - a request for a known address leaves through its owner's port alone;
  *   - frames with a VLAN tag do not pass;
  *   - the host hears of a network only where it is exposed.
  *
  * Which ports and addresses there are is in sets: facts. Each network has its
- * own chains and sets of addresses, for a key cannot name the network. A kernel without the family has no guard, and every function does
- * nothing then.
+ * own chains and sets of addresses, for a key cannot name the network. A kernel
+ * without the family has no guard, and every function does nothing then.
  */
 
 #include "bridge_facts.h"

@@ -229,6 +229,14 @@ def unsolicited_advertisement(src, address):
     return _icmp6(src, "33:33:00:00:00:01", address, "ff02::1", body)
 
 
+def behind_options(frame):
+    """An IPv6 @frame, its payload behind eight bytes of hop-by-hop options."""
+    size, = struct.unpack_from("!H", frame, 18)
+    options = bytes((frame[20], 0, 1, 4, 0, 0, 0, 0))
+    return (frame[:18] + struct.pack("!HB", size + len(options), 0) +
+            frame[21:54] + options + frame[54:])
+
+
 def vxlan(vni, frame):
     """The UDP payload that carries @frame (RFC 7348)."""
     return struct.pack("!II", 0x08000000, vni << 8) + frame

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from bridge import FdbMonitor, bridges, fdb, tables
-from capture import (arp, ethernet, neighbour_solicitation,
+from capture import (arp, behind_options, ethernet, neighbour_solicitation,
                      unsolicited_advertisement)
 from ns import sh, wait_until
 from topo import Cluster
@@ -143,6 +143,23 @@ def test_another_ones_address_is_not_believed(world):
         thief.send(bytes(frame))
         saw, _ = watch.who_saw(lambda f: f.data[:42] == bytes(frame))
     assert not saw
+
+
+def test_options_hide_no_advertisement(world):
+    """A stack reads past extension headers, so the rules have to."""
+    thief, near, victim, _ = world.containers
+    assert near.reaches(victim.ip6)
+    hidden = behind_options(unsolicited_advertisement(thief.mac, victim.ip6))
+    asked = behind_options(neighbour_solicitation(thief.mac, victim.ip6,
+                                                  near.ip6))
+    before = thief.host.metrics()["bridge_foreign_senders"]
+    with Watch(world) as watch:
+        thief.send(hidden)
+        thief.send(asked)
+        saw, _ = watch.who_saw(lambda f: f.data in (hidden, asked))
+    assert not saw
+    assert thief.host.metrics()["bridge_foreign_senders"] == before + 2
+    assert near.neighbour(victim.ip6) == victim.mac
 
 
 def test_its_own_and_undeclared_addresses_may_be_announced(world):
