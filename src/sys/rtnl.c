@@ -181,11 +181,12 @@ int rtnl_transact(struct rtnl *r, rtnl_answer_fn *fn, void *arg)
 
 void *rtnl_list_add(struct rtnl_list *list)
 {
+	const size_t max = list->max ? list->max : RTNL_MAX_LIST;
 	size_t capacity;
 	char *items;
 
 	if (list->n == list->capacity) {
-		if (list->n >= RTNL_MAX_LIST)
+		if (list->n >= max)
 			return NULL;
 		capacity = list->capacity ? list->capacity * 2 : 32;
 		items = realloc(list->items, capacity * list->item_size);

@@ -11,6 +11,7 @@
 #include "rtnl.h"
 
 #define RTNL_ALIAS_SIZE 256
+#define RTNL_MAX_FDB 524288U /* all entries of a network, and what is learnt */
 
 struct rtnl_bridge {
 	const char *ifname;
@@ -72,7 +73,7 @@ int rtnl_fdb_put(struct rtnl *r, uint32_t ifindex, const struct mac *mac,
 /* -ENOENT: it is not there, or at another port. */
 int rtnl_fdb_delete(struct rtnl *r, uint32_t ifindex, const struct mac *mac)
 	WARN_UNUSED;
-/* Of one bridge; the caller frees *ret_list. */
+/* Of one bridge; -E2BIG: more than RTNL_MAX_FDB. The caller frees *ret_list. */
 int rtnl_fdb_list(struct rtnl *r, uint32_t bridge, struct rtnl_fdb **ret_list,
 		  size_t *ret_n) WARN_UNUSED;
 

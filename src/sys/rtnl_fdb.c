@@ -103,7 +103,8 @@ static int list_fdb(const struct nlmsghdr *nlh, void *arg)
 int rtnl_fdb_list(struct rtnl *r, uint32_t bridge, struct rtnl_fdb **ret_list,
 		  size_t *ret_n)
 {
-	struct listing l = { .list = { .item_size = sizeof(struct rtnl_fdb) },
+	struct listing l = { .list = { .item_size = sizeof(struct rtnl_fdb),
+				       .max = RTNL_MAX_FDB },
 			     .bridge = bridge };
 	struct ifinfomsg *ifi;
 	struct nlmsghdr *nlh;

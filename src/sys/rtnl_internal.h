@@ -43,9 +43,10 @@ int rtnl_transact(struct rtnl *r, rtnl_answer_fn *fn, void *arg);
 struct rtnl_list {
 	void *items;
 	size_t item_size, n, capacity;
+	size_t max; /* 0: RTNL_MAX_LIST */
 };
 
-/* The next item, zeroed; NULL at RTNL_MAX_LIST or without memory. */
+/* The next item, zeroed; NULL at the list's maximum or without memory. */
 void *rtnl_list_add(struct rtnl_list *list);
 
 /*
