@@ -169,7 +169,8 @@ static void execute(struct apply *a, const struct action *action)
 	ev.type = EVENT_EXECUTE_REFUSED;
 	ev.execute.peer_id = action->execute.peer_id;
 	report_flows(a, n);
-	if (!error)
+	/* A probe longer than the link says nothing of the path. */
+	if (!error || error == -EMSGSIZE)
 		return;
 	if (log_allows(&a->execute_limit))
 		log_debug("the kernel refused a packet: %s", strerror(-error));
