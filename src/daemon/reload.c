@@ -48,11 +48,34 @@ static void reload_peers(struct daemon *d, const struct settings *old)
 	}
 }
 
+static const char *key_prefix(const struct ipam_settings *s)
+{
+	return s->prefix[0] ? s->prefix : "/fastdp";
+}
+
+/*
+ * The store that was opened goes on with these settings: without endpoints it
+ * has nobody to ask, and below another prefix it would not see what is leased.
+ */
+static int check_store(const struct ipam_settings *old,
+		       const struct ipam_settings *fresh, struct error *e)
+{
+	if (old->store == fresh->store &&
+	    (old->store != IPAM_ETCD ||
+	     strcmp(key_prefix(old), key_prefix(fresh)) == 0))
+		return 0;
+	error_set(
+		e, "invalid",
+		"[ipam] store and key-prefix change with the next start only");
+	return error_hint(e, "start fastdpd again, or put them back");
+}
+
 int daemon_reload(struct daemon *d, struct error *e)
 {
 	struct settings fresh, old = d->settings;
 
-	if (settings_read(d->argc, d->argv, &fresh, e) != SETTINGS_OK)
+	if (settings_read(d->argc, d->argv, &fresh, e) != SETTINGS_OK ||
+	    check_store(&old.ipam, &fresh.ipam, e))
 		return error_prefix(e, "nothing was changed");
 	memcpy(d->settings.peers, fresh.peers, sizeof(fresh.peers));
 	d->settings.n_peers = fresh.n_peers;
