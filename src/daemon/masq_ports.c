@@ -49,6 +49,18 @@ static int compare(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct ip));
 }
 
+/* Two networks may have the same address; the kernel's set has it once. */
+static void drop_doubles(struct ips *ips)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < ips->n; i++) {
+		if (n == 0 || compare(&ips->list[n - 1], &ips->list[i]) != 0)
+			ips->list[n++] = ips->list[i];
+	}
+	ips->n = n;
+}
+
 static void collect(const struct daemon *d, struct ips *ret)
 {
 	size_t i;
@@ -69,6 +81,7 @@ static void collect(const struct daemon *d, struct ips *ret)
 	}
 	if (ret->n)
 		qsort(ret->list, ret->n, sizeof(*ret->list), compare);
+	drop_doubles(ret);
 }
 
 /* What is masqueraded is to be forwarded: who asks for one asks for both. */
