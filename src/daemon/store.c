@@ -14,6 +14,7 @@
 #include "store_http.h"
 #include "store_plan.h"
 #include "store_state.h"
+#include "sys/addr.h"
 #include "sys/clock.h"
 
 /* In one go: what is left goes on with the next. */
@@ -375,6 +376,7 @@ int store_release(struct store *s, const char *network,
 		  bool (*is_used)(void *ctx, const struct prefix *p), void *ctx,
 		  struct error *e)
 {
+	char text[ADDR_PREFIX_SIZE];
 	int n = 0, n_used = 0;
 	size_t i;
 
@@ -387,7 +389,10 @@ int store_release(struct store *s, const char *network,
 			n_used++;
 			continue;
 		}
-		h->is_leaving = true;
+		h->is_leaving = true; /* nothing of it from here on */
+		addr_print_prefix(&h->prefix.ip, h->prefix.len, text);
+		snprintf(h->reason, sizeof(h->reason), "%s is being given back",
+			 text);
 		s->is_idle = true;
 		n++;
 	}
