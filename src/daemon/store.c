@@ -95,6 +95,14 @@ static void describe(struct store *s)
 			 "which blocks they have before new ones are leased");
 }
 
+static void tell_changed(struct store *s)
+{
+	if (!s->is_changed)
+		return;
+	s->is_changed = false;
+	s->changed(s->ctx);
+}
+
 static void rest(struct store *s, usec_t pause)
 {
 	char before[sizeof(s->reason)];
@@ -110,10 +118,7 @@ static void rest(struct store *s, usec_t pause)
 		pause = 50 * USEC_PER_MS;
 	s->is_asked_again = false;
 	loop_timer_set(s->timer, clock_monotonic_us() + pause);
-	if (s->is_changed) {
-		s->is_changed = false;
-		s->changed(s->ctx);
-	}
+	tell_changed(s);
 }
 
 static usec_t request_timeout(const struct store *s)
@@ -201,7 +206,10 @@ static void take_view(struct store *s, const json_t *reply)
 		store_held_save(&s->held);
 	}
 	txn = store_plan(s, now_us());
-	if (s->is_registered)
+	/* Nothing is given out before those blocks are known to be off that
+	 * somebody else has leased meanwhile. */
+	tell_changed(s);
+	if (s->is_registered && s->is_held_sure)
 		s->safe_until = s->asked_at + s->lease_us;
 	if (txn && s->n_writes++ < MAX_WRITES) {
 		post(s, STEP_WRITE, "/v3/kv/txn", txn);

@@ -158,13 +158,16 @@ static json_t *plan_held(struct store *s)
 	json_t *txn = NULL;
 	size_t i;
 
+	/* All of them, before the first change is under way. */
+	for (i = 0; i < s->held.n; i++)
+		set_reason(s, &s->held.list[i],
+			   find_rival(s, &s->held.list[i]));
 	for (i = 0; i < s->held.n && !txn; i++) {
 		struct store_held *h = &s->held.list[i];
 		const struct store_block *rival = find_rival(s, h);
 		const struct store_block *b = find_block(&s->view, h);
 		const bool is_ours = b && b->id == s->d->id;
 
-		set_reason(s, h, rival);
 		if (h->is_leaving && !is_ours) {
 			store_held_drop(&s->held, i--);
 			s->is_changed = true;
@@ -437,10 +440,12 @@ json_t *store_plan(struct store *s, usec_t now)
 	json_t *txn = NULL;
 
 	s->state = STORE_UP;
+	s->is_held_sure = false;
 	if (plan_host(s, &txn))
 		return txn;
 	adopt(s);
 	txn = plan_held(s);
+	s->is_held_sure = !txn;
 	if (txn || plan_ready(s, now, &txn))
 		return txn;
 	txn = plan_reclaim(s);

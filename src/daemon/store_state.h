@@ -49,6 +49,7 @@ struct store {
 	usec_t safe_until; /* of the last answer; 0: never */
 	uint64_t old_instance;
 	bool is_registered;
+	bool is_held_sure; /* etcd says so of all blocks; or who else has them */
 	enum store_state state;
 	usec_t new_since; /* 0: the key "new" was not seen */
 	char trouble[300];
