@@ -17,7 +17,24 @@ struct place {
 	vni_t vni;
 };
 
-/* By hand, by another plugin, or on another host. */
+/* As the configuration is now: a pool knows those of when it was made. */
+static bool is_gateway(const struct settings *s, vni_t vni, const struct ip *ip)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < s->ipam.n_networks; i++) {
+		const struct ipam_network *n = &s->ipam.networks[i];
+
+		for (k = 0; k < n->n_gateways; k++) {
+			if (ip_equal(&n->gateways[k], ip) &&
+			    settings_vni(s, n->name) == vni)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* By hand, by another plugin, on another host, or the network's gateway. */
 static bool is_foreign(const void *ctx, const struct ip *ip)
 {
 	const struct place *place = ctx;
@@ -34,8 +51,9 @@ static bool is_foreign(const void *ctx, const struct ip *ip)
 				return true;
 		}
 	}
-	return engine_find_ip(d->engine, place->vni, ip, &entry) &&
-	       entry.owner != d->id;
+	return is_gateway(&d->settings, place->vni, ip) ||
+	       (engine_find_ip(d->engine, place->vni, ip, &entry) &&
+		entry.owner != d->id);
 }
 
 int ipam_pick_no_block(const char *network, struct error *e)
