@@ -115,7 +115,8 @@ static void add_held(struct ipam *i)
 			ipam_settings_find(&i->d->settings.ipam, h->network);
 		struct ipam_block *b;
 
-		if (!n)
+		if (!n || !ipam_settings_has(&i->d->settings.ipam, h->network,
+					     &h->prefix))
 			continue;
 		b = add_block(i, n, settings_vni(&i->d->settings, n->name),
 			      &h->prefix);

@@ -290,6 +290,17 @@ const struct prefix *ipam_network_range(const struct ipam_network *n,
 	return NULL;
 }
 
+bool ipam_settings_has(const struct ipam_settings *s, const char *network,
+		       const struct prefix *block)
+{
+	const struct ipam_network *n = ipam_settings_find(s, network);
+	const struct prefix *range = n ? ipam_network_range(n, &block->ip)
+				       : NULL;
+
+	return range && prefix_is_within(block, range) &&
+	       prefix_size(block) > 0;
+}
+
 static int check_blocks(const struct ipam_network *n, struct error *e)
 {
 	char a[ADDR_PREFIX_SIZE], b[ADDR_PREFIX_SIZE];

@@ -61,6 +61,10 @@ const struct ipam_network *ipam_settings_find(const struct ipam_settings *s,
 const struct prefix *ipam_network_range(const struct ipam_network *n,
 					const struct ip *ip);
 
+/* @block is of the range of @network, and no larger than a pool can be. */
+bool ipam_settings_has(const struct ipam_settings *s, const char *network,
+		       const struct prefix *block);
+
 /* Of the blocks that are leased of @range. */
 uint8_t ipam_network_block_len(const struct ipam_network *n,
 			       const struct prefix *range);

@@ -53,6 +53,21 @@ static bool parse_held(const json_t *json, struct store_held *ret)
 	return true;
 }
 
+/* Two pools of one address would give it out twice. */
+static void take_held(struct store_held_list *l, const json_t *json)
+{
+	struct store_held h;
+
+	if (l->n == STORE_MAX_HELD || !parse_held(json, &h) ||
+	    store_held_overlaps(l, h.network, &h.prefix)) {
+		log_error("%s: a block in it is none, overlaps another, or is "
+			  "one too many: it is left out",
+			  l->path);
+		return;
+	}
+	l->list[l->n++] = h;
+}
+
 int store_held_load(struct store_held_list *l, const char *state_dir,
 		    struct error *e)
 {
@@ -64,27 +79,25 @@ int store_held_load(struct store_held_list *l, const char *state_dir,
 	if (error_is_set(e))
 		return error_hint(e, "it says which blocks this host has; "
 				     "without it nothing is given out");
-	json_array_foreach(json_object_get(json, "blocks"), i, one) {
-		if (l->n < STORE_MAX_HELD && parse_held(one, &l->list[l->n]))
-			l->n++;
-	}
+	json_array_foreach(json_object_get(json, "blocks"), i, one)
+		take_held(l, one);
 	l->serial = store_keys_number(json, "serial");
 	l->cluster = store_keys_number(json, "cluster");
 	json_decref(json);
 	return 0;
 }
 
-struct store_held *store_held_find(struct store_held_list *l,
-				   const char *network, const struct prefix *p)
+bool store_held_overlaps(const struct store_held_list *l, const char *network,
+			 const struct prefix *p)
 {
 	size_t i;
 
 	for (i = 0; i < l->n; i++) {
-		if (prefix_equal(&l->list[i].prefix, p) &&
+		if (prefix_overlaps(&l->list[i].prefix, p) &&
 		    strcmp(l->list[i].network, network) == 0)
-			return &l->list[i];
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 bool store_held_add(struct store_held_list *l, const char *network,

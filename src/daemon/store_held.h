@@ -39,9 +39,9 @@ int store_held_load(struct store_held_list *l, const char *state_dir,
 /* All is on the disk after this; false: it could not be written. */
 bool store_held_save(const struct store_held_list *l);
 
-/* NULL: it is not held. */
-struct store_held *store_held_find(struct store_held_list *l,
-				   const char *network, const struct prefix *p);
+/* One that is held has an address of @p. */
+bool store_held_overlaps(const struct store_held_list *l, const char *network,
+			 const struct prefix *p);
 /* Added and on the disk. False: there are too many, or it cannot be written. */
 bool store_held_add(struct store_held_list *l, const char *network,
 		    const struct prefix *p) WARN_UNUSED;

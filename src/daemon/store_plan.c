@@ -189,7 +189,8 @@ static json_t *plan_held(struct store *s)
 }
 
 /* Ours in etcd, and unknown here: the answer to our request was lost, or this
- * is the answer. It is on the disk before anything is given out from it. */
+ * is the answer. It is on the disk before anything is given out from it. What
+ * does not go with the range or with what is held was not asked for by us. */
 static void adopt(struct store *s)
 {
 	char text[ADDR_PREFIX_SIZE];
@@ -199,7 +200,8 @@ static void adopt(struct store *s)
 		const struct store_block *b = &s->view.blocks[i];
 
 		if (b->id != s->d->id ||
-		    store_held_find(&s->held, b->network, &b->prefix))
+		    !ipam_settings_has(s->settings, b->network, &b->prefix) ||
+		    store_held_overlaps(&s->held, b->network, &b->prefix))
 			continue;
 		if (!store_held_add(&s->held, b->network, &b->prefix))
 			return;
