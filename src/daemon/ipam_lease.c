@@ -114,25 +114,57 @@ void ipam_lease_drop_gateway(struct ipam *i, const char *network)
 		ipam_block_give_back(i, &gone);
 }
 
-int ipam_lease_drop(struct ipam *i, struct lease *l, struct error *e)
+/* Its network's gateway stays. */
+static int drop_one(struct ipam *i, struct lease *l, struct error *e)
 {
 	struct lease gone = *l;
 
 	if (ipam_book_remove(&i->book, l, e))
 		return -1;
 	ipam_block_give_back(i, &gone);
-	ipam_lease_drop_gateway(i, gone.network);
+	return 0;
+}
+
+int ipam_lease_drop(struct ipam *i, struct lease *l, struct error *e)
+{
+	char network[MAX_NAME];
+
+	strcpy(network, l->network);
+	if (drop_one(i, l, e))
+		return -1;
+	ipam_lease_drop_gateway(i, network);
 	ipam_dispute_announce(i);
 	return 0;
+}
+
+/* The lease that this one makes way for is not in the book yet: the gateway
+ * of @network must not go, or the container would get its address. */
+static bool drop_for(struct ipam *i, struct lease *l, const char *network)
+{
+	struct error e = { .code = "" };
+	char old[MAX_NAME];
+
+	strcpy(old, l->network);
+	log_info("the addresses of %s, that this host had before it was "
+		 "booted, are free",
+		 l->container_id);
+	if (drop_one(i, l, &e)) {
+		log_warn("%s", e.message);
+		return false;
+	}
+	if (strcmp(old, network) != 0)
+		ipam_lease_drop_gateway(i, old);
+	ipam_dispute_announce(i);
+	return true;
 }
 
 /*
  * Containers do not outlive their host's reboot. What they had is kept for
  * them in case that they come back, as long as there is enough.
  */
-bool ipam_lease_drop_stale(struct ipam *i, vni_t vni, bool is_v4)
+bool ipam_lease_drop_stale(struct ipam *i, const char *network, bool is_v4)
 {
-	struct error e = { .code = "" };
+	const vni_t vni = settings_vni(&i->d->settings, network);
 
 	EACH_LEASE(&i->book, node)
 	{
@@ -143,13 +175,9 @@ bool ipam_lease_drop_stale(struct ipam *i, vni_t vni, bool is_v4)
 		    !ipam_lease_is_stale(i, l))
 			continue;
 		for (k = 0; k < l->n_ips; k++) {
-			if (ip_is_v4(&l->ips[k]) != is_v4 ||
-			    !ipam_block_find(i, vni, &l->ips[k]))
-				continue;
-			log_info("the addresses of %s, that this host had "
-				 "before it was booted, are free",
-				 l->container_id);
-			return ipam_lease_drop(i, l, &e) == 0;
+			if (ip_is_v4(&l->ips[k]) == is_v4 &&
+			    ipam_block_find(i, vni, &l->ips[k]))
+				return drop_for(i, l, network);
 		}
 	}
 	return false;

@@ -31,9 +31,11 @@ bool ipam_lease_has_stale(const struct ipam *i, vni_t vni);
  * @e says why. */
 int ipam_lease_drop(struct ipam *i, struct lease *l, struct error *e)
 	WARN_UNUSED;
-/* Drops one stale lease with an address of the family in a block. False:
- * there is none. */
-bool ipam_lease_drop_stale(struct ipam *i, vni_t vni, bool is_v4) WARN_UNUSED;
+/* Drops one stale lease with an address of the family in a block, for a
+ * lease of @network that is being made: its gateway stays. False: there is
+ * none. */
+bool ipam_lease_drop_stale(struct ipam *i, const char *network, bool is_v4)
+	WARN_UNUSED;
 
 /* The lease of this host's own gateway in a network; NULL: none. */
 struct lease *ipam_lease_gateway(const struct ipam *i, const char *network);

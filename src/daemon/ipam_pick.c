@@ -166,7 +166,7 @@ int ipam_pick_any(struct ipam *i, struct lease *l, vni_t vni, struct error *e)
 
 		if (!ipam_pick_wants(i, l->network, vni, is_v4) ||
 		    take_next(i, l, vni, is_v4) ||
-		    (ipam_lease_drop_stale(i, vni, is_v4) &&
+		    (ipam_lease_drop_stale(i, l->network, is_v4) &&
 		     take_next(i, l, vni, is_v4)))
 			continue;
 		if (i->store)
