@@ -20,6 +20,8 @@
 /* In one go: what is left goes on with the next. */
 #define MAX_WRITES 64U
 #define RETRY_US (2 * USEC_PER_SEC)
+/* Nobody asks for as much: lease-time is a day at most. */
+#define MAX_TTL_S (2 * UINT64_C(86400))
 /* Clocks of two hosts do not run alike. */
 #define MARGIN_US (500 * USEC_PER_MS)
 
@@ -170,7 +172,8 @@ static void take_lease(struct store *s, const json_t *reply)
 	const uint64_t ttl = store_keys_number(lease, "TTL");
 	const uint64_t id = store_keys_number(lease, "ID");
 
-	if (json_object_get(reply, "error") || !id) {
+	if (json_object_get(reply, "error") || !id || (!ttl && !s->lease) ||
+	    ttl > MAX_TTL_S) {
 		s->lease = 0;
 		fail(s, "etcd gives no lease");
 		return;
