@@ -179,6 +179,11 @@ static void set_options(struct store_http *h)
 	curl_easy_setopt(h->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h->easy, CURLOPT_NOPROXY, "*");
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* A thread that looks a name up is left alone when the time is over:
+	 * it ends by itself. Else all would wait for it here. */
+	curl_easy_setopt(h->easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
 	curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers);
 	curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, h);
