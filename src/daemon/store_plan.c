@@ -190,8 +190,9 @@ static json_t *plan_held(struct store *s)
 
 /* Ours in etcd, and unknown here: the answer to our request was lost, or this
  * is the answer. It is on the disk before anything is given out from it. What
- * does not go with the range or with what is held was not asked for by us. */
-static void adopt(struct store *s)
+ * does not go with the range or with what is held was not asked for by us.
+ * False: it cannot be written, and a further one would be lost as well. */
+static bool adopt(struct store *s)
 {
 	char text[ADDR_PREFIX_SIZE];
 	size_t i;
@@ -203,13 +204,16 @@ static void adopt(struct store *s)
 		    !ipam_settings_has(s->settings, b->network, &b->prefix) ||
 		    store_held_overlaps(&s->held, b->network, &b->prefix))
 			continue;
+		if (s->held.n == STORE_MAX_HELD)
+			return true;
 		if (!store_held_add(&s->held, b->network, &b->prefix))
-			return;
+			return false;
 		log_info("leased %s of network %s",
 			 addr_print_prefix(&b->prefix.ip, b->prefix.len, text),
 			 b->network);
 		s->is_changed = true;
 	}
+	return true;
 }
 
 /* ---- a store that was just made, or has lost its data */
@@ -412,6 +416,10 @@ static json_t *plan_wants(struct store *s)
 
 			if (!w->is_wanted)
 				continue;
+			if (s->held.n == STORE_MAX_HELD) {
+				w->is_full = true; /* it could not be kept */
+				continue;
+			}
 			txn = take_block(s, n, &n->ranges[k], w);
 			if (txn)
 				return txn;
@@ -440,18 +448,19 @@ static void want_first(struct store *s)
 json_t *store_plan(struct store *s, usec_t now)
 {
 	json_t *txn = NULL;
+	bool is_kept;
 
 	s->state = STORE_UP;
 	s->is_held_sure = false;
 	if (plan_host(s, &txn))
 		return txn;
-	adopt(s);
+	is_kept = adopt(s);
 	txn = plan_held(s);
 	s->is_held_sure = !txn;
 	if (txn || plan_ready(s, now, &txn))
 		return txn;
 	txn = plan_reclaim(s);
-	if (txn)
+	if (txn || !is_kept)
 		return txn;
 	want_first(s);
 	return plan_wants(s);
