@@ -26,16 +26,24 @@ struct store *ipam_store(const struct ipam *i)
 	return i->store;
 }
 
-void ipam_reload(struct ipam *i)
+/* The blocks are others, by the settings or by the store. */
+static void take_blocks(struct ipam *i)
 {
 	ipam_block_reload(i);
 	ipam_dispute_announce(i);
 	ipam_dispute_judge(i);
 }
 
+void ipam_reload(struct ipam *i)
+{
+	if (i->store)
+		store_reload(i->store);
+	take_blocks(i);
+}
+
 static void on_store(void *ctx)
 {
-	ipam_reload(ctx);
+	take_blocks(ctx);
 }
 
 static int open_store(struct ipam *i, struct error *e)

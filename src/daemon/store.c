@@ -315,6 +315,13 @@ void store_close(struct store *s)
 	free(s);
 }
 
+/* Wishes go by the place of a network in the settings. Whoever still waits for
+ * a block asks again. */
+void store_reload(struct store *s)
+{
+	memset(s->wishes, 0, sizeof(s->wishes));
+}
+
 const struct store_held *store_each(const struct store *s, size_t *pos)
 {
 	return *pos < s->held.n ? &s->held.list[(*pos)++] : NULL;

@@ -25,6 +25,9 @@ struct store *store_open(struct daemon *d, const struct claims *claims,
 			 struct error *e);
 void store_close(struct store *s); /* NULL is fine */
 
+/* The networks of the settings are others than before. */
+void store_reload(struct store *s);
+
 /* All blocks of this host: start with *pos = 0. */
 const struct store_held *store_each(const struct store *s, size_t *pos);
 
