@@ -45,11 +45,17 @@ static bool is_what_was_asked(const struct lease *l, const struct ipam_ask *ask)
 static const struct lease *again(struct ipam *i, struct lease *l,
 				 const struct ipam_ask *ask, struct error *e)
 {
+	char old[IPAM_MAX_BOOT];
+
 	if (is_what_was_asked(l, ask)) {
 		if (strcmp(l->boot, i->boot) == 0)
 			return l;
+		strcpy(old, l->boot);
 		strcpy(l->boot, i->boot);
-		return ipam_book_save(&i->book, l, e) ? NULL : l;
+		if (ipam_book_save(&i->book, l, e) == 0)
+			return l;
+		strcpy(l->boot, old); /* the next try saves it, too */
+		return NULL;
 	}
 	error_set(e, "in-use",
 		  "%s of %s has other addresses already, of network %s",

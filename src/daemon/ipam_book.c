@@ -74,13 +74,18 @@ static bool parse_lease(const json_t *json, struct lease *ret)
 	return true;
 }
 
-/* Names of containers may be anything: a file's name is a hash of them. */
+/*
+ * Names of containers may be anything: a file's name is a hash of them. With a
+ * slash in the first, others parts with slashes would give the same text; no
+ * name has a zero byte.
+ */
 static int path_of(const struct ipam_book *b, const struct lease *l,
 		   char ret[PATH_MAX])
 {
 	char key[2 * LEASE_MAX_TEXT + sizeof(l->ifname) + 4];
-	const int n = snprintf(key, sizeof(key), "%s/%s/%s", l->container_id,
-			       l->ifname, l->owner);
+	const char between = strchr(l->container_id, '/') ? '\0' : '/';
+	const int n = snprintf(key, sizeof(key), "%s%c%s%c%s", l->container_id,
+			       between, l->ifname, between, l->owner);
 
 	return snprintf(ret, PATH_MAX, "%s/%016" PRIx64 "%016" PRIx64 SUFFIX,
 			b->directory, core_hash(key, (size_t)n, 1),

@@ -34,11 +34,13 @@ static void read_one(struct ipam *i, const char *directory, const char *name)
 				  text_of(json, "ifname"),
 				  text_of(json, "owner"), &e)
 		  : -1;
-	json_decref(json);
 	if (rc < 0)
-		log_warn("%s: %s", path, e.message);
-	if (unlink(path))
+		log_warn("%s: %s%s", path, e.message,
+			 json ? "; it is read again with the next start" : "");
+	/* What is not free now may be then: the note is all that says so. */
+	if ((!json || rc >= 0) && unlink(path))
 		log_warn("cannot remove %s", path);
+	json_decref(json);
 }
 
 void ipam_freed_read(struct ipam *i, const char *socket)

@@ -9,7 +9,8 @@
 
 struct ipam;
 
-/* Does what they say, and removes them. The ports are known by now. */
+/* Does what they say, and removes them; one that is refused stays for the next
+ * start. The ports are known by now. */
 void ipam_freed_read(struct ipam *i, const char *socket);
 
 #endif
