@@ -23,6 +23,8 @@ CONTROL_PORT, VXLAN_PORT = 6783, 6784
 PROBE_VNI = 0xffffff
 PROBE_REQUEST = mac_bytes("02:46:44:00:00:01")
 PROBE_REPLY = mac_bytes("02:46:44:00:00:02")
+PROBE_SIZE = mac_bytes("02:46:44:00:00:03")
+PROBE_CUT = 60  # what of a probe of a size comes back
 MAX_ENTRIES = 128
 MAX_MESSAGE = 65536
 
@@ -90,10 +92,10 @@ class ScriptedPeer:
             data, source = self._udp.recvfrom(65536)
             if len(data) < 22 or not self.echo or \
                     data[4:7] != b"\xff\xff\xff" or \
-                    data[8:14] != PROBE_REQUEST:
+                    data[8:14] not in (PROBE_REQUEST, PROBE_SIZE):
                 continue
-            self.n_echoed += 1
-            self._udp.sendto(data[:8] + PROBE_REPLY + data[14:],
+            self.n_echoed += data[8:14] == PROBE_REQUEST
+            self._udp.sendto(data[:8] + PROBE_REPLY + data[14:8 + PROBE_CUT],
                              (source[0], VXLAN_PORT))
 
     def hello(self, **changes):
