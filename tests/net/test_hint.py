@@ -73,6 +73,9 @@ def test_link_down(make_pair):
 def test_router_says_so(make_pair):
     """Its ICMP ends the path on which it was heard."""
     world = make_pair(mode="router")
+    # One answer a second, else: it might be to a packet of the other path.
+    world.underlay.middle.sysctl("ipv4/icmp_ratelimit", 0)
+    world.underlay.middle.sysctl("ipv4/route/error_cost", 0)
     route = world.underlay.middle.ip
     no_way = ("unreachable", world.address(2) + "/32")
     told_once(world, lambda: route("route", "add", *no_way),
