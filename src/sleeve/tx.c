@@ -184,14 +184,17 @@ void tx_read(struct worker *w, uint32_t tap)
 	const struct worker_tap *t = &w->taps[tap];
 	enum drain_result result;
 	uint16_t frame = 0;
-	uint32_t size = 0;
+	uint32_t size = 0, n_bad = 0;
 
-	while (!tx_is_waiting(tx) && drain_has_room(tx->drain)) {
+	/* What is bad takes no room, but time. */
+	while (!tx_is_waiting(tx) && drain_has_room(tx->drain) &&
+	       n_bad < DRAIN_FRAMES) {
 		result = drain_read(tx->drain, t->fd, t->vni, &frame, &size);
 		if (result == DRAIN_NOTHING)
 			break;
 		w->n[SLEEVE_TX_FRAMES]++;
 		w->n[SLEEVE_TX_BYTES] += size;
+		n_bad += result == DRAIN_BAD;
 		if (result == DRAIN_BAD)
 			w->n[SLEEVE_DROP_BAD_FRAME]++;
 		else if (t->network == FIB_NONE)
