@@ -14,13 +14,6 @@
 #include "sys/cleanup.h"
 #include "sys/clock.h"
 
-/* The bridge of a network without any port goes, but for the default one. */
-static void drop_if_empty(struct bridges *b, struct bridge_net *net)
-{
-	if (!bridge_net_is_default(b, net) && !bridge_net_has_port(b, net))
-		bridge_net_delete(b, net);
-}
-
 static int join(struct bridges *b, struct bridge_port *p,
 		const struct rtnl_link *link)
 {
@@ -74,7 +67,7 @@ static int add_link(struct bridges *b, const struct bridge_port *port,
 				 BRIDGE_MAX_PORTS);
 	error = rtnl_link_by_name(b->rtnl, port->ifname, &link);
 	if (error) {
-		drop_if_empty(b, net);
+		bridge_net_drop_if_empty(b, net);
 		return join_failed(port->ifname, error, e);
 	}
 	p = &b->ports[b->n_ports++];
@@ -87,7 +80,7 @@ static int add_link(struct bridges *b, const struct bridge_port *port,
 		return 0;
 	bridge_port_forget(b, p);
 	bridge_sync_later(b);
-	drop_if_empty(b, net);
+	bridge_net_drop_if_empty(b, net);
 	return join_failed(port->ifname, error, e);
 }
 
@@ -162,7 +155,7 @@ static void remove_port(struct datapath *d, port_no_t port_no)
 	if (rtnl_link_set_master(b->rtnl, ifindex, 0))
 		log_debug("port %u had gone", port_no);
 	bridge_sync_later(b);
-	drop_if_empty(b, net);
+	bridge_net_drop_if_empty(b, net);
 }
 
 /* TAPs are known when their network is wanted: see follow(). */
@@ -200,7 +193,7 @@ static void follow(struct datapath *d, const struct engine *engine)
 			continue;
 		}
 		bridge_net_delete_taps(b, net);
-		drop_if_empty(b, net);
+		bridge_net_drop_if_empty(b, net);
 	}
 	b->engine = engine;
 	bridge_sync_start(b);

@@ -246,6 +246,12 @@ void bridge_net_delete(struct bridges *b, struct bridge_net *net)
 		log_debug("the bridge %s had gone", net->ifname);
 }
 
+void bridge_net_drop_if_empty(struct bridges *b, struct bridge_net *net)
+{
+	if (!bridge_net_is_default(b, net) && !bridge_net_has_port(b, net))
+		bridge_net_delete(b, net);
+}
+
 static void each_tap(struct bridges *b, const struct bridge_net *net,
 		     void (*fn)(struct bridges *b, const struct rtnl_link *link,
 				void *arg),

@@ -27,6 +27,8 @@ struct bridge_net *bridge_net_get(struct bridges *b, vni_t vni,
 bool bridge_net_is_default(const struct bridges *b,
 			   const struct bridge_net *net);
 void bridge_net_delete(struct bridges *b, struct bridge_net *net);
+/* The bridge of a network without any port goes, but for the default one. */
+void bridge_net_drop_if_empty(struct bridges *b, struct bridge_net *net);
 /* Links in @net that are of kind "tun": TAPs, maybe of the last life. */
 void bridge_net_find_tap(struct bridges *b, struct bridge_net *net);
 void bridge_net_delete_taps(struct bridges *b, const struct bridge_net *net);

@@ -69,9 +69,11 @@ static void on_fdb_gone(struct bridges *b, const struct rtnl_fdb *fdb)
 static void port_gone(struct bridges *b, struct bridge_port *p)
 {
 	const port_no_t port_no = p->port_no;
+	struct bridge_net *net = p->net;
 
 	bridge_port_forget(b, p);
 	bridge_sync_later(b);
+	bridge_net_drop_if_empty(b, net);
 	b->events.port_gone(b->events.ctx, port_no);
 }
 
