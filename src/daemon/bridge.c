@@ -314,6 +314,7 @@ struct datapath *datapath_bridge_open(const struct datapath_config *config,
 	b->rtnl = config->rtnl;
 	b->loop = config->loop;
 	b->has_lock = true;
+	b->due_at = USEC_NEVER;
 	b->timer = loop_timer_new(b->loop, on_timer, b);
 	b->guard = guard_open(s->bridge_name, b->id);
 	error = bridge_watch_open(b);

@@ -62,7 +62,8 @@ struct bridges {
 	struct bridge_port ports[BRIDGE_MAX_PORTS];
 	uint32_t n_ports;
 
-	struct loop_timer *timer; /* of the next comparison */
+	struct loop_timer *timer; /* of the next comparison, */
+	usec_t due_at;		  /* which is then; USEC_NEVER: none */
 	usec_t sync_at;		  /* not before */
 	struct facts is, wanted;  /* sorted */
 	bool must_read;		  /* what is, is not known for sure */

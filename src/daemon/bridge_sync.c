@@ -19,6 +19,15 @@
  * longer than so many take. */
 #define MAX_FDB_AT_ONCE 2048U
 
+/* The earlier one, if a comparison is due already. */
+static void due(struct bridges *b, usec_t at)
+{
+	if (at >= b->due_at)
+		return;
+	b->due_at = at;
+	loop_timer_set(b->timer, at);
+}
+
 struct wanting {
 	struct bridges *b;
 	struct facts *ret;
@@ -320,9 +329,9 @@ static void tell(struct bridges *b)
 	facts_free(&b->is);
 	b->is = t.after;
 	if (t.has_more)
-		loop_timer_set(b->timer, clock_monotonic_us());
+		due(b, clock_monotonic_us());
 	else if (b->must_read)
-		loop_timer_set(b->timer, clock_monotonic_us() + RETRY_US);
+		due(b, clock_monotonic_us() + RETRY_US);
 }
 
 static void set_floods(struct bridges *b)
@@ -426,11 +435,12 @@ void bridge_sync_now(struct bridges *b)
 
 	if (!b->engine || b->is_leaving)
 		return;
+	b->due_at = USEC_NEVER;
 	if (b->must_read)
 		error = read_all(b, false);
 	if (error) {
 		failed(b, "a question", error);
-		loop_timer_set(b->timer, begin + RETRY_US);
+		due(b, begin + RETRY_US);
 		return;
 	}
 	want_all(b);
@@ -448,13 +458,13 @@ void bridge_sync_later(struct bridges *b)
 
 	if (!b->engine)
 		return;
-	loop_timer_set(b->timer, now < b->sync_at ? b->sync_at : now);
+	due(b, now < b->sync_at ? b->sync_at : now);
 }
 
 void bridge_sync_read_again(struct bridges *b)
 {
 	if (!b->must_read && b->engine)
-		loop_timer_set(b->timer, clock_monotonic_us() + RETRY_US);
+		due(b, clock_monotonic_us() + RETRY_US);
 	b->must_read = true;
 }
 
