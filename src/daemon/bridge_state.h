@@ -54,6 +54,7 @@ struct bridges {
 	struct loop *loop;
 	struct rtnl_bridge_watch *watch;
 	struct loop_io *io;
+	struct loop_timer *reopen; /* the watch, after a failure */
 	struct guard *guard;
 	bool has_lock; /* the kernel can lock ports to known sources */
 	bool is_leaving;

@@ -9,9 +9,11 @@
 #include "bridge_port.h"
 #include "bridge_sync.h"
 #include "log.h"
+#include "sys/clock.h"
 
 /* The rest waits for the next turn. */
 #define EVENTS_AT_ONCE 512U
+#define REOPEN_US USEC_PER_SEC
 
 static void learnt(struct bridges *b, struct bridge_port *p,
 		   const struct mac *mac, bool is_there)
@@ -120,6 +122,14 @@ static void look_at_ports(struct bridges *b)
 	bridge_sync_read_again(b);
 }
 
+static void stop(struct bridges *b)
+{
+	loop_io_free(b->io);
+	rtnl_bridge_watch_close(b->watch);
+	b->io = NULL;
+	b->watch = NULL;
+}
+
 static void on_readable(void *ctx, int fd, unsigned int events)
 {
 	struct bridges *b = ctx;
@@ -137,13 +147,15 @@ static void on_readable(void *ctx, int fd, unsigned int events)
 			look_at_ports(b);
 	}
 	if (rc < 0 && rc != -ENOBUFS) {
-		log_error("no more word of bridges: %s", strerror(-rc));
-		loop_io_set(b->io, 0);
+		log_error("no word of bridges: %s; it is asked for again",
+			  strerror(-rc));
+		stop(b);
+		loop_timer_set(b->reopen, clock_monotonic_us() + REOPEN_US);
 	}
 	b->events.turn(b->events.ctx);
 }
 
-int bridge_watch_open(struct bridges *b)
+static int start(struct bridges *b)
 {
 	const int error = rtnl_bridge_watch_open(&b->watch);
 
@@ -153,10 +165,32 @@ int bridge_watch_open(struct bridges *b)
 	return error;
 }
 
+/* What was said meanwhile is lost: all is looked at. */
+static void on_reopen(void *ctx)
+{
+	struct bridges *b = ctx;
+
+	if (b->is_leaving)
+		return;
+	if (start(b)) {
+		loop_timer_set(b->reopen, clock_monotonic_us() + REOPEN_US);
+		return;
+	}
+	look_at_ports(b);
+	bridge_watch_tell_learnt(b);
+	b->events.turn(b->events.ctx);
+}
+
+int bridge_watch_open(struct bridges *b)
+{
+	b->reopen = loop_timer_new(b->loop, on_reopen, b);
+	return start(b);
+}
+
 void bridge_watch_close(struct bridges *b)
 {
-	loop_io_free(b->io);
-	rtnl_bridge_watch_close(b->watch);
+	loop_timer_free(b->reopen);
+	stop(b);
 }
 
 void bridge_watch_tell_learnt(struct bridges *b)
