@@ -208,6 +208,7 @@ static void changed(struct datapath *d)
 static void look(struct datapath *d)
 {
 	struct bridges *b = bridges_of(d);
+	const bool was_there = guard_is_there(b->guard);
 	uint32_t i;
 
 	/* Their count of MACs is only near the truth: words of it get lost. */
@@ -215,8 +216,10 @@ static void look(struct datapath *d)
 		if (!b->ports[i].is_learning)
 			bridge_sync_read_again(b);
 	}
-	if (guard_was_lost(b->guard)) {
-		log_warn("somebody deleted the bridges' rules: made again");
+	if (guard_look(b->guard)) {
+		log_warn("%s", was_there ? "somebody deleted the bridges' "
+					   "rules: made again"
+					 : "the bridges' rules are made now");
 		bridge_sync_read_again(b);
 		bridge_sync_now(b);
 	} else if (b->n_kept && clock_monotonic_us() >= b->kept_until) {

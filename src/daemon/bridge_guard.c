@@ -24,8 +24,9 @@
 #define HOOK_LOCAL_OUT 3
 
 struct guard {
-	struct nft *nft; /* NULL: this kernel has none */
-	char mark[MARK_SIZE];
+	struct nft *nft; /* NULL: not open */
+	int missing;	 /* 0, or -errno: why there are no rules */
+	char name[NFT_NAME_SIZE], mark[MARK_SIZE];
 	int error; /* of this transaction */
 	/* Networks that have their sets and chains in the table. */
 	vni_t networks[MAX_TABLE_NETWORKS];
@@ -277,27 +278,62 @@ static void add_network(struct guard *g, vni_t vni)
 		add_rule(g, &network_rules[i], vni);
 }
 
-static bool is_ours(struct guard *g)
+/* Reasons that say nothing of the kernel's abilities. */
+static bool may_pass(int error)
+{
+	switch (-error) {
+	case EAGAIN:
+	case EBUSY:
+	case EINTR:
+	case EMFILE:
+	case EMSGSIZE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* 0: the table is as it should be; 1: it is not, or not there. */
+static int compare_mark(struct guard *g)
 {
 	char mark[MARK_SIZE];
+	const int error = nft_read_mark(g->nft, mark);
 
-	return nft_read_mark(g->nft, mark) == 0 && strcmp(mark, g->mark) == 0;
+	if (error)
+		return may_pass(error) ? error : 1;
+	return strcmp(mark, g->mark) != 0;
+}
+
+static int start(struct guard *g)
+{
+	int error = g->nft ? 0 : nft_open(g->name, &g->nft);
+
+	if (!error)
+		error = compare_mark(g);
+	return error > 0 ? make_table(g) : error;
+}
+
+static void try_start(struct guard *g)
+{
+	g->missing = start(g);
+	if (g->missing && !may_pass(g->missing)) {
+		nft_close(g->nft);
+		g->nft = NULL;
+	}
 }
 
 struct guard *guard_open(const char *bridge_name, peer_id_t id)
 {
 	struct guard *g = core_alloc(sizeof(*g));
-	char name[NFT_NAME_SIZE];
 
-	snprintf(name, sizeof(name), "fastdp-%s", bridge_name);
+	snprintf(g->name, sizeof(g->name), "fastdp-%s", bridge_name);
 	snprintf(g->mark, sizeof(g->mark), "fastdp %016" PRIx64 " rules %d", id,
 		 RULES_VERSION);
-	if (nft_open(name, &g->nft)) {
-		g->nft = NULL;
-	} else if (!is_ours(g) && make_table(g)) {
-		nft_close(g->nft);
-		g->nft = NULL;
-	}
+	try_start(g);
 	return g;
 }
 
@@ -322,12 +358,28 @@ void guard_delete(struct guard *g)
 
 bool guard_is_there(const struct guard *g)
 {
-	return g->nft != NULL;
+	return !g->missing;
 }
 
-bool guard_was_lost(struct guard *g)
+int guard_error(const struct guard *g)
 {
-	if (!g->nft || (is_ours(g) && g->n_networks < MAX_TABLE_NETWORKS))
+	return g->missing;
+}
+
+bool guard_is_awaited(const struct guard *g)
+{
+	return may_pass(g->missing);
+}
+
+bool guard_look(struct guard *g)
+{
+	if (guard_is_awaited(g)) {
+		try_start(g);
+		return !g->missing;
+	}
+	if (g->missing)
+		return false;
+	if (g->n_networks < MAX_TABLE_NETWORKS && compare_mark(g) <= 0)
 		return false;
 	return make_table(g) == 0;
 }
@@ -335,7 +387,7 @@ bool guard_was_lost(struct guard *g)
 void guard_begin(struct guard *g)
 {
 	g->error = 0;
-	if (g->nft)
+	if (!g->missing)
 		nft_begin(g->nft);
 }
 
@@ -379,7 +431,7 @@ void guard_put(struct guard *g, const struct fact *f)
 {
 	struct element el;
 
-	if (!g->nft)
+	if (g->missing)
 		return;
 	make_room(g);
 	if (f->kind == FACT_PORT) {
@@ -396,7 +448,7 @@ void guard_del(struct guard *g, const struct fact *f)
 {
 	struct element el;
 
-	if (!g->nft)
+	if (g->missing)
 		return;
 	make_room(g);
 	if (f->kind == FACT_PORT)
@@ -409,7 +461,7 @@ int guard_commit(struct guard *g)
 {
 	int error;
 
-	if (!g->nft)
+	if (g->missing)
 		return 0;
 	error = nft_commit(g->nft);
 	if (!error)
@@ -466,14 +518,14 @@ static int read_sets(struct guard *g, vni_t vni, struct facts *ret)
 
 int guard_read(struct guard *g, struct facts *ret)
 {
-	return g->nft ? read_sets(g, VNI_NONE, ret) : 0;
+	return g->missing ? 0 : read_sets(g, VNI_NONE, ret);
 }
 
 int guard_read_network(struct guard *g, vni_t vni, struct facts *ret)
 {
 	int error;
 
-	if (!g->nft)
+	if (g->missing)
 		return 0;
 	error = read_sets(g, vni, ret);
 	if (error == -ENOENT)
@@ -502,7 +554,7 @@ void guard_counters(struct guard *g, struct guard_counters *ret)
 	size_t i;
 
 	memset(ret, 0, sizeof(*ret));
-	if (!g->nft)
+	if (g->missing)
 		return;
 	ret->n_tagged = count(g, "prerouting", 0, 2) +
 			count(g, "container", 0, 2);

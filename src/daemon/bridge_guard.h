@@ -23,16 +23,20 @@
 struct guard;
 
 /*
- * Adopts the table of the last life, or makes it. Never NULL; one that is not
- * there says why: guard_is_there().
+ * Adopts the table of the last life, or makes it. Never NULL; see
+ * guard_is_there().
  */
 struct guard *guard_open(const char *bridge_name, peer_id_t id);
 void guard_close(struct guard *g); /* the table stays; NULL is fine */
 void guard_delete(struct guard *g);
 
 bool guard_is_there(const struct guard *g);
-/* Somebody took the table away, and it is made again, empty: True. */
-bool guard_was_lost(struct guard *g);
+/* 0, or -errno: why it is not there. */
+int guard_error(const struct guard *g);
+/* The reason may pass: guard_look() tries again. */
+bool guard_is_awaited(const struct guard *g);
+/* At times. True: there was no table, and it is made now, empty. */
+bool guard_look(struct guard *g);
 
 /* All but FACT_FDB; what is added and taken away is one transaction. */
 void guard_begin(struct guard *g);

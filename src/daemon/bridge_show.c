@@ -141,15 +141,23 @@ static void say(json_t *list, const char *text)
 void bridge_show_missing(const struct datapath *d, json_t *list)
 {
 	const struct bridges *b = bridges_of((struct datapath *)(uintptr_t)d);
+	const int error = guard_error(b->guard);
+	char text[400];
 
 	if (guard_is_there(b->guard))
 		return;
-	say(list, "this kernel has no nf_tables for bridges "
-		  "(CONFIG_NF_TABLES_BRIDGE): requests for known addresses "
-		  "reach every container of the network on this host; senders "
-		  "in ARP and neighbour discovery are not checked; frames with "
-		  "a VLAN tag pass; containers reach the host at the bridge's "
-		  "MAC");
+	snprintf(text, sizeof(text),
+		 "%s (%s): requests for known addresses reach every container "
+		 "of the network on this host; senders in ARP and neighbour "
+		 "discovery are not checked; frames with a VLAN tag pass; "
+		 "containers reach the host at the bridge's MAC",
+		 guard_is_awaited(b->guard)
+			 ? "the bridges' rules could not be made, which is "
+			   "tried again"
+			 : "this kernel takes no rules of nf_tables for "
+			   "bridges, see CONFIG_NF_TABLES_BRIDGE",
+		 strerror(-error));
+	say(list, text);
 	if (!b->has_lock)
 		say(list, "this kernel cannot lock ports of a bridge (before "
 			  "5.18): a container can send from any MAC");
