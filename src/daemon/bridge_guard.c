@@ -28,6 +28,8 @@ struct guard {
 	int missing;	 /* 0, or -errno: why there are no rules */
 	char name[NFT_NAME_SIZE], mark[MARK_SIZE];
 	int error; /* of this transaction */
+	/* The next one replaces what is there, and fills it. */
+	bool is_stale;
 	/* Networks that have their sets and chains in the table. */
 	vni_t networks[MAX_TABLE_NETWORKS];
 	size_t n_networks;
@@ -223,12 +225,12 @@ static void add_rule(struct guard *g, const struct rule *rule, vni_t vni)
 	nft_add_rule(g->nft, complete(rule->chain, vni, chain), steps);
 }
 
-static int make_table(struct guard *g)
+/* Within a transaction: in place of one that is there. */
+static void add_table(struct guard *g)
 {
 	size_t i;
 
 	g->n_networks = 0;
-	nft_begin(g->nft);
 	nft_delete_table(g->nft);
 	nft_add_table(g->nft, g->mark);
 	nft_add_set(g->nft, &all_ports);
@@ -240,7 +242,6 @@ static int make_table(struct guard *g)
 		nft_add_chain(g->nft, chains[i].name, chains[i].hook);
 	for (i = 0; i < COUNT_OF(rules); i++)
 		add_rule(g, &rules[i], VNI_NONE);
-	return nft_commit(g->nft);
 }
 
 static bool has_network(const struct guard *g, vni_t vni)
@@ -297,24 +298,30 @@ static bool may_pass(int error)
 	}
 }
 
-/* 0: the table is as it should be; 1: it is not, or not there. */
-static int compare_mark(struct guard *g)
+/* Other rules are better than none, until the facts for ours are there. */
+static int start(struct guard *g)
+{
+	char mark[MARK_SIZE];
+	int error = g->nft ? 0 : nft_open(g->name, &g->nft);
+
+	if (!error)
+		error = nft_read_mark(g->nft, mark);
+	if (!error)
+		g->is_stale = strcmp(mark, g->mark) != 0;
+	if (!g->nft || !error || may_pass(error))
+		return error;
+	/* None is there: can this kernel have one? */
+	nft_begin(g->nft);
+	add_table(g);
+	return nft_commit(g->nft);
+}
+
+static bool is_lost(struct guard *g)
 {
 	char mark[MARK_SIZE];
 	const int error = nft_read_mark(g->nft, mark);
 
-	if (error)
-		return may_pass(error) ? error : 1;
-	return strcmp(mark, g->mark) != 0;
-}
-
-static int start(struct guard *g)
-{
-	int error = g->nft ? 0 : nft_open(g->name, &g->nft);
-
-	if (!error)
-		error = compare_mark(g);
-	return error > 0 ? make_table(g) : error;
+	return error ? !may_pass(error) : strcmp(mark, g->mark) != 0;
 }
 
 static void try_start(struct guard *g)
@@ -377,18 +384,22 @@ bool guard_look(struct guard *g)
 		try_start(g);
 		return !g->missing;
 	}
-	if (g->missing)
+	if (g->missing || g->is_stale ||
+	    (g->n_networks < MAX_TABLE_NETWORKS && !is_lost(g)))
 		return false;
-	if (g->n_networks < MAX_TABLE_NETWORKS && compare_mark(g) <= 0)
-		return false;
-	return make_table(g) == 0;
+	g->is_stale = true;
+	return true;
 }
 
-void guard_begin(struct guard *g)
+bool guard_begin(struct guard *g)
 {
 	g->error = 0;
-	if (!g->missing)
-		nft_begin(g->nft);
+	if (g->missing)
+		return false;
+	nft_begin(g->nft);
+	if (g->is_stale)
+		add_table(g);
+	return g->is_stale;
 }
 
 /* A long one is several. */
@@ -469,6 +480,8 @@ int guard_commit(struct guard *g)
 	/* What of it is there is seen when it is read. */
 	if (error)
 		g->n_networks = 0;
+	else
+		g->is_stale = false;
 	return error;
 }
 
@@ -512,6 +525,9 @@ static int read_sets(struct guard *g, vni_t vni, struct facts *ret)
 			error = nft_each_element(
 				g->nft, complete(sets[i].name, vni, name),
 				take_element, &r);
+		/* What is to be replaced need not have it, nor be there. */
+		if (error == -ENOENT && g->is_stale)
+			error = 0;
 	}
 	return error;
 }

@@ -35,11 +35,18 @@ bool guard_is_there(const struct guard *g);
 int guard_error(const struct guard *g);
 /* The reason may pass: guard_look() tries again. */
 bool guard_is_awaited(const struct guard *g);
-/* At times. True: there was no table, and it is made now, empty. */
+/*
+ * At times. True: there was no table, or one with other rules, and now there
+ * is, or the next transaction makes it: read, and tell it all.
+ */
 bool guard_look(struct guard *g);
 
-/* All but FACT_FDB; what is added and taken away is one transaction. */
-void guard_begin(struct guard *g);
+/*
+ * All but FACT_FDB; what is added and taken away is one transaction. True: it
+ * makes the table anew, so all that should be there is put, and nothing taken
+ * away. The one before serves until then.
+ */
+bool guard_begin(struct guard *g);
 void guard_put(struct guard *g, const struct fact *f);
 void guard_del(struct guard *g, const struct fact *f);
 /* 0 or -errno: then nothing is known for sure; read. */

@@ -159,6 +159,7 @@ struct telling {
 	struct facts after;
 	uint32_t n_fdb;
 	bool has_more;
+	bool is_anew; /* the rules' table is: it is empty */
 };
 
 static bool is_failure(int error)
@@ -209,7 +210,7 @@ static void put(struct telling *t, const struct fact *is,
 		const struct fact *wanted)
 {
 	if (wanted->kind != FACT_FDB) {
-		if (is)
+		if (is && !t->is_anew)
 			guard_del(t->b->guard, is);
 		guard_put(t->b->guard, wanted);
 		facts_add(&t->after, wanted);
@@ -274,13 +275,21 @@ static bool is_kept(struct bridges *b, const struct fact *f)
 	}
 }
 
+static void keep(struct telling *t, const struct fact *f)
+{
+	if (t->is_anew && f->kind != FACT_FDB)
+		guard_put(t->b->guard, f);
+	facts_add(&t->after, f);
+}
+
 static void del(struct telling *t, const struct fact *f)
 {
 	if (is_kept(t->b, f)) {
 		t->b->n_kept++;
-		facts_add(&t->after, f);
+		keep(t, f);
 	} else if (f->kind != FACT_FDB) {
-		guard_del(t->b->guard, f);
+		if (!t->is_anew)
+			guard_del(t->b->guard, f);
 	} else if (t->n_fdb < MAX_FDB_AT_ONCE) {
 		del_fdb(t, f);
 	} else {
@@ -309,7 +318,7 @@ static void compare(struct telling *t)
 		else if (is->list[i].value != wanted->list[k].value)
 			put(t, &is->list[i], &wanted->list[k]);
 		else
-			facts_add(&t->after, &wanted->list[k]);
+			keep(t, &wanted->list[k]);
 		i += order == 0;
 		k++;
 	}
@@ -321,7 +330,7 @@ static void tell(struct bridges *b)
 	int error;
 
 	b->n_kept = 0;
-	guard_begin(b->guard);
+	t.is_anew = guard_begin(b->guard);
 	compare(&t);
 	error = guard_commit(b->guard);
 	if (error)
