@@ -14,15 +14,52 @@
 #include "sys/cleanup.h"
 #include "sys/clock.h"
 
+static void look_at_rules(struct bridges *b)
+{
+	const bool was_there = guard_is_there(b->guard);
+
+	if (!guard_look(b->guard))
+		return;
+	log_warn("%s", was_there ? "somebody deleted the bridges' rules: they "
+				   "are made again"
+				 : "the bridges' rules are made now");
+	bridge_sync_read_again(b);
+	bridge_sync_now(b);
+}
+
+/*
+ * Where the kernel can have rules: those for all ports in the table. What was
+ * in doubt after the first try is read in the second.
+ */
+static int sync_rules(struct bridges *b)
+{
+	int error = bridge_sync_now(b);
+
+	/* Those of the last life are in their bridges: see follow(). */
+	if (!b->engine || (guard_is_there(b->guard) && !error))
+		return 0;
+	look_at_rules(b);
+	if (guard_is_there(b->guard))
+		return bridge_sync_now(b);
+	return guard_is_awaited(b->guard) ? guard_error(b->guard) : 0;
+}
+
+static int no_rules(const char *ifname, int error, struct error *e)
+{
+	error_set(e, error_code_of(-error),
+		  "cannot make %s a port: the bridges' rules for it could not "
+		  "be made: %s",
+		  ifname, strerror(-error));
+	return error_hint(e, "try again; 'fastdpctl status' says what is "
+			     "missing, 'nft list tables bridge' whether "
+			     "somebody changes the rules");
+}
+
 static int join(struct bridges *b, struct bridge_port *p,
 		const struct rtnl_link *link)
 {
 	int error = 0;
 
-	if (link->master_ifindex && link->master_ifindex != p->net->ifindex)
-		return -EBUSY;
-	/* Rules first: no frame passes before them. */
-	bridge_sync_now(b);
 	if (!link->master_ifindex)
 		error = rtnl_link_set_master(b->rtnl, p->ifindex,
 					     p->net->ifindex);
@@ -66,6 +103,9 @@ static int add_link(struct bridges *b, const struct bridge_port *port,
 		return error_set(e, "limit", "no more than %u ports",
 				 BRIDGE_MAX_PORTS);
 	error = rtnl_link_by_name(b->rtnl, port->ifname, &link);
+	if (!error && link.master_ifindex &&
+	    link.master_ifindex != net->ifindex)
+		error = -EBUSY;
 	if (error) {
 		bridge_net_drop_if_empty(b, net);
 		return join_failed(port->ifname, error, e);
@@ -75,13 +115,20 @@ static int add_link(struct bridges *b, const struct bridge_port *port,
 	p->net = net;
 	p->ifindex = link.ifindex;
 	p->is_learning = true;
-	error = join(b, p, &link);
-	if (!error)
-		return 0;
+	/* Rules first: no frame passes before them. */
+	error = sync_rules(b);
+	if (error) {
+		no_rules(port->ifname, error, e);
+	} else {
+		error = join(b, p, &link);
+		if (!error)
+			return 0;
+		join_failed(port->ifname, error, e);
+	}
 	bridge_port_forget(b, p);
 	bridge_sync_later(b);
 	bridge_net_drop_if_empty(b, net);
-	return join_failed(port->ifname, error, e);
+	return -1;
 }
 
 /* The bridge itself is the host's port; else the host is deaf there. */
@@ -208,7 +255,6 @@ static void changed(struct datapath *d)
 static void look(struct datapath *d)
 {
 	struct bridges *b = bridges_of(d);
-	const bool was_there = guard_is_there(b->guard);
 	uint32_t i;
 
 	/* Their count of MACs is only near the truth: words of it get lost. */
@@ -216,15 +262,9 @@ static void look(struct datapath *d)
 		if (!b->ports[i].is_learning)
 			bridge_sync_read_again(b);
 	}
-	if (guard_look(b->guard)) {
-		log_warn("%s", was_there ? "somebody deleted the bridges' "
-					   "rules: made again"
-					 : "the bridges' rules are made now");
-		bridge_sync_read_again(b);
-		bridge_sync_now(b);
-	} else if (b->n_kept && clock_monotonic_us() >= b->kept_until) {
+	look_at_rules(b);
+	if (b->n_kept && clock_monotonic_us() >= b->kept_until)
 		bridge_sync_later(b);
-	}
 }
 
 static const char *name_of(const struct datapath *d)

@@ -324,7 +324,8 @@ static void compare(struct telling *t)
 	}
 }
 
-static void tell(struct bridges *b)
+/* 0 or -errno: of the rules. */
+static int tell(struct bridges *b)
 {
 	struct telling t = { .b = b };
 	int error;
@@ -341,6 +342,7 @@ static void tell(struct bridges *b)
 		due(b, clock_monotonic_us());
 	else if (b->must_read)
 		due(b, clock_monotonic_us() + RETRY_US);
+	return error;
 }
 
 static void set_floods(struct bridges *b)
@@ -436,29 +438,30 @@ static int read_all(struct bridges *b, bool is_first)
 	return 0;
 }
 
-void bridge_sync_now(struct bridges *b)
+int bridge_sync_now(struct bridges *b)
 {
 	const usec_t begin = clock_monotonic_us();
 	usec_t end, pause;
 	int error = 0;
 
 	if (!b->engine || b->is_leaving)
-		return;
+		return 0;
 	b->due_at = USEC_NEVER;
 	if (b->must_read)
 		error = read_all(b, false);
 	if (error) {
 		failed(b, "a question", error);
 		due(b, begin + RETRY_US);
-		return;
+		return error;
 	}
 	want_all(b);
-	tell(b);
+	error = tell(b);
 	set_floods(b);
 	end = clock_monotonic_us();
 	pause = (end - begin) * SYNC_SHARE;
 	b->sync_at = end +
 		     (pause < SYNC_PAUSE_MAX_US ? pause : SYNC_PAUSE_MAX_US);
+	return error;
 }
 
 void bridge_sync_later(struct bridges *b)

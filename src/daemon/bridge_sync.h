@@ -12,7 +12,11 @@
 
 /* Reads what is, and compares. */
 void bridge_sync_start(struct bridges *b);
-void bridge_sync_now(struct bridges *b);
+/*
+ * 0 or -errno: the rules (bridge_guard.h) are not as they should be. It is
+ * tried again soon; only who must not go on before needs to know.
+ */
+int bridge_sync_now(struct bridges *b);
 /* Soon, not more often than it is cheap. */
 void bridge_sync_later(struct bridges *b);
 void bridge_sync_read_again(struct bridges *b);
