@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a host's bridges let pass, and what a restart and a reset leave."""
 
+import subprocess
 import time
 
 import pytest
 
 from bridge import FdbMonitor, bridges, fdb, tables
-from capture import (arp, behind_options, ethernet, neighbour_solicitation,
-                     unsolicited_advertisement)
+from capture import (arp, behind_options, ethernet, ipv6,
+                     neighbour_solicitation, unsolicited_advertisement)
 from ns import sh, wait_until
 from topo import Cluster
 
@@ -162,6 +163,18 @@ def test_options_hide_no_advertisement(world):
     assert near.neighbour(victim.ip6) == victim.mac
 
 
+def test_options_of_other_packets_pass(world):
+    """Here and to another host: echo requests, and a header of UDP's."""
+    sender, near, away = world.containers[:3]
+    for to in near, away:
+        for kind, head in (58, b"\x80\0\0\0"), (17, b"\x10\0\x10\0"):
+            frame = behind_options(ipv6(to.mac, sender.mac, sender.ip6,
+                                        to.ip6, kind, head + MARK * 2))
+            with to.capture() as capture:
+                sender.send(frame)
+                capture.wait_for(lambda f, sent=frame: f.data == sent)
+
+
 def test_its_own_and_undeclared_addresses_may_be_announced(world):
     speaker, near = world.containers[:2]
     with Watch(world) as watch:
@@ -272,6 +285,71 @@ def test_killed_it_forwards_on_and_restarted_it_adopts(world):
                       if "." in x or ":" in x)
     assert elements(host.ns.run("nft", "list", "table", "bridge",
                                 "fastdp-fastdp").stdout) == elements(rules)
+
+
+def test_other_rules_guard_until_ours_do(world):
+    """The table of another version: one transaction replaces and fills it."""
+    host = world.hosts[0]
+    thief, near, victim = world.containers[:3]
+
+    def table():
+        return host.ns.run("nft", "list", "table", "bridge",
+                           "fastdp-fastdp").stdout
+
+    host.kill()
+    # Without its mark: nothing says that it is ours. What nft says of a
+    # target in neighbour discovery it does not read again.
+    rules = "\n".join(x for x in table().split("\n") if "@nh,384" not in x)
+    host.ns.run("nft", "-f", "-", stdin="delete table bridge fastdp-fastdp\n"
+                + rules)
+    before = table()
+    with near.capture() as capture:
+        flood = thief.flood([
+            arp(thief.mac, victim.ip4, victim.ip4),
+            arp(thief.mac, near.ip4, near.ip4, op=2, dst=near.mac),
+            ethernet(near.mac, "02:00:00:12:34:56", 0x88b5, MARK * 2)], 2)
+        wait_until("the flood to be refused", lambda: table() != before, 3)
+        host.start()
+        flood.wait(10)
+        # Of what the kernel let pass there is no limit but one's memory.
+        saw = [f for f in capture.frames(incoming=True) if MARK in f.data or
+               (f.arp and f.src == thief.mac and f.arp[1] != thief.ip4)]
+    assert not saw, saw[:3]
+    assert host.metrics()["bridge_foreign_senders"] > 0
+    world.wait_connected()
+    wait_until("the other host to be reached",
+               lambda: thief.reaches(victim.ip4), 3)
+
+
+def test_no_port_without_its_rules(world):
+    """Deleted rules are made again first; where they cannot be, no port."""
+    host = world.hosts[0]
+    host.ns.run("nft", "flush", "ruleset")
+    c = world.container(host)
+    assert c.mac in host.ns.run("nft", "list", "set", "bridge",
+                                "fastdp-fastdp", "sources").stdout
+    host.detach(c)
+    host.ns.run("nft", "delete", "table", "bridge", "fastdp-fastdp")
+    # What has an owner goes with it, and is nobody else's to change.
+    owner = host.ns.popen("nft", "-i", stdin=subprocess.PIPE,
+                          stdout=subprocess.DEVNULL)
+    owner.stdin.write(b"add table bridge fastdp-fastdp { flags owner; }\n")
+    owner.stdin.flush()
+    try:
+        wait_until("the table to be another's", lambda: "owner" in host.ns.run(
+            "nft", "list", "table", "bridge", "fastdp-fastdp",
+            check=False).stdout, 5)
+        done = host.ctl("attach", "--netns", c.ns.path, "--address",
+                        "10.32.100.1/16", check=False)
+        assert done.status != 0 and "rules" in done.err, done
+    finally:
+        owner.stdin.close()
+        owner.wait(5)
+    host.attach(c, ["10.32.100.1/16"])
+    assert c.mac in host.ns.run("nft", "list", "set", "bridge",
+                                "fastdp-fastdp", "sources").stdout
+    assert c.reaches(world.containers[1].ip4)
+    host.detach(c)
 
 
 @pytest.mark.parametrize("what", ["rules", "entry", "port"])
