@@ -16,7 +16,7 @@
 #define LOOK_SHARE 9U
 #define LOOK_PAUSE_MAX_US (500 * USEC_PER_MS)
 /* What the kernel has learnt: so many peers at a time, in turn. */
-#define GLANCE_US (250 * USEC_PER_MS)
+#define GLANCE_US (2 * USEC_PER_SEC)
 #define GLANCE_PEERS 16U
 #define EVENTS_AT_ONCE 1024U
 #define LINKS_KEPT 8U
