@@ -39,8 +39,8 @@ def test_cut_is_noticed_and_healed(make_cluster, family):
     took = time.monotonic() - start
     assert took <= DETECTION_S + SLACK_S, "noticed after %.2f s" % took
     p = one.peer(two)
-    wait_until("sleeve to carry it",
-               lambda: one.peer(two)["path"] == "sleeve", 1)
+    wait_until("sleeve to carry it both ways", lambda: one.peer(two)["path"] ==
+               two.peer(one)["path"] == "sleeve", 1)
     p = one.peer(two)
     assert p["reason"] and p["paths"]["fastdp"]["reason"], p
     assert "answer" in str(p["paths"]["fastdp"]).lower(), p
