@@ -4,15 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "cleanup.h"
 #include "rtnl_bridge.h"
-#include "rtnl_internal.h"
+#include "rtnl_feed.h"
 
 #define GROUPS (RTMGRP_LINK | RTMGRP_NEIGH)
 #define RECEIVE_BUFFER (4 << 20)
-#define DATAGRAMS_A_CALL 64
 
 static struct nlmsghdr *request(struct rtnl *r, uint16_t type, uint16_t flags,
 				uint32_t ifindex, const struct mac *mac,
@@ -127,33 +124,21 @@ int rtnl_fdb_list(struct rtnl *r, uint32_t bridge, struct rtnl_fdb **ret_list,
 }
 
 struct rtnl_bridge_watch {
-	int fd;
-	int left; /* bytes of the datagram from next on */
-	struct nlmsghdr *buffer;
-	const struct nlmsghdr *next;
+	struct rtnl_feed feed;
 };
 
 int rtnl_bridge_watch_open(struct rtnl_bridge_watch **ret)
 {
-	static const int size = RECEIVE_BUFFER;
-	CLEAN_FD int fd = rtnl_socket(-1, SOCK_NONBLOCK, GROUPS);
-	struct rtnl_bridge_watch *w;
+	struct rtnl_bridge_watch *w = malloc(sizeof(*w));
+	int rc;
 
-	if (fd < 0)
-		return fd;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) <
-		    0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
-		return -errno;
-	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
-	w->buffer = malloc(RTNL_BUFFER_SIZE);
-	if (!w->buffer) {
+	rc = rtnl_feed_open(-1, GROUPS, RECEIVE_BUFFER, &w->feed);
+	if (rc) {
 		free(w);
-		return -ENOMEM;
+		return rc;
 	}
-	w->fd = STEAL_FD(fd);
 	*ret = w;
 	return 0;
 }
@@ -162,14 +147,13 @@ void rtnl_bridge_watch_close(struct rtnl_bridge_watch *w)
 {
 	if (!w)
 		return;
-	close(w->fd);
-	free(w->buffer);
+	rtnl_feed_close(&w->feed);
 	free(w);
 }
 
 int rtnl_bridge_watch_fd(const struct rtnl_bridge_watch *w)
 {
-	return w->fd;
+	return w->feed.fd;
 }
 
 static bool decode_link_gone(const struct nlmsghdr *nlh,
@@ -186,9 +170,10 @@ static bool decode_link_gone(const struct nlmsghdr *nlh,
 	return true;
 }
 
-static bool decode_event(const struct nlmsghdr *nlh,
-			 struct rtnl_bridge_event *ev)
+static bool decode_event(const struct nlmsghdr *nlh, void *ret)
 {
+	struct rtnl_bridge_event *ev = ret;
+
 	memset(ev, 0, sizeof(*ev));
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWNEIGH:
@@ -204,43 +189,13 @@ static bool decode_event(const struct nlmsghdr *nlh,
 	}
 }
 
-static bool take_event(struct rtnl_bridge_watch *w,
-		       struct rtnl_bridge_event *ret)
-{
-	struct rtnl_bridge_event ev;
-
-	while (w->next && mnl_nlmsg_ok(w->next, w->left)) {
-		const struct nlmsghdr *nlh = w->next;
-
-		w->next = mnl_nlmsg_next(nlh, &w->left);
-		if (decode_event(nlh, &ev)) {
-			*ret = ev;
-			return true;
-		}
-	}
-	w->next = NULL;
-	return false;
-}
-
 int rtnl_bridge_watch_next(struct rtnl_bridge_watch *w,
 			   struct rtnl_bridge_event *ret)
 {
-	ssize_t n;
-	int i;
+	struct rtnl_bridge_event ev;
+	const int rc = rtnl_feed_next(&w->feed, decode_event, &ev);
 
-	for (i = 0; i < DATAGRAMS_A_CALL; i++) {
-		if (take_event(w, ret))
-			return 1;
-		n = rtnl_receive(w->fd, w->buffer);
-		if (n == -EAGAIN)
-			return 0;
-		if (n == -EMSGSIZE) /* one event lost is events lost */
-			return -ENOBUFS;
-		if (n < 0)
-			return (int)n;
-		w->next = w->buffer;
-		w->left = (int)n;
-	}
-	/* The descriptor stays readable: the rest at the caller's next turn. */
-	return take_event(w, ret) ? 1 : 0;
+	if (rc > 0)
+		*ret = ev;
+	return rc;
 }

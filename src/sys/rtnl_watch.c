@@ -3,48 +3,30 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "cleanup.h"
-#include "rtnl_internal.h"
+#include "rtnl_feed.h"
 
 #define GROUPS                                                   \
 	(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | \
 	 RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE)
 #define RECEIVE_BUFFER (1 << 20)
-#define DATAGRAMS_A_CALL 64
 
 struct rtnl_watch {
-	int fd;
-	int left; /* bytes of the datagram from next on */
-	struct nlmsghdr *buffer;
-	const struct nlmsghdr *next;
+	struct rtnl_feed feed;
 };
 
 int rtnl_watch_open_at(int netns_fd, struct rtnl_watch **ret)
 {
-	static const int size = RECEIVE_BUFFER;
-	CLEAN_FD int fd = -1;
-	struct rtnl_watch *w;
+	struct rtnl_watch *w = malloc(sizeof(*w));
+	int rc;
 
-	fd = rtnl_socket(netns_fd, SOCK_NONBLOCK, GROUPS);
-	if (fd < 0)
-		return fd;
-	/* The second is for who may not exceed the system's limit. */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) <
-		    0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
-		return -errno;
-	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
-	w->buffer = malloc(RTNL_BUFFER_SIZE);
-	if (!w->buffer) {
+	rc = rtnl_feed_open(netns_fd, GROUPS, RECEIVE_BUFFER, &w->feed);
+	if (rc) {
 		free(w);
-		return -ENOMEM;
+		return rc;
 	}
-	w->fd = STEAL_FD(fd);
 	*ret = w;
 	return 0;
 }
@@ -58,18 +40,19 @@ void rtnl_watch_close(struct rtnl_watch *w)
 {
 	if (!w)
 		return;
-	close(w->fd);
-	free(w->buffer);
+	rtnl_feed_close(&w->feed);
 	free(w);
 }
 
 int rtnl_watch_fd(const struct rtnl_watch *w)
 {
-	return w->fd;
+	return w->feed.fd;
 }
 
-static bool decode_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
+static bool decode_event(const struct nlmsghdr *nlh, void *ret)
 {
+	struct rtnl_event *ev = ret;
+
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWLINK:
 		ev->type = RTNL_LINK_CHANGED;
@@ -92,42 +75,12 @@ static bool decode_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
 	}
 }
 
-/* The next event of the datagram in the buffer. */
-static bool take_event(struct rtnl_watch *w, struct rtnl_event *ret)
-{
-	struct rtnl_event ev;
-
-	while (w->next && mnl_nlmsg_ok(w->next, w->left)) {
-		const struct nlmsghdr *nlh = w->next;
-
-		w->next = mnl_nlmsg_next(nlh, &w->left);
-		if (decode_event(nlh, &ev)) {
-			*ret = ev;
-			return true;
-		}
-	}
-	w->next = NULL;
-	return false;
-}
-
 int rtnl_watch_next(struct rtnl_watch *w, struct rtnl_event *ret)
 {
-	ssize_t n;
-	int i;
+	struct rtnl_event ev;
+	const int rc = rtnl_feed_next(&w->feed, decode_event, &ev);
 
-	for (i = 0; i < DATAGRAMS_A_CALL; i++) {
-		if (take_event(w, ret))
-			return 1;
-		n = rtnl_receive(w->fd, w->buffer);
-		if (n == -EAGAIN)
-			return 0;
-		if (n == -EMSGSIZE) /* one event lost is events lost */
-			return -ENOBUFS;
-		if (n < 0)
-			return (int)n;
-		w->next = w->buffer;
-		w->left = (int)n;
-	}
-	/* The descriptor stays readable: the rest at the caller's next turn. */
-	return take_event(w, ret) ? 1 : 0;
+	if (rc > 0)
+		*ret = ev;
+	return rc;
 }
