@@ -307,20 +307,6 @@ static int check_link(struct daemon *d, const char *ifname,
 	return 0;
 }
 
-static void port_event(struct daemon *d, enum event_type type,
-		       const struct port_record *r)
-{
-	struct event ev;
-
-	memset(&ev, 0, sizeof(ev));
-	ev.type = type;
-	if (type == EVENT_PORT_ADDED)
-		port_record_value(r, &ev.port);
-	else
-		ev.port_no = r->port_no;
-	daemon_event(d, &ev);
-}
-
 static struct port_record *attach(struct daemon *d, struct port_record *r,
 				  struct error *e)
 {
@@ -356,7 +342,7 @@ static void remove_port(struct daemon *d, struct port_record *r)
 	struct error e = { .code = "" };
 	struct rtnl_link link;
 
-	port_event(d, EVENT_PORT_REMOVED, r);
+	daemon_port_event(d, EVENT_PORT_REMOVED, r);
 	daemon_turn(d);
 	datapath_remove_port(d->datapath, r->port_no);
 	/* Both ends go; it may have gone with its container already. */
@@ -384,7 +370,7 @@ json_t *api_attach(struct daemon *d, const json_t *request, struct error *e)
 	kept = attach(d, &r, e);
 	if (!kept)
 		return NULL;
-	port_event(d, EVENT_PORT_ADDED, kept);
+	daemon_port_event(d, EVENT_PORT_ADDED, kept);
 	if (hostport_sync(d, kept, e)) {
 		remove_port(d, kept);
 		return NULL;

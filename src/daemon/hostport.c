@@ -11,20 +11,6 @@
 #include "state.h"
 #include "sys/addr.h"
 
-static void port_event(struct daemon *d, enum event_type type,
-		       const struct port_record *r)
-{
-	struct event ev;
-
-	memset(&ev, 0, sizeof(ev));
-	ev.type = type;
-	if (type == EVENT_PORT_ADDED)
-		port_record_value(r, &ev.port);
-	else
-		ev.port_no = r->port_no;
-	daemon_event(d, &ev);
-}
-
 static struct port_record *host_record(struct daemon *d, struct error *e)
 {
 	struct port_record *kept = portbook_find(&d->ports, PORT_NO_HOST);
@@ -117,7 +103,7 @@ static void drop_empty_host(struct daemon *d, struct port_record *r)
 
 	if (r->n_addresses)
 		return;
-	port_event(d, EVENT_PORT_REMOVED, r);
+	daemon_port_event(d, EVENT_PORT_REMOVED, r);
 	datapath_remove_port(d->datapath, PORT_NO_HOST);
 	/* A bridge that is down forwards nothing. */
 	if (!datapath_is_bridge(d->datapath) &&
@@ -166,7 +152,7 @@ int hostport_expose(struct daemon *d, const struct ip *ip, uint8_t len,
 	r->revision = 0; /* a new one: the word on it has changed */
 	if (portbook_save(&d->ports, r, e))
 		return -1;
-	port_event(d, EVENT_PORT_ADDED, r);
+	daemon_port_event(d, EVENT_PORT_ADDED, r);
 	return 0;
 }
 
@@ -210,7 +196,7 @@ int hostport_hide(struct daemon *d, const struct ip *ip, uint8_t len,
 	if (r->n_addresses) {
 		if (portbook_save(&d->ports, r, e))
 			return -1;
-		port_event(d, EVENT_PORT_ADDED, r);
+		daemon_port_event(d, EVENT_PORT_ADDED, r);
 	} else {
 		drop_empty_host(d, r);
 	}

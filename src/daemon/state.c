@@ -11,6 +11,20 @@ void daemon_event(struct daemon *d, const struct event *ev)
 	engine_handle(d->engine, clock_monotonic_us(), ev);
 }
 
+void daemon_port_event(struct daemon *d, enum event_type type,
+		       const struct port_record *r)
+{
+	struct event ev;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.type = type;
+	if (type == EVENT_PORT_ADDED)
+		port_record_value(r, &ev.port);
+	else
+		ev.port_no = r->port_no;
+	daemon_event(d, &ev);
+}
+
 void daemon_stop(struct daemon *d, int code)
 {
 	d->is_stopping = true;

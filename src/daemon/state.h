@@ -75,6 +75,10 @@ struct daemon {
  * loop. */
 void daemon_event(struct daemon *d, const struct event *ev);
 
+/* Likewise: @type is EVENT_PORT_ADDED or EVENT_PORT_REMOVED. */
+void daemon_port_event(struct daemon *d, enum event_type type,
+		       const struct port_record *r);
+
 /* Stops the loop; @code is the exit code. */
 void daemon_stop(struct daemon *d, int code);
 
