@@ -30,11 +30,12 @@ demo_packages=(
 guest_packages=(user-mode-linux)
 # shellcheck disable=SC2034
 test_packages=(
-	bash-completion clang clang-format clang-tidy containernetworking-plugins
-	cppcheck etcd-client etcd-server ethtool file
+	bash-completion buildah busybox-static clang clang-format clang-tidy
+	containerd containernetworking-plugins
+	cppcheck crun etcd-client etcd-server ethtool file
 	iptables libclang-rt-14-dev libcmocka-dev llvm mandoc nftables
-	protobuf-compiler
-	python3-protobuf python3-pyflakes strace
+	openssl podman protobuf-compiler
+	python3-protobuf python3-pyflakes runc strace
 	python3-pyroute2 python3-pytest python3-scapy python3-yaml shellcheck
 	tcpdump util-linux valgrind xz-utils
 )
@@ -42,7 +43,7 @@ test_packages=(
 # make bench: what is measured beside us, and with what.
 # shellcheck disable=SC2034
 bench_packages=(
-	ethtool fastd iperf3 iproute2 iputils-ping qemu-system-x86 tinc
+	containernetworking-plugins ethtool fastd iperf3 iproute2 iputils-ping qemu-system-x86 tinc
 	util-linux
 )
 

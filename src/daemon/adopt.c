@@ -34,21 +34,33 @@ static int drop_strangers(struct daemon *d, struct error *e)
 		     : 0;
 }
 
+/*
+ * The internal port is there with the datapath, and has another MAC when that
+ * was made anew: containers know their gateway by the old one.
+ */
+static bool take_host(struct daemon *d, const struct port_record *r)
+{
+	struct rtnl_link link;
+	int error = rtnl_link_by_name(d->rtnl, r->host_ifname, &link);
+
+	if (!error && !mac_equal(&link.mac, &r->mac))
+		error = rtnl_link_set_mac(d->rtnl, link.ifindex, &r->mac);
+	if (error)
+		log_warn("%s is not the host's port any more: %s",
+			 r->host_ifname, strerror(-error));
+	return !error;
+}
+
 static bool take_port(struct daemon *d, const struct port_record *r)
 {
 	struct event ev;
 	struct error e = { .code = "" };
-	struct rtnl_link link;
 
 	memset(&ev, 0, sizeof(ev));
 	ev.type = EVENT_PORT_ADDED;
 	port_record_value(r, &ev.port);
-	if (r->port_no == PORT_NO_HOST) {
-		/* The internal port is there with the datapath. */
-		if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) ||
-		    !mac_equal(&link.mac, &r->mac))
-			return false;
-	}
+	if (r->port_no == PORT_NO_HOST && !take_host(d, r))
+		return false;
 	if (datapath_add_port(d->datapath, &ev.port, &e)) {
 		log_info("container port %s has gone meanwhile: %s",
 			 r->host_ifname, e.message);

@@ -110,8 +110,9 @@ json_t *api_ipam(struct daemon *d, const json_t *request, struct error *e)
 
 	(void)request;
 	(void)e;
-	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "reason",
-			 store ? store_reason(store) : "", "store",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "reason",
+			 store ? store_reason(store) : "", "store_state",
+			 store ? store_condition(store) : "up", "store",
 			 d->settings.ipam.store == IPAM_ETCD ? "etcd"
 							     : "declared",
 			 "blocks", api_ipam_blocks(d), "leases", leases_json(d),

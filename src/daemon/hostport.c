@@ -242,17 +242,53 @@ static int hide_unused(struct daemon *d, struct error *e)
 	return 0;
 }
 
-int hostport_sync(struct daemon *d, const struct port_record *r,
-		  struct error *e)
+static int expose_gateways(struct daemon *d, const struct port_record *r,
+			   struct error *e)
 {
 	size_t i;
 
-	for (i = 0; r && i < r->n_gateways; i++) {
+	for (i = 0; i < r->n_gateways; i++) {
 		if (hostport_expose(d, &r->gateways[i], r->gateway_lens[i],
 				    false, e) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+int hostport_sync(struct daemon *d, const struct port_record *r,
+		  struct error *e)
+{
+	if (r && expose_gateways(d, r, e))
+		return -1;
 	if (hide_unused(d, e))
 		return -1;
 	return masq_ports_sync(d->masq, e);
+}
+
+/* What an earlier life of the daemon has set, on a link that may be new. */
+static int set_up_again(struct daemon *d, struct error *e)
+{
+	const struct port_record *r = portbook_find(&d->ports, PORT_NO_HOST);
+	size_t i;
+
+	for (i = 0; r && i < r->n_addresses; i++) {
+		if (set_up_host(d, r, &r->ips[i], r->prefix_lens[i], e))
+			return -1;
+	}
+	return 0;
+}
+
+int hostport_restore(struct daemon *d, struct error *e)
+{
+	int rc = set_up_again(d, e);
+
+	EACH_RECORD(&d->ports, node)
+	{
+		const struct port_record *r = RECORD_OF(node);
+
+		/* One that fails must not cost the others theirs. */
+		if (r->n_gateways && expose_gateways(d, r, e))
+			rc = -1;
+	}
+	return hostport_sync(d, NULL, e) || rc ? -1 : 0;
 }

@@ -22,11 +22,17 @@ int hostport_hide(struct daemon *d, const struct ip *ip, uint8_t len,
 		  struct error *e) WARN_UNUSED;
 
 /*
- * What the record @r (or all, NULL) asks for beside its port: gateways exposed,
+ * What the record @r (NULL: none) asks for beside its port: gateways exposed;
  * addresses masqueraded; and what no record asks for any more taken away.
  * 0, or -1 with @e.
  */
 int hostport_sync(struct daemon *d, const struct port_record *r,
 		  struct error *e);
+/*
+ * After a start: addresses and gateways that are in the records, though the
+ * link may have been made anew meanwhile; then as hostport_sync(). 0, or -1
+ * with @e, and what could be done is.
+ */
+int hostport_restore(struct daemon *d, struct error *e);
 
 #endif

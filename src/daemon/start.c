@@ -309,7 +309,7 @@ int start_daemon(struct daemon *d, struct error *e)
 		return -1;
 	ipam_freed_read(d->ipam, d->settings.socket);
 	d->masq = masq_ports_new(d);
-	if (hostport_sync(d, NULL, &why))
+	if (hostport_restore(d, &why))
 		log_warn("%s (%s)", why.message, why.hint);
 	add_peers(d);
 	daemon_mtu(d); /* before sleeve is told of it */

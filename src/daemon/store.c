@@ -320,6 +320,8 @@ void store_close(struct store *s)
 void store_reload(struct store *s)
 {
 	memset(s->wishes, 0, sizeof(s->wishes));
+	/* A new network has a block before anybody asks. */
+	ask_again(s);
 }
 
 const struct store_held *store_each(const struct store *s, size_t *pos)
@@ -472,4 +474,18 @@ const char *store_reason(struct store *s)
 {
 	describe(s);
 	return s->reason;
+}
+
+const char *store_condition(const struct store *s)
+{
+	if (s->state == STORE_CLONED)
+		return "cloned";
+	if (s->state == STORE_OLD)
+		return "old";
+	if (s->trouble[0] && !s->safe_until)
+		return "starting";
+	if (s->trouble[0])
+		return s->safe_until > now_us() + MARGIN_US ? "unreachable"
+							    : "expired";
+	return s->state == STORE_NEW ? "new" : "up";
 }

@@ -55,5 +55,11 @@ int store_reclaim(struct store *s, const char *host, struct error *e)
 
 /* What is the matter; "": all is well. */
 const char *store_reason(struct store *s);
+/*
+ * A word for it: "up"; "starting" (it has not answered yet); "unreachable"
+ * (what is leased is given out still), "expired" (no more); "new" (it has just
+ * been made, or lost its data); "cloned", "old" (this host is a copy).
+ */
+const char *store_condition(const struct store *s);
 
 #endif

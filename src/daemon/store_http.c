@@ -172,10 +172,12 @@ static int on_timeout(CURLM *multi, long ms, void *ctx)
 	return 0;
 }
 
+/* Each time: a reload may name other files. Connections stay. */
 static void set_options(struct store_http *h)
 {
 	const struct ipam_settings *s = h->settings;
 
+	curl_easy_reset(h->easy);
 	curl_easy_setopt(h->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h->easy, CURLOPT_NOPROXY, "*");
@@ -221,7 +223,6 @@ struct store_http *store_http_new(struct loop *loop,
 	curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
 	curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
 	curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-	set_options(h);
 	return h;
 }
 
@@ -251,6 +252,7 @@ void store_http_post(struct store_http *h, const char *path, json_t *body,
 	h->body = json_dumps(body, JSON_COMPACT);
 	json_decref(body);
 	snprintf(url, sizeof(url), "%s%s", store_http_endpoint(h), path);
+	set_options(h);
 	curl_easy_setopt(h->easy, CURLOPT_URL, url);
 	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, h->body ? h->body : "{}");
 	curl_easy_setopt(h->easy, CURLOPT_TIMEOUT_MS,

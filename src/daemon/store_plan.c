@@ -111,13 +111,13 @@ static const struct store_block *find_block(const struct store_view *v,
 	return NULL;
 }
 
-/* Another host's that has an address of it. */
-static const struct store_block *find_rival(const struct store *s,
-					    const struct store_held *h)
+/* Another host's that has an address of it; one that is given back has none. */
+static const struct store_block *rival_of(const struct store *s,
+					  const struct store_held *h)
 {
 	size_t i;
 
-	for (i = 0; i < s->view.n_blocks; i++) {
+	for (i = 0; i < s->view.n_blocks && !h->is_leaving; i++) {
 		const struct store_block *b = &s->view.blocks[i];
 
 		if (b->id != s->d->id && strcmp(b->network, h->network) == 0 &&
@@ -160,11 +160,9 @@ static json_t *plan_held(struct store *s)
 
 	/* All of them, before the first change is under way. */
 	for (i = 0; i < s->held.n; i++)
-		set_reason(s, &s->held.list[i],
-			   find_rival(s, &s->held.list[i]));
+		set_reason(s, &s->held.list[i], rival_of(s, &s->held.list[i]));
 	for (i = 0; i < s->held.n && !txn; i++) {
 		struct store_held *h = &s->held.list[i];
-		const struct store_block *rival = find_rival(s, h);
 		const struct store_block *b = find_block(&s->view, h);
 		const bool is_ours = b && b->id == s->d->id;
 
@@ -173,7 +171,7 @@ static json_t *plan_held(struct store *s)
 			s->is_changed = true;
 			continue;
 		}
-		if (rival || (is_ours && !h->is_leaving))
+		if (!h->is_leaving && (is_ours || rival_of(s, h)))
 			continue;
 		txn = store_keys_txn();
 		store_keys_block(h->network, &h->prefix, key);

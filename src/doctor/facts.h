@@ -130,6 +130,8 @@ struct facts_daemon {
 	uint32_t mtu;
 	bool is_encrypted;
 	char store[FACTS_WORD]; /* of blocks: "declared", "etcd"; "": none */
+	char store_state[FACTS_WORD]; /* "up", "expired", … */
+	char store_reason[2 * FACTS_TEXT];
 	struct facts_block *blocks;
 	size_t n_blocks;
 	bool has_details;	 /* it knows the verb "doctor" */

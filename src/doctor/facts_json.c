@@ -139,7 +139,8 @@ SHAPE(daemon_shape, struct facts_daemon, TEXT(struct facts_daemon, state),
       BOOL(struct facts_daemon, is_capped), TEXT(struct facts_daemon, capped),
       LIST(struct facts_daemon, warnings, note_shape),
       LIST(struct facts_daemon, missing, note_shape),
-      TEXT(struct facts_daemon, store),
+      TEXT(struct facts_daemon, store), TEXT(struct facts_daemon, store_state),
+      TEXT(struct facts_daemon, store_reason),
       LIST(struct facts_daemon, blocks, block_shape));
 
 SHAPE(facts_shape, struct facts, TEXT(struct facts, release),

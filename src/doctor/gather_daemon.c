@@ -233,6 +233,8 @@ void gather_blocks(const json_t *reply, struct facts *ret)
 	size_t i;
 
 	FACTS_SET(ret->daemon.store, text(reply, "store"));
+	FACTS_SET(ret->daemon.store_state, text(reply, "store_state"));
+	FACTS_SET(ret->daemon.store_reason, text(reply, "reason"));
 	json_array_foreach(json_object_get(reply, "blocks"), i, item) {
 		if (!text(item, "block"))
 			continue;

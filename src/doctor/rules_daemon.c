@@ -109,6 +109,13 @@ static bool is_chosen(const char *warning)
 	return strncmp(warning, "insecure:", strlen("insecure:")) == 0;
 }
 
+/* Of the store it is judged by its state; how long it is safe goes down. */
+static bool is_of_store(const struct facts *f, const char *warning)
+{
+	return f->daemon.store_reason[0] &&
+	       strncmp(warning, f->daemon.store_reason, 40) == 0;
+}
+
 static void pass_warnings_on(const struct facts *f, struct findings *ret)
 {
 	struct finding *item;
@@ -117,6 +124,8 @@ static void pass_warnings_on(const struct facts *f, struct findings *ret)
 	for (i = 0; i < f->daemon.n_warnings; i++) {
 		const char *text = f->daemon.warnings[i].text;
 
+		if (is_of_store(f, text))
+			continue;
 		item = findings_add(
 			ret, GROUP_DAEMON,
 			is_chosen(text) ? SEVERITY_NOTE : SEVERITY_WARNING,

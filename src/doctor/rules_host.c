@@ -188,6 +188,58 @@ static void judge_block(const struct facts *f, const struct facts_block *block,
 				     "named; let one of them have it");
 }
 
+/* Of the store that blocks are leased from. */
+static const struct {
+	const char *state;
+	enum severity severity;
+	const char *title, *consequence, *remedy;
+} store_states[] = {
+	{ "starting", SEVERITY_WARNING, "etcd has not answered yet",
+	  "new containers here get no address until it does",
+	  "see that etcd runs, and that the endpoints in "
+	  "fastdpd.conf are reached from here" },
+	{ "unreachable", SEVERITY_WARNING, "etcd is out of reach",
+	  "no further block is leased, and soon nothing is given out",
+	  "see that etcd runs and is reached from here" },
+	{ "expired", SEVERITY_ERROR, "etcd has been out of reach for too long",
+	  "new containers here get no address; those that run keep "
+	  "theirs",
+	  "see that etcd runs and is reached from here; the rest "
+	  "follows by itself" },
+	{ "new", SEVERITY_WARNING, "etcd is new, or has lost its data",
+	  "no block is leased until hosts have told it theirs",
+	  "wait for half of lease-time; when it had lost its data, "
+	  "see that fastdpd runs on every host that had a block" },
+	{ "cloned", SEVERITY_ERROR,
+	  "another host leases blocks with this host's identity",
+	  "new containers here get no address",
+	  "on the clone: stop fastdpd, empty its state directory, "
+	  "start it" },
+	{ "old", SEVERITY_ERROR, "this host's state directory is an old copy",
+	  "new containers here get no address",
+	  "stop fastdpd, empty its state directory, start it; if this "
+	  "host is the only one of its name, 'fastdpctl ipam reclaim' "
+	  "on another host gives its blocks back" },
+};
+
+/* Where blocks are leased, and why it may give none, in the daemon's words. */
+static void judge_store(const struct facts *f, struct findings *ret)
+{
+	struct finding *item;
+	size_t i;
+
+	for (i = 0; i < sizeof(store_states) / sizeof(store_states[0]); i++) {
+		if (strcmp(f->daemon.store_state, store_states[i].state) != 0)
+			continue;
+		item = findings_add(ret, GROUP_HOST, store_states[i].severity,
+				    "block-store", store_states[i].state);
+		finding_title(item, "%s", store_states[i].title);
+		finding_evidence(item, "%s", f->daemon.store_reason);
+		finding_consequence(item, "%s", store_states[i].consequence);
+		finding_remedy(item, "%s", store_states[i].remedy);
+	}
+}
+
 static void judge_machine_id(const struct facts *f, struct findings *ret)
 {
 	struct finding *item;
@@ -232,6 +284,7 @@ void rules_host(const struct facts *f, struct findings *ret)
 
 	for (i = 0; i < f->daemon.n_blocks; i++)
 		judge_block(f, &f->daemon.blocks[i], ret);
+	judge_store(f, ret);
 	judge_machine_id(f, ret);
 	judge_clones(f, ret);
 	judge_ranges(f, ret);

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 from space import Namespace, sh, wait_until
-from world import Container, Runtime, find_plugin
+from world import TOP, Container, Runtime, find_plugin
 
 PLUGIN_DIRS = ["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"]
 CAPABILITIES = ("ips", "mac", "portMappings", "bandwidth")
@@ -88,6 +88,13 @@ class RealHost(Runtime):
                       words if words != ("ping",) else ("status",)),
                   check=check)
         return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def doctor(self):
+        """Its findings, good ones too."""
+        done = sh(os.path.join(os.path.dirname(find_plugin()), "fastdpctl"),
+                  "--socket", self.socket, "--json", "doctor", "--quick",
+                  "--data", os.path.join(TOP, "data"), check=False)
+        return json.loads(done.stdout)["findings"]
 
     def kill(self, number=signal.SIGKILL):
         self.daemon.send_signal(number)

@@ -27,6 +27,8 @@ def why_not():
     """What is missing, or ""."""
     if not shutil.which("etcd") or not shutil.which("etcdctl"):
         return "no etcd: it is in etcd-server and etcd-client"
+    if not shutil.which("openssl"):
+        return "no openssl"
     return real.no_kernel()
 
 
@@ -98,6 +100,14 @@ def blocks(host):
     return [b["block"] for b in host.ask("ipam", "list")["blocks"]]
 
 
+def diagnosis(host):
+    """What doctor finds of the store, and that it says what to do."""
+    found = [f for f in host.doctor() if f["id"] == "block-store"]
+    assert all(f["evidence"] and f["consequence"] and f["remedy"]
+               for f in found), found
+    return [f["subject"] for f in found]
+
+
 def warning(host, *words):
     return any(all(w in text for w in words)
                for text in host.ask("status")["warnings"])
@@ -134,13 +144,17 @@ def test_ten_hosts(make):
     world.etcd.stop()
     give(hosts[1], "d")
     wait_until("a warning", lambda: warning(hosts[1], "given out for"), 10)
+    wait_until("a diagnosis", lambda: diagnosis(hosts[1]) in (
+        ["unreachable"], ["expired"]), 10)
     wait_until("no more addresses", lambda: code(hosts[1]) == "no-store",
                LEASE_S + 5, 0.2)
     assert warning(hosts[1], "nothing is given out")
+    assert diagnosis(hosts[1]) == ["expired"]
     hosts[1].call("STATUS", hosts[1].conf(
         "1.1.0", ipam={"type": "fastdp"})).failed(50, "given out")
     world.etcd.start()
     give(hosts[1], "f")
+    assert diagnosis(hosts[1]) == []
     # Its data lost: all say what they have before anybody gets more.
     before = sorted(b for h in hosts for b in blocks(h))
     world.etcd.lose()
@@ -152,6 +166,61 @@ def test_ten_hosts(make):
         give(host, "h")
     assert not any(b["state"] == "disputed" for h in hosts
                    for b in h.ask("ipam", "list")["blocks"])
+
+
+TLS = """[ipam]
+store = etcd
+endpoints = %s
+%s[network default]
+range = 10.32.0.0/24
+block-length = 29
+"""
+
+
+@pytest.mark.limit(120)
+def test_certificates(request):
+    """etcd is believed by its certificate, and believes us by ours; a network
+    that comes with a reload has its block at once."""
+    reason = why_not()
+    if reason:
+        if os.environ.get("FASTDP_REQUIRE") == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    world = real.RealWorld(1, start=False)
+    request.addfinalizer(world.close)
+    authority = etcd.Authority(world.directory + "/ca")
+    world.etcd = etcd.Etcd(world.directory, world.switch, authority)
+    request.addfinalizer(world.etcd.close)
+    (host,) = world.hosts
+    ca = "ca-file = %s\n" % authority.path("ca.pem")
+    ours = "cert-file = %s\nkey-file = %s\n" % (
+        authority.path("client.pem"), authority.path("client.key"))
+
+    def say(lines):
+        host.configure(TLS % (world.etcd.url, lines))
+
+    # Nobody says who etcd is; then nobody says who we are.
+    say(ours)
+    host.start()
+    for lines, word in ((ours, "certificate"), (ca, "alert")):
+        say(lines)
+        host.ask("reload")
+        wait_until(lambda: "%s: %s" % (word, host.ask("status")["warnings"]),
+                   lambda w=word: warning(host, w), 20, 0.2)
+        assert code(host) in ("not-yet", "no-store")
+        assert diagnosis(host) == ["starting"]
+    # It has not lost its data: nobody is waited for.
+    world.etcd.ctl("put", "/fastdp/ready", "{}")
+    say(ca + ours)
+    host.ask("reload")
+    claimed(host, "a")
+    assert diagnosis(host) == [] and len(world.etcd.blocks()) == 1
+    host.configure(TLS % (world.etcd.url, ca + ours) +
+                   "[network blue]\nvni = 7\nrange = 10.33.0.0/24\n")
+    host.ask("reload")
+    # The next round would be in twenty seconds.
+    wait_until("a block of the new network", lambda: any(
+        b.startswith("10.33.") for b in world.etcd.blocks()), 10, 0.1)
 
 
 @pytest.mark.limit(240)
@@ -184,6 +253,7 @@ def test_partition_clone_and_reclaim(make):
     wait_until(lambda: "the clone to know: %s" % clone.log(),
                lambda: warning(clone, "identity"), 10)
     refused(clone, "x", "cloned", "identity")
+    assert diagnosis(clone) == ["cloned"]
     clone.call("STATUS", clone.conf(
         "1.1.0", ipam={"type": "fastdp"})).failed(50, "identity")
     # The first one gives out more and goes: the copy's book is old.
@@ -194,6 +264,7 @@ def test_partition_clone_and_reclaim(make):
     two.kill()
     wait_until("the clone to see it", lambda: warning(clone, "older"), 20, 0.2)
     refused(clone, "x", "cloned", "older")
+    assert diagnosis(clone) == ["old"]
     clone.kill()
     # Gone for good: its block is another's, when it is needed.
     wait_until("host2 to be given up", lambda: "done" in call(

@@ -175,6 +175,53 @@ def test_gateway(local):
     host.assert_nothing_left()
 
 
+DELETE_DATAPATH = """import sys
+sys.path.insert(0, sys.argv[1])
+import netlink
+class Here:
+    def call(self, what, *args):
+        return what(*args)
+genl = netlink.Genl(Here())
+netlink.delete_datapath(genl, netlink.datapaths(genl)["fastdp"][0])
+"""
+
+
+def test_datapath_made_anew(local):
+    """Somebody takes it away while the daemon is down: containers have their
+    gateway again, by the MAC that they know it by, and are masqueraded."""
+    host = local.hosts[0]
+    conf = host.local_conf(isGateway=True, ipMasq=True)
+    c, d = local.container(), local.container()
+    host.add(conf, c).done()
+    host.ask("expose", "10.32.1.2/16")
+    ping(c, "10.32.1.1")
+    mac = json.loads(host.ns.ip("-j", "link", "show", "dev",
+                                "fastdp").stdout)[0]["address"]
+    host.kill()
+    if real.datapath() == "ovs":
+        host.ns.run("/usr/bin/python3", "-B", "-c", DELETE_DATAPATH,
+                    os.path.join(os.path.dirname(os.path.realpath(
+                        __file__)), "..", "net"))
+    else:
+        host.ns.ip("link", "del", "fastdp")
+    assert "fastdp" not in host.ns.links()
+    host.start()
+    assert addresses(host) == ["10.32.1.1", "10.32.1.2"]
+    assert mac == json.loads(host.ns.ip(
+        "-j", "link", "show", "dev", "fastdp").stdout)[0]["address"]
+    ping(c, "10.32.1.1")
+    ping(c, host.address)
+    # One that has gone meanwhile takes its gateway along.
+    host.delete(conf, c).done()
+    assert addresses(host) == ["10.32.1.2"]
+    host.ask("hide", "10.32.1.2/16")
+    host.add(conf, d).done()
+    ping(d, "10.32.1.1")
+    host.delete(conf, d).done()
+    assert addresses(host) == []
+    host.assert_nothing_left()
+
+
 def addresses(host):
     """That the host has in the network."""
     out = json.loads(host.ns.ip("-j", "-4", "addr", "show", "dev",

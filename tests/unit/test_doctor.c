@@ -253,6 +253,10 @@ static void test_remedies(void **state)
 		  "heartbeats are not answered" },
 		{ "blocks", "block-full", "another block",
 		  "254 of 254 given, store etcd" },
+		{ "store-unreachable", "block-store", "reached from here",
+		  "for 20 s more" },
+		{ "store-old", "block-store", "fastdpctl ipam reclaim",
+		  "older than what was given out" },
 		{ "ranges", "range-route", "ip route del 10.0.0.0/8", "eth0" },
 	};
 	struct findings findings;

@@ -299,6 +299,26 @@ static void test_release(void **state)
 	assert_string_equal(h->told, "10.32.1.0/24 is being given back");
 }
 
+/* Given back though it overlaps another's: so the dispute ends. */
+static void test_release_of_disputed(void **state)
+{
+	struct host *h = *state;
+	struct error e = { .code = "" };
+
+	configure(h, "range", "10.32.0.0/16");
+	hold(h, "10.32.1.0/24");
+	view_block(h, "blue", "10.32.1.0/24", US);
+	view_block(h, "blue", "10.32.1.128/25", THEM);
+	assert_false(plan(h));
+	assert_non_null(strstr(h->s->held.list[0].reason, "is leased to"));
+	assert_int_equal(store_release(h->s, "blue", is_used, NULL, &e), 1);
+	assert_true(plan(h));
+	h->s->view.blocks[0] = h->s->view.blocks[1];
+	h->s->view.n_blocks = 1;
+	assert_false(plan(h));
+	assert_int_equal(h->s->held.n, 0);
+}
+
 static void test_no_room(void **state)
 {
 	struct host *h = *state;
@@ -469,6 +489,7 @@ int main(void)
 		ONE(test_file_of_blocks),
 		ONE(test_rivals),
 		ONE(test_release),
+		ONE(test_release_of_disputed),
 		ONE(test_no_room),
 		ONE(test_disk_full),
 		ONE(test_gateway_by_reload),
