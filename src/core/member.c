@@ -196,7 +196,8 @@ static enum reason compare(struct engine *e, usec_t now, const struct peer *p,
 	return REASON_NONE;
 }
 
-static enum reason refusal(struct engine *e, usec_t now, const struct event *ev)
+static enum reason refused_for(struct engine *e, usec_t now,
+			       const struct event *ev)
 {
 	const struct hello *hello = ev->session.hello;
 	struct peer *p = peers_find(&e->peers, hello->id);
@@ -246,7 +247,7 @@ static void forget_predecessors(struct engine *e, usec_t now,
 
 void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 {
-	enum reason reason = refusal(e, now, ev);
+	enum reason reason = refused_for(e, now, ev);
 	struct peer *p = NULL;
 	bool is_new;
 

@@ -81,7 +81,7 @@ static void arrivals(struct pipeline *pl, vni_t vni)
 		arrival_of_peer(pl, PEER_OF(node), vni);
 }
 
-static void source(struct pipeline *pl, const struct port *port)
+static void want_source(struct pipeline *pl, const struct port *port)
 {
 	const struct flow_match m = match_source(port->port_no, &port->mac);
 
@@ -94,7 +94,7 @@ void pipeline_port(struct pipeline *pl, const struct port *port)
 {
 	if (pl->is_bridge)
 		return;
-	source(pl, port);
+	want_source(pl, port);
 	arrivals(pl, port->vni);
 	group_network(pl, port->vni);
 }
@@ -245,7 +245,7 @@ void pipeline_start(struct pipeline *pl)
 	EACH_PEER(pl->peers, peer_node)
 		pipeline_peer(pl, PEER_OF(peer_node));
 	EACH_PORT(pl->ports, port_node)
-		source(pl, &PORT_OF(port_node)->port);
+		want_source(pl, &PORT_OF(port_node)->port);
 	EACH_NETWORK(pl->ports, vni)
 	group_network(pl, vni);
 }

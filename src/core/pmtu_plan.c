@@ -162,7 +162,7 @@ static void add_common(struct pmtu *m, uint32_t high, uint32_t n)
 		add(m, common[first + i * count / (n + 1)]);
 }
 
-static void cut(struct pmtu *m, uint32_t high, uint32_t n)
+static void add_evenly(struct pmtu *m, uint32_t high, uint32_t n)
 {
 	const uint32_t gap = high - m->low;
 	uint32_t i;
@@ -188,7 +188,7 @@ static void next_round(struct pmtu *m, uint32_t high)
 		add_common(m, high, n - m->n_round);
 	if (m->n_round > (is_doubted ? 1 : 0))
 		return;
-	cut(m, high, n);
+	add_evenly(m, high, n);
 }
 
 static bool is_low_common(const struct pmtu *m)

@@ -204,8 +204,8 @@ static int take_error(struct genl_exchange *x, uint32_t index,
 	x->next = index + 1;
 	if (e->error) {
 		keep_ext_ack(x, nlh);
-		if (x->result)
-			x->result(x->arg, index, e->error);
+		if (x->on_result)
+			x->on_result(x->arg, index, e->error);
 	}
 	if (index == x->n - 1) {
 		x->last_error = e->error;
@@ -363,10 +363,10 @@ int genl_dump(struct genl *g, struct nlmsghdr *request, genl_reply_fn *reply,
 }
 
 int genl_batch(struct genl *g, void *messages, size_t size, uint32_t n,
-	       genl_reply_fn *reply, genl_result_fn *result, void *arg)
+	       genl_reply_fn *reply, genl_result_fn *on_result, void *arg)
 {
 	struct genl_exchange x = {
-		.n = n, .reply = reply, .result = result, .arg = arg
+		.n = n, .reply = reply, .on_result = on_result, .arg = arg
 	};
 	struct nlmsghdr *nlh = NULL;
 	size_t offset = 0;

@@ -88,13 +88,13 @@ int genl_dump(struct genl *g, struct nlmsghdr *request, genl_reply_fn *reply,
  * nlmsg_len set and aligned), in one call. Sequence numbers are set and flags
  * added here; only the last asks for an acknowledgement, a failure is told
  * anyhow.
- * @result is called for each failed message, at most once each, before the
+ * @on_result is called for each failed message, at most once each, before the
  * function returns; a message it is not called for has succeeded if the
  * function returns 0. A negative return says that the results of the others
  * are unknown. @reply as above, may be NULL.
  */
 int genl_batch(struct genl *g, void *messages, size_t size, uint32_t n,
-	       genl_reply_fn *reply, genl_result_fn *result, void *arg)
+	       genl_reply_fn *reply, genl_result_fn *on_result, void *arg)
 	__attribute__((warn_unused_result));
 
 /*
@@ -106,7 +106,7 @@ struct genl_exchange {
 	uint32_t n; /* messages sent, first_seq onwards */
 	bool is_dump;
 	genl_reply_fn *reply;
-	genl_result_fn *result;
+	genl_result_fn *on_result;
 	void *arg;
 	char *ext_ack; /* GENL_EXT_ACK_SIZE, or NULL */
 	/* out */

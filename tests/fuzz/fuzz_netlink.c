@@ -99,7 +99,7 @@ static void fuzz_exchange(bool is_dump, const void *buf, size_t size)
 				   .n = is_dump ? 1 : 4,
 				   .is_dump = is_dump,
 				   .reply = on_reply,
-				   .result = on_result,
+				   .on_result = on_result,
 				   .arg = &seen,
 				   .ext_ack = ext_ack };
 

@@ -112,7 +112,7 @@ static void test_exchange(void **state)
 	struct genl_exchange x = { .first_seq = UINT32_MAX - 1,
 				   .n = 4,
 				   .reply = hear_reply,
-				   .result = hear_error,
+				   .on_result = hear_error,
 				   .arg = &h,
 				   .ext_ack = text };
 	MESSAGE(buf, 1024);
@@ -168,7 +168,7 @@ static int take_one(const uint8_t *data, size_t size, bool is_dump)
 				   .n = 2,
 				   .is_dump = is_dump,
 				   .reply = hear_reply,
-				   .result = hear_error,
+				   .on_result = hear_error,
 				   .arg = &h,
 				   .ext_ack = text };
 	uint8_t *p = copy_of(data, size);
