@@ -52,7 +52,7 @@ static void free_peers(struct engine *e)
 		peers_remove(&e->peers, p);
 		peer_free(p);
 	}
-	table_free(&e->peers.table);
+	peers_free(&e->peers);
 }
 
 static void packet_free(struct packet *p)
@@ -204,10 +204,12 @@ static void session_ready(struct engine *e, const struct event *ev)
 	if (!p)
 		return;
 	p->is_ready = ev->ready.is_ready;
-	e->owes_messages |= p->is_ready;
+	if (p->is_ready)
+		peers_owe(&e->peers);
 }
 
-void engine_handle(struct engine *e, usec_t now, const struct event *ev)
+/* What the operator and the peers say. */
+static bool of_cluster(struct engine *e, usec_t now, const struct event *ev)
 {
 	switch (ev->type) {
 	case EVENT_STARTED:
@@ -243,35 +245,21 @@ void engine_handle(struct engine *e, usec_t now, const struct event *ev)
 	case EVENT_MESSAGE:
 		member_message(e, now, ev);
 		break;
-	case EVENT_PORT_ADDED:
-		port_added(e, now, &ev->port);
+	case EVENT_LEAVING:
+		member_leave_all(e);
 		break;
-	case EVENT_PORT_REMOVED:
-		port_removed(e, now, ev->port_no);
-		break;
-	case EVENT_FLOW_FOUND:
-		if (e->is_started)
-			break;
-		flowset_found(&e->flows, &ev->flow.match, ev->flow.actions);
-		sizing_found(e, ev->flow.actions);
-		break;
-	case EVENT_FLOW_REFUSED:
-		flow_refused(e, now, ev);
-		break;
-	case EVENT_FLOW_USED:
-		miss_used(e, now, ev);
-		break;
-	case EVENT_UPCALL:
-		miss_upcall(e, now, ev);
-		break;
-	case EVENT_FLOWS_LOST:
-		flowset_lost(&e->flows);
-		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+/* About the ways to the peers. */
+static bool of_ways(struct engine *e, usec_t now, const struct event *ev)
+{
+	switch (ev->type) {
 	case EVENT_EXECUTE_REFUSED:
 		health_refused(e, now, ev->execute.peer_id, PATH_FASTDP);
-		break;
-	case EVENT_TAP:
-		carry_tap(e, ev);
 		break;
 	case EVENT_SLEEVE_REPLY:
 		health_beat(e, now, ev);
@@ -279,20 +267,8 @@ void engine_handle(struct engine *e, usec_t now, const struct event *ev)
 	case EVENT_SLEEVE_MOVED:
 		carry_moved(e, ev);
 		break;
-	case EVENT_TOO_BIG:
-		oversize_of_sleeve(e, now, ev);
-		break;
 	case EVENT_SLEEVE_REFUSED:
 		health_refused(e, now, ev->peer_id, PATH_SLEEVE);
-		break;
-	case EVENT_LEAVING:
-		member_leave_all(e);
-		break;
-	case EVENT_MAC_SEEN:
-		learn_seen(e, now, ev);
-		break;
-	case EVENT_MAC_GONE:
-		learn_gone(e, now, ev);
 		break;
 	case EVENT_EGRESS:
 		health_egress(e, now, ev);
@@ -306,7 +282,65 @@ void engine_handle(struct engine *e, usec_t now, const struct event *ev)
 	case EVENT_HINT_UNREACHABLE:
 		health_unreachable(e, now, ev);
 		break;
+	default:
+		return false;
 	}
+	return true;
+}
+
+/* Of this host: its ports, and what its kernel says. */
+static bool of_host(struct engine *e, usec_t now, const struct event *ev)
+{
+	switch (ev->type) {
+	case EVENT_PORT_ADDED:
+		port_added(e, now, &ev->port);
+		break;
+	case EVENT_PORT_REMOVED:
+		port_removed(e, now, ev->port_no);
+		break;
+	case EVENT_FLOW_FOUND:
+		if (!e->is_started) {
+			flowset_found(&e->flows, &ev->flow.match,
+				      ev->flow.actions);
+			sizing_found(e, ev->flow.actions);
+		}
+		break;
+	case EVENT_FLOW_REFUSED:
+		flow_refused(e, now, ev);
+		break;
+	case EVENT_FLOW_USED:
+		miss_used(e, now, ev);
+		break;
+	case EVENT_UPCALL:
+		miss_upcall(e, now, ev);
+		break;
+	case EVENT_FLOWS_LOST:
+		flowset_lost(&e->flows);
+		break;
+	case EVENT_TAP:
+		carry_tap(e, ev);
+		break;
+	case EVENT_TOO_BIG:
+		oversize_of_sleeve(e, now, ev);
+		break;
+	case EVENT_MAC_SEEN:
+		learn_seen(e, now, ev);
+		break;
+	case EVENT_MAC_GONE:
+		learn_gone(e, now, ev);
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+void engine_handle(struct engine *e, usec_t now, const struct event *ev)
+{
+	const bool is_known = of_cluster(e, now, ev) || of_ways(e, now, ev) ||
+			      of_host(e, now, ev);
+
+	assert(is_known);
 }
 
 /*

@@ -129,7 +129,7 @@ bool engine_own(struct engine *e, usec_t now, const struct port *port,
 		return false;
 	}
 	announce_changed(&e->announce, port->vni, mac, false);
-	e->owes_messages = true;
+	peers_owe(&e->peers);
 	return true;
 }
 
@@ -139,7 +139,7 @@ void engine_disown(struct engine *e, usec_t now, vni_t vni,
 	if (!directory_withdraw(e->directory, now, e->config.id, vni, mac))
 		return;
 	announce_changed(&e->announce, vni, mac, true);
-	e->owes_messages = true;
+	peers_owe(&e->peers);
 }
 
 /* What we learnt is another's now: the flow goes too, so that its return is

@@ -82,7 +82,6 @@ struct engine {
 		uint64_t revision;
 	} revisions[MAX_PORTS];
 	uint32_t n_revisions;
-	bool owes_messages; /* some session may be owed one */
 	bool targets_changed, peers_changed, networks_changed;
 	bool sleeve_changed; /* its forwarding table is out of date */
 

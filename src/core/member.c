@@ -131,7 +131,7 @@ void member_remembered(struct engine *e, usec_t now, const struct event *ev)
 static void drop_session(struct engine *e, usec_t now, struct peer *p,
 			 enum reason reason)
 {
-	p->session = 0;
+	peers_set_session(&e->peers, p, 0);
 	p->session_since = now;
 	p->session_reason = reason;
 	p->n_heard = 0;
@@ -213,15 +213,15 @@ static enum reason refused_for(struct engine *e, usec_t now,
 	return p && p->session ? compare(e, now, p, ev) : REASON_NONE;
 }
 
-static void target_answered(struct engine *e, usec_t now,
-			    const struct event *ev, enum reason reason)
+static void target_told(struct engine *e, usec_t now, const struct event *ev,
+			enum reason reason)
 {
 	struct target *t = targets_find(&e->targets, ev->session.target);
 
 	if (!t)
 		return;
 	if (reason == REASON_NONE || reason == REASON_DUPLICATE)
-		t->peer_id = ev->session.hello->id;
+		target_answers(&e->targets, t, ev->session.hello->id);
 	else
 		target_failed(&e->targets, now, t, reason);
 }
@@ -257,7 +257,7 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 		if (!p)
 			reason = REASON_LIMIT;
 	}
-	target_answered(e, now, ev, reason);
+	target_told(e, now, ev, reason);
 	if (reason == REASON_DUPLICATE)
 		targets_connected(&e->targets, ev->session.hello->id);
 	if (!p) {
@@ -270,7 +270,7 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 	} else {
 		engine_note(e, NOTE_PEER_UP)->peer_id = p->hello.id;
 	}
-	p->session = ev->session.session;
+	peers_set_session(&e->peers, p, ev->session.session);
 	p->session_since = now;
 	p->session_reason = REASON_NONE;
 	p->is_dialled_by_us = ev->session.target != 0;
@@ -285,7 +285,7 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 	feed_open(&e->announce, &p->feed);
 	peers_hint(&e->peers, p);
 	targets_connected(&e->targets, p->hello.id);
-	e->owes_messages = true;
+	peers_owe(&e->peers);
 	e->peers_changed = true;
 }
 
@@ -338,7 +338,7 @@ void member_leave_all(struct engine *e)
 {
 	EACH_PEER(&e->peers, node)
 		PEER_OF(node)->owes_leave = PEER_OF(node)->session != 0;
-	e->owes_messages = true;
+	peers_owe(&e->peers);
 }
 
 static void take_entry(struct engine *e, usec_t now, struct peer *p,
@@ -491,19 +491,18 @@ static bool owed_message(struct engine *e, struct peer *p, struct message *m)
 
 bool member_poll_message(struct engine *e, struct action *ret)
 {
-	if (!e->owes_messages)
-		return false;
-	EACH_PEER(&e->peers, node) {
-		struct peer *p = PEER_OF(node);
+	struct peer *p;
 
+	while ((p = peers_turn(&e->peers))) {
 		if (!p->session || !p->is_ready ||
-		    !owed_message(e, p, &ret->send.message))
+		    !owed_message(e, p, &ret->send.message)) {
+			peers_quiet(&e->peers, p);
 			continue;
+		}
 		ret->type = ACTION_SEND;
 		ret->send.session = p->session;
 		e->counters.n_messages_out++;
 		return true;
 	}
-	e->owes_messages = false;
 	return false;
 }

@@ -17,8 +17,16 @@ void peers_init(struct peers *ps, uint64_t seed)
 	memset(ps, 0, sizeof(*ps));
 	ps->seed = seed;
 	list_init(&ps->all);
+	list_init(&ps->by_turn);
 	list_init(&ps->by_hint);
 	list_init(&ps->by_due);
+}
+
+void peers_free(struct peers *ps)
+{
+	assert(!ps->table.n && !ps->sessions.n);
+	table_free(&ps->table);
+	table_free(&ps->sessions);
 }
 
 struct peer *peers_find(const struct peers *ps, peer_id_t id)
@@ -35,13 +43,33 @@ struct peer *peers_find(const struct peers *ps, peer_id_t id)
 	return NULL;
 }
 
+static uint64_t hash_session(const struct peers *ps, session_t session)
+{
+	return core_hash(&session, sizeof(session), ps->seed);
+}
+
 struct peer *peers_find_session(const struct peers *ps, session_t session)
 {
-	EACH_PEER(ps, node) {
-		if (session && PEER_OF(node)->session == session)
-			return PEER_OF(node);
+	struct table_node *node = table_first(&ps->sessions,
+					      hash_session(ps, session));
+	struct peer *p;
+
+	for (; node; node = table_next(node)) {
+		p = CONTAINER_OF(node, struct peer, by_session);
+		if (p->session == session)
+			return p;
 	}
 	return NULL;
+}
+
+void peers_set_session(struct peers *ps, struct peer *p, session_t session)
+{
+	if (p->session)
+		table_remove(&ps->sessions, &p->by_session);
+	p->session = session;
+	if (session)
+		table_add(&ps->sessions, &p->by_session,
+			  hash_session(ps, session));
 }
 
 struct peer *peers_find_ip(const struct peers *ps, const struct ip *ip)
@@ -73,19 +101,25 @@ struct peer *peers_add(struct peers *ps, peer_id_t id, usec_t now,
 	list_init(&p->by_hint);
 	list_init(&p->by_due);
 	list_init(&p->all);
+	list_init(&p->by_turn);
 	list_init(&p->feed.all);
 	timer_init(&p->timer, timer_kind);
 	for (i = 0; i < N_PATHS; i++)
 		path_init(&p->paths[i], now, interval_us);
 	list_append(&ps->all, &p->all);
+	list_append(&ps->by_turn, &p->by_turn);
+	peers_owe(ps);
 	table_add(&ps->table, &p->node, core_hash(&id, sizeof(id), ps->seed));
 	return p;
 }
 
 void peers_remove(struct peers *ps, struct peer *p)
 {
+	peers_set_session(ps, p, 0);
 	table_remove(&ps->table, &p->node);
 	list_remove(&p->all);
+	list_remove(&p->by_turn);
+	peers_owe(ps);
 	list_remove(&p->by_hint);
 	list_remove(&p->by_due);
 }
@@ -96,6 +130,24 @@ void peer_free(struct peer *p)
 		return;
 	assert(!p->timer.index);
 	free(p);
+}
+
+struct peer *peers_turn(const struct peers *ps)
+{
+	return ps->n_quiet < ps->table.n
+		       ? CONTAINER_OF(ps->by_turn.next, struct peer, by_turn)
+		       : NULL;
+}
+
+void peers_quiet(struct peers *ps, struct peer *p)
+{
+	list_append(&ps->by_turn, &p->by_turn);
+	ps->n_quiet++;
+}
+
+void peers_owe(struct peers *ps)
+{
+	ps->n_quiet = 0;
 }
 
 void peers_hint(struct peers *ps, struct peer *p)

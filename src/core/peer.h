@@ -25,13 +25,15 @@
 
 struct peer {
 	struct table_node node; /* by id */
-	struct list all;	/* in order of appearance */
-	struct list by_hint;	/* those with a session, latest last */
-	struct list by_due;	/* those that owe a heartbeat */
+	struct table_node by_session;
+	struct list all;     /* in order of appearance */
+	struct list by_turn; /* who is asked next what it is owed */
+	struct list by_hint; /* those with a session, latest last */
+	struct list by_due;  /* those that owe a heartbeat */
 	struct timer timer;
 	struct hello hello;
 	struct endpoint local, remote; /* of the control session */
-	session_t session;	       /* 0: none */
+	session_t session;	       /* 0: none; peers_set_session() */
 	bool is_dialled_by_us;
 	bool is_ready;	      /* the session takes more */
 	bool has_snapshot;    /* in this life: what it announced is complete */
@@ -63,14 +65,17 @@ struct peer {
 
 struct peers {
 	uint64_t seed;
-	struct table table;
-	struct list all, by_hint, by_due;
+	struct table table, sessions;
+	struct list all, by_turn, by_hint, by_due;
+	uint32_t n_quiet; /* of by_turn, the last ones: they are owed nothing */
 	uint64_t hint_change;
 };
 
 void peers_init(struct peers *ps, uint64_t seed);
+void peers_free(struct peers *ps); /* none is in it any more */
 struct peer *peers_find(const struct peers *ps, peer_id_t id);
 struct peer *peers_find_session(const struct peers *ps, session_t session);
+void peers_set_session(struct peers *ps, struct peer *p, session_t session);
 /* The one whose packets come from @ip on the underlay; NULL: a stranger. */
 struct peer *peers_find_ip(const struct peers *ps, const struct ip *ip);
 
@@ -79,6 +84,14 @@ struct peer *peers_add(struct peers *ps, peer_id_t id, usec_t now,
 		       usec_t interval_us, int timer_kind);
 void peers_remove(struct peers *ps, struct peer *p);
 void peer_free(struct peer *p);
+
+/*
+ * Whose turn it is to be sent something: the same one until it is owed nothing
+ * (peers_quiet()). NULL: none is, since the last peers_owe().
+ */
+struct peer *peers_turn(const struct peers *ps);
+void peers_quiet(struct peers *ps, struct peer *p);
+void peers_owe(struct peers *ps);
 
 /* A new session: all others are to hear of it. */
 void peers_hint(struct peers *ps, struct peer *p);

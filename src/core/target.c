@@ -16,6 +16,7 @@ void targets_init(struct targets *ts, struct timerq *timers, int timer_kind,
 	list_init(&ts->all);
 	ts->timers = timers;
 	ts->timer_kind = timer_kind;
+	ts->seed = seed;
 	ts->random = seed;
 }
 
@@ -31,10 +32,42 @@ static void set_due(struct targets *ts, struct target *t, bool is_due)
 	t->is_due = is_due;
 }
 
+static uint64_t hash_peer(const struct targets *ts, peer_id_t id)
+{
+	return core_hash(&id, sizeof(id), ts->seed);
+}
+
+static uint64_t hash_place(const struct targets *ts, const char *host,
+			   uint16_t port)
+{
+	return core_hash(host, strlen(host), ts->seed + port);
+}
+
+static void set_place(struct targets *ts, struct target *t, const char *host,
+		      uint16_t port)
+{
+	memcpy(t->host, host, strlen(host) + 1);
+	t->port = port;
+	table_add(&ts->by_place, &t->by_place, hash_place(ts, host, port));
+}
+
+void target_answers(struct targets *ts, struct target *t, peer_id_t id)
+{
+	if (t->peer_id == id)
+		return;
+	if (t->peer_id != PEER_ID_NONE)
+		table_remove(&ts->by_peer, &t->by_peer);
+	t->peer_id = id;
+	if (id != PEER_ID_NONE)
+		table_add(&ts->by_peer, &t->by_peer, hash_peer(ts, id));
+}
+
 void targets_remove(struct targets *ts, struct target *t)
 {
 	set_due(ts, t, false);
 	timerq_set(ts->timers, &t->timer, USEC_NEVER);
+	target_answers(ts, t, PEER_ID_NONE);
+	table_remove(&ts->by_place, &t->by_place);
 	list_remove(&t->all);
 	ts->n--;
 	free(t);
@@ -44,6 +77,8 @@ void targets_free(struct targets *ts)
 {
 	while (!list_is_empty(&ts->all))
 		targets_remove(ts, target_of(ts->all.next));
+	table_free(&ts->by_peer);
+	table_free(&ts->by_place);
 }
 
 uint64_t targets_random(struct targets *ts, uint64_t range)
@@ -82,12 +117,14 @@ struct target *targets_find(const struct targets *ts, target_t id)
 struct target *targets_find_host(const struct targets *ts, const char *host,
 				 uint16_t port)
 {
-	struct list *node;
+	struct table_node *node = table_first(&ts->by_place,
+					      hash_place(ts, host, port));
 
-	for (node = ts->all.next; node != &ts->all; node = node->next) {
-		if (target_of(node)->port == port &&
-		    strcmp(target_of(node)->host, host) == 0)
-			return target_of(node);
+	for (; node; node = table_next(node)) {
+		struct target *t = CONTAINER_OF(node, struct target, by_place);
+
+		if (t->port == port && strcmp(t->host, host) == 0)
+			return t;
 	}
 	return NULL;
 }
@@ -104,8 +141,7 @@ struct target *targets_add(struct targets *ts, usec_t now, const char *host,
 		t = make(ts, now);
 		if (!t)
 			return NULL;
-		memcpy(t->host, host, length + 1);
-		t->port = port;
+		set_place(ts, t, host, port);
 	}
 	t->is_discovered = false;
 	t->is_configured |= is_configured;
@@ -153,12 +189,12 @@ void ip_text(const struct ip *ip, char ret[MAX_HOST])
 struct target *targets_discover(struct targets *ts, usec_t now, peer_id_t id,
 				const struct endpoint *where)
 {
+	struct table_node *node = table_first(&ts->by_peer, hash_peer(ts, id));
 	char host[MAX_HOST];
-	struct list *node;
 	struct target *t;
 
-	for (node = ts->all.next; node != &ts->all; node = node->next) {
-		t = target_of(node);
+	for (; node; node = table_next(node)) {
+		t = CONTAINER_OF(node, struct target, by_peer);
 		if (t->peer_id == id && !t->is_discovered)
 			return t;
 	}
@@ -169,9 +205,8 @@ struct target *targets_discover(struct targets *ts, usec_t now, peer_id_t id,
 	t = make(ts, now);
 	if (!t)
 		return NULL;
-	memcpy(t->host, host, strlen(host) + 1);
-	t->port = where->port;
-	t->peer_id = id;
+	set_place(ts, t, host, where->port);
+	target_answers(ts, t, id);
 	t->is_discovered = true;
 	return t;
 }

@@ -14,20 +14,22 @@
 
 #include "event.h"
 #include "list.h"
+#include "table.h"
 #include "timerq.h"
 #include "view.h"
 
 enum target_state { TARGET_IDLE, TARGET_DIALLING, TARGET_CONNECTED };
 
 struct target {
-	struct list all;
+	struct list all; /* in order of appearance */
+	struct table_node by_peer, by_place;
 	struct timer timer;
 	target_t id;
 	enum target_state state;
 	char host[MAX_HOST];
 	uint16_t port;
 	bool is_configured, is_discovered;
-	peer_id_t peer_id;
+	peer_id_t peer_id; /* target_answers() */
 	uint32_t n_failures;
 	enum reason reason;
 	bool is_due;
@@ -35,10 +37,13 @@ struct target {
 
 struct targets {
 	struct list all;
+	struct table by_peer;  /* those whose peer is known */
+	struct table by_place; /* host and port */
 	struct timerq *timers; /* borrowed */
 	int timer_kind;
 	uint32_t n, n_due;
 	target_t last_id;
+	uint64_t seed; /* of the tables */
 	uint64_t random;
 };
 
@@ -59,6 +64,8 @@ void targets_remove(struct targets *ts, struct target *t);
 /* Discovered ones of a peer that is gone. */
 void targets_forget(struct targets *ts, peer_id_t id);
 
+/* It is @id who answers there. */
+void target_answers(struct targets *ts, struct target *t, peer_id_t id);
 /* A session with @id is up: none of its targets needs dialling. */
 void targets_connected(struct targets *ts, peer_id_t id);
 /* It is lost. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which path carries a peer's packets. */
+/* Peers: which path carries packets, sessions, whose turn it is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ static void end(struct play *pl)
 {
 	peers_remove(&pl->peers, pl->p);
 	peer_free(pl->p);
-	table_free(&pl->peers.table);
+	peers_free(&pl->peers);
 }
 
 static void set(struct play *pl, enum path_kind kind, enum path_state state)
@@ -199,6 +199,66 @@ static void test_flapping(void **state)
 	end(&pl);
 }
 
+/* By their sessions, which come, go and change. */
+static void test_sessions(void **state)
+{
+	struct play pl;
+	struct peer *q;
+
+	(void)state;
+	begin(&pl);
+	q = peers_add(&pl.peers, 8, pl.now, INTERVAL, 0);
+	assert_null(peers_find_session(&pl.peers, 0));
+	peers_set_session(&pl.peers, pl.p, 1);
+	peers_set_session(&pl.peers, q, 2);
+	assert_ptr_equal(peers_find_session(&pl.peers, 1), pl.p);
+	assert_ptr_equal(peers_find_session(&pl.peers, 2), q);
+	peers_set_session(&pl.peers, pl.p, 3);
+	assert_null(peers_find_session(&pl.peers, 1));
+	assert_ptr_equal(peers_find_session(&pl.peers, 3), pl.p);
+	peers_set_session(&pl.peers, pl.p, 0);
+	assert_null(peers_find_session(&pl.peers, 3));
+	assert_null(peers_find_session(&pl.peers, 0));
+	/* One that goes takes its session along. */
+	peers_remove(&pl.peers, q);
+	peer_free(q);
+	assert_null(peers_find_session(&pl.peers, 2));
+	end(&pl);
+}
+
+/* One after the other until nobody is owed anything; again when one may be. */
+static void test_turns(void **state)
+{
+	struct play pl;
+	struct peer *q, *r;
+
+	(void)state;
+	begin(&pl);
+	q = peers_add(&pl.peers, 8, pl.now, INTERVAL, 0);
+	assert_ptr_equal(peers_turn(&pl.peers), pl.p);
+	assert_ptr_equal(peers_turn(&pl.peers), pl.p);
+	peers_quiet(&pl.peers, pl.p);
+	assert_ptr_equal(peers_turn(&pl.peers), q);
+	peers_quiet(&pl.peers, q);
+	assert_null(peers_turn(&pl.peers));
+	peers_owe(&pl.peers);
+	assert_ptr_equal(peers_turn(&pl.peers), pl.p);
+	peers_quiet(&pl.peers, pl.p);
+	/* One comes, and one that was asked goes: all others are asked. */
+	r = peers_add(&pl.peers, 9, pl.now, INTERVAL, 0);
+	peers_quiet(&pl.peers, peers_turn(&pl.peers));
+	peers_remove(&pl.peers, q);
+	peer_free(q);
+	assert_ptr_equal(peers_turn(&pl.peers), pl.p);
+	peers_quiet(&pl.peers, pl.p);
+	assert_ptr_equal(peers_turn(&pl.peers), r);
+	peers_quiet(&pl.peers, r);
+	assert_null(peers_turn(&pl.peers));
+	peers_remove(&pl.peers, r);
+	peer_free(r);
+	end(&pl);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +268,8 @@ int main(void)
 		cmocka_unit_test(test_failover_and_return),
 		cmocka_unit_test(test_no_waiting_without_sleeve),
 		cmocka_unit_test(test_flapping),
+		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

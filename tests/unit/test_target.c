@@ -108,7 +108,8 @@ static void test_connected(void **state)
 	pass(0);
 	assert_ptr_equal(targets_poll(&ts), a);
 	assert_ptr_equal(targets_poll(&ts), b);
-	a->peer_id = b->peer_id = PEER;
+	target_answers(&ts, a, PEER);
+	target_answers(&ts, b, PEER);
 	targets_connected(&ts, PEER);
 	assert_false(target_failed(&ts, now, b, REASON_TIMED_OUT));
 	pass(1000 * USEC_PER_SEC);
@@ -134,7 +135,7 @@ static void test_discovered(void **state)
 	assert_int_equal(ts.n, 1);
 	/* A configured one that answered as this peer serves. */
 	c = targets_add(&ts, now, "host1", 6783, true);
-	c->peer_id = 78;
+	target_answers(&ts, c, 78);
 	assert_ptr_equal(targets_discover(&ts, now, 78, &two), c);
 	/* Forgotten when nobody answers. */
 	for (i = 0; i < 13 && ts.n == 2; i++) {
@@ -146,7 +147,7 @@ static void test_discovered(void **state)
 	assert_int_equal(i, 13);
 	assert_int_equal(ts.n, 1);
 	t = targets_discover(&ts, now, PEER, &one);
-	c->peer_id = PEER;
+	target_answers(&ts, c, PEER);
 	targets_forget(&ts, PEER);
 	assert_int_equal(ts.n, 1); /* the configured one stays */
 	/* Told first, configured later: it is not forgotten. */
@@ -154,6 +155,38 @@ static void test_discovered(void **state)
 	assert_ptr_equal(targets_add(&ts, now, "192.0.2.2", 6783, true), t);
 	targets_forget(&ts, 79);
 	assert_int_equal(ts.n, 2);
+}
+
+/* Found by place and by peer as they come, go and answer as another. */
+static void test_places(void **state)
+{
+	const struct endpoint where = endpoint_of(200);
+	struct target *t, *list[100];
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 100; i++) {
+		list[i] = targets_add(&ts, now, "host1", (uint16_t)(1 + i),
+				      true);
+		target_answers(&ts, list[i], 1000 + i / 2);
+	}
+	for (i = 0; i < 100; i++)
+		assert_ptr_equal(targets_find_host(&ts, "host1",
+						   (uint16_t)(1 + i)),
+				 list[i]);
+	assert_null(targets_find_host(&ts, "host2", 1));
+	assert_null(targets_find_host(&ts, "host1", 101));
+	t = targets_discover(&ts, now, 1000, &where);
+	assert_true(t == list[0] || t == list[1]);
+	targets_remove(&ts, t);
+	t = t == list[0] ? list[1] : list[0];
+	assert_ptr_equal(targets_discover(&ts, now, 1000, &where), t);
+	/* It is another one that answers there now: nobody's place is known. */
+	target_answers(&ts, t, 2000);
+	assert_ptr_equal(targets_discover(&ts, now, 2000, &where), t);
+	t = targets_discover(&ts, now, 1000, &where);
+	assert_true(t->is_discovered);
+	assert_int_equal(ts.n, 100);
 }
 
 static void test_target_limits(void **state)
@@ -281,10 +314,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		TEST(test_backoff),	  TEST(test_hopeless),
-		TEST(test_connected),	  TEST(test_discovered),
-		TEST(test_target_limits), TEST(test_ip_text),
-		TEST(test_ports),	  TEST(test_neighbours),
+		TEST(test_backoff),    TEST(test_hopeless),
+		TEST(test_connected),  TEST(test_discovered),
+		TEST(test_places),     TEST(test_target_limits),
+		TEST(test_ip_text),    TEST(test_ports),
+		TEST(test_neighbours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
