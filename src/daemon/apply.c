@@ -136,7 +136,7 @@ static void inject(struct apply *a, const struct action *action)
 		return;
 	error = carrier_inject(a->daemon->carrier, action->execute.vni,
 			       action->execute.frame, action->execute.size);
-	if (error && log_allows(&a->execute_limit))
+	if (error && log_allows(LOG_DEBUG, &a->execute_limit))
 		log_debug("a TAP refused a packet: %s", strerror(-error));
 }
 
@@ -172,7 +172,7 @@ static void execute(struct apply *a, const struct action *action)
 	/* A probe longer than the link says nothing of the path. */
 	if (!error || error == -EMSGSIZE)
 		return;
-	if (log_allows(&a->execute_limit))
+	if (log_allows(LOG_DEBUG, &a->execute_limit))
 		log_debug("the kernel refused a packet: %s", strerror(-error));
 	if (ev.execute.peer_id != PEER_ID_NONE)
 		daemon_event(a->daemon, &ev);

@@ -36,7 +36,7 @@ static void check_flows(struct audit *a, const struct engine_counters *c)
 		return;
 	if (there.n_flows >= c->n_flows_there)
 		return;
-	if (log_allows(&a->limit))
+	if (log_allows(LOG_WARN, &a->limit))
 		log_warn("somebody deleted flows of the datapath %s (%llu of "
 			 "%u are left): putting them again",
 			 datapath_name(d->datapath),

@@ -173,7 +173,7 @@ static void failed(struct bridges *b, const char *what, int error)
 {
 	b->n_errors++;
 	b->must_read = true;
-	if (log_allows(&b->limit))
+	if (log_allows(LOG_WARN, &b->limit))
 		log_warn(
 			"the bridge did not take %s: %s; it is looked at again",
 			what, strerror(-error));

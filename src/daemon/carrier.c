@@ -115,7 +115,7 @@ static void try_tap(struct carrier *c, struct network_tap *t)
 	struct error e = { .code = "" };
 
 	if (add_tap(c, t, t->vni, &e)) {
-		if (log_allows(&c->tap_limit))
+		if (log_allows(LOG_ERROR, &c->tap_limit))
 			log_error("network %u has no user-space path: %s; it "
 				  "is tried again",
 				  t->vni, e.message);
@@ -223,7 +223,7 @@ void carrier_beat(struct carrier *c, const struct action *action)
 					  : SLEEVE_BEAT_SIZE);
 	if (!error || error == -EAGAIN || (is_probe && error == -EMSGSIZE))
 		return;
-	if (log_allows(&c->limit))
+	if (log_allows(LOG_DEBUG, &c->limit))
 		log_debug("a heartbeat of sleeve was not sent: %s",
 			  strerror(-error));
 	memset(&ev, 0, sizeof(ev));

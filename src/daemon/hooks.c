@@ -76,14 +76,19 @@ static void on_control_note(void *ctx, const struct control_note *note)
 {
 	static struct log_limit limit;
 	char remote[ADDR_ENDPOINT_SIZE];
+	enum log_level level = LOG_DEBUG;
 
 	(void)ctx;
-	if (!log_allows(&limit))
+	if (note->is_from_peer)
+		level = LOG_WARN;
+	else if (note->reason == REASON_CLONED)
+		level = LOG_ERROR;
+	if (!log_allows(level, &limit))
 		return;
 	addr_print_endpoint(&note->remote, remote);
-	if (note->is_from_peer)
+	if (level == LOG_WARN)
 		log_warn("%s refuses us: %s", remote, note->text);
-	else if (note->reason == REASON_CLONED)
+	else if (level == LOG_ERROR)
 		log_error("%s: %s", remote, note->text);
 	else
 		log_debug("connection with %s ended: %s", remote, note->text);

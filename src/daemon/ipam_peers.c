@@ -117,7 +117,7 @@ static bool take_blocks(struct ipam_peers *p, struct talk *t,
 	t->has_said = true;
 	if (claims_set(p->claims, &who, m->blocks.list, m->blocks.n))
 		return true;
-	if (log_allows(&limit))
+	if (log_allows(LOG_WARN, &limit))
 		log_warn("the blocks of addresses of %s are not kept: the "
 			 "table is full",
 			 t->nickname);

@@ -97,21 +97,25 @@ void log_print(enum log_level level, const char *format, ...)
 	fprintf(stderr, "%-5s %s\n", levels[level].text, line);
 }
 
-bool log_allows(struct log_limit *limit)
+bool log_allows(enum log_level level, struct log_limit *limit)
 {
 	const unsigned long long window = clock_monotonic_us() /
 					  LIMIT_WINDOW_US;
 
+	if (level > current)
+		return false;
 	if (limit->window != window) {
 		if (limit->n_dropped)
-			log_warn("%u more lines like the last were left out",
-				 limit->n_dropped);
+			log_print(limit->gravest,
+				  "%u more lines like the last were left out",
+				  limit->n_dropped);
 		limit->window = window;
 		limit->n = 0;
 		limit->n_dropped = 0;
 	}
 	if (limit->n++ < LIMIT_LINES)
 		return true;
-	limit->n_dropped++;
+	if (!limit->n_dropped++ || level < limit->gravest)
+		limit->gravest = level;
 	return false;
 }

@@ -27,12 +27,14 @@ void log_print(enum log_level level, const char *format, ...)
 
 /*
  * For what packets or strangers can cause: at most ten lines in ten seconds
- * for each limit; then one line says how many were left out.
+ * for each limit; then one line, as grave as the gravest of them, says how
+ * many were left out. What the level keeps out does not count.
  */
 struct log_limit {
 	unsigned long long window; /* in ten seconds */
 	unsigned int n, n_dropped;
+	enum log_level gravest; /* of the dropped */
 };
-bool log_allows(struct log_limit *limit);
+bool log_allows(enum log_level level, struct log_limit *limit);
 
 #endif

@@ -59,7 +59,7 @@ static void set_link(struct mtu *m, const char *ifname)
 	if (!error && link.mtu != m->mtu)
 		error = rtnl_link_set_mtu(m->daemon->rtnl, link.ifindex,
 					  m->mtu);
-	if (error && error != -ENODEV && log_allows(&m->log_limit))
+	if (error && error != -ENODEV && log_allows(LOG_WARN, &m->log_limit))
 		log_warn("%s cannot have the MTU %u: %s", ifname, m->mtu,
 			 strerror(-error));
 }
@@ -176,7 +176,7 @@ static void take_answer(struct mtu *m, const struct visitor_answer *a)
 	if (!r || a->error == -ENOENT)
 		return;
 	if (a->error) {
-		if (log_allows(&m->log_limit))
+		if (log_allows(LOG_WARN, &m->log_limit))
 			log_warn("%s in %s keeps its MTU: %s", r->ifname,
 				 r->netns_path, strerror(-a->error));
 		return;

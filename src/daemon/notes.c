@@ -91,8 +91,10 @@ static void log_address(struct daemon *d, const struct note *n)
 	char peer[NOTES_PEER_SIZE], mac[ADDR_MAC_SIZE], ip[ADDR_IP_SIZE];
 	char network[MAX_NAME];
 	const struct port_record *r;
+	const bool is_usual = n->type == NOTE_MAC_MOVED ||
+			      n->type == NOTE_IP_MOVED;
 
-	if (!log_allows(&limit))
+	if (!log_allows(is_usual ? LOG_INFO : LOG_WARN, &limit))
 		return;
 	notes_peer(d, n->peer_id, peer);
 	addr_print_mac(&n->mac, mac);
