@@ -5,281 +5,13 @@
 #include <getopt.h>
 #include <ini.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config.h"
-#include "sys/addr.h"
+#include "settings_keys.h"
+#include "settings_value.h"
 #include "sys/cleanup.h"
-#include "sys/rtnl.h"
-
-struct key {
-	const char *name;
-	int (*set)(struct settings *s, const char *value, struct error *e);
-	bool has_argument;
-	const char *argument, *help;
-};
-
-static int bad(struct error *e, const char *key, const char *value,
-	       const char *wanted)
-{
-	error_set(e, "invalid", "%s: '%.100s' is not %s", key, value, wanted);
-	return error_hint(e, "see fastdpd --help, or fastdpd.conf(5)");
-}
-
-static int copy(char *dst, size_t size, const char *key, const char *value,
-		struct error *e)
-{
-	if (!*value || strlen(value) >= size)
-		return bad(e, key, value, "a text of usable length");
-	strcpy(dst, value);
-	return 0;
-}
-
-static int number(const char *key, const char *value, unsigned long min,
-		  unsigned long max, uint32_t *ret, struct error *e)
-{
-	char *end, wanted[64];
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(value, &end, 10);
-	if (errno || end == value || *end || *value == '-' || n < min ||
-	    n > max) {
-		snprintf(wanted, sizeof(wanted), "a number from %lu to %lu",
-			 min, max);
-		return bad(e, key, value, wanted);
-	}
-	*ret = (uint32_t)n;
-	return 0;
-}
-
-static int port(const char *key, const char *value, uint16_t *ret,
-		struct error *e)
-{
-	return addr_parse_port(value, ret)
-		       ? 0
-		       : bad(e, key, value, "a port from 1 to 65535");
-}
-
-static int boolean(const char *key, const char *value, bool *ret,
-		   struct error *e)
-{
-	static const char *const yes[] = { "", "yes", "true", "on", "1" };
-	static const char *const no[] = { "no", "false", "off", "0" };
-	size_t i;
-
-	for (i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
-		if (strcmp(value, yes[i]) == 0) {
-			*ret = true;
-			return 0;
-		}
-	}
-	for (i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
-		if (strcmp(value, no[i]) == 0) {
-			*ret = false;
-			return 0;
-		}
-	}
-	return bad(e, key, value, "yes or no");
-}
-
-static int set_config(struct settings *s, const char *v, struct error *e)
-{
-	s->is_config_given = true;
-	return copy(s->config, sizeof(s->config), "config", v, e);
-}
-
-static int set_name(struct settings *s, const char *v, struct error *e)
-{
-	if (!name_is_valid(v))
-		return bad(e, "name", v,
-			   "1 to 63 letters, digits, '_', '.', ':' or '-'");
-	return copy(s->name, sizeof(s->name), "name", v, e);
-}
-
-static int set_nickname(struct settings *s, const char *v, struct error *e)
-{
-	if (!name_is_valid(v))
-		return bad(e, "nickname", v,
-			   "1 to 63 letters, digits, '_', '.', ':' or '-'");
-	return copy(s->nickname, sizeof(s->nickname), "nickname", v, e);
-}
-
-static int set_local(struct settings *s, const char *v, struct error *e)
-{
-	struct ip ip;
-
-	if (!addr_parse_ip(v, &ip) || addr_ip_is_multicast(&ip) ||
-	    addr_ip_is_any(&ip))
-		return bad(e, "local-address", v, "an address of this host");
-	s->local_address = ip;
-	return 0;
-}
-
-static int set_control_port(struct settings *s, const char *v, struct error *e)
-{
-	return port("control-port", v, &s->control_port, e);
-}
-
-static int set_sleeve_port(struct settings *s, const char *v, struct error *e)
-{
-	return port("sleeve-port", v, &s->sleeve_port, e);
-}
-
-static int set_vxlan_port(struct settings *s, const char *v, struct error *e)
-{
-	return port("vxlan-port", v, &s->vxlan_port, e);
-}
-
-static int set_peer(struct settings *s, const char *v, struct error *e)
-{
-	if (s->n_peers == SETTINGS_MAX_PEERS)
-		return error_set(e, "limit", "more than %u peers are given",
-				 SETTINGS_MAX_PEERS);
-	if (!addr_parse_host_port(v, 0, s->peers[s->n_peers].host,
-				  &s->peers[s->n_peers].port))
-		return bad(e, "peer", v, "HOST[:PORT] or [ADDRESS]:PORT");
-	s->n_peers++;
-	return 0;
-}
-
-static int set_datapath(struct settings *s, const char *v, struct error *e)
-{
-	if (strcmp(v, "auto") == 0)
-		s->datapath = DATAPATH_AUTO;
-	else if (strcmp(v, "ovs") == 0)
-		s->datapath = DATAPATH_OVS;
-	else if (strcmp(v, "bridge") == 0)
-		s->datapath = DATAPATH_BRIDGE;
-	else
-		return bad(e, "datapath", v, "'auto', 'ovs' or 'bridge'");
-	return 0;
-}
-
-static int set_bridge(struct settings *s, const char *v, struct error *e)
-{
-	if (!rtnl_ifname_is_valid(v))
-		return bad(e, "bridge-name", v,
-			   "an interface name of 1 to 15 characters");
-	return copy(s->bridge_name, sizeof(s->bridge_name), "bridge-name", v,
-		    e);
-}
-
-static int set_mtu(struct settings *s, const char *v, struct error *e)
-{
-	if (strcmp(v, "auto") == 0) {
-		s->mtu = 0;
-		return 0;
-	}
-	return number("mtu", v, 576, 65485, &s->mtu, e);
-}
-
-static int set_no_discovery(struct settings *s, const char *v, struct error *e)
-{
-	bool off = false;
-
-	if (boolean("no-discovery", v, &off, e))
-		return -1;
-	s->has_discovery = !off;
-	return 0;
-}
-
-static int set_socket(struct settings *s, const char *v, struct error *e)
-{
-	return copy(s->socket, sizeof(s->socket), "socket", v, e);
-}
-
-static int set_state_dir(struct settings *s, const char *v, struct error *e)
-{
-	return copy(s->state_dir, sizeof(s->state_dir) - 64, "state-dir", v, e);
-}
-
-static int set_run_dir(struct settings *s, const char *v, struct error *e)
-{
-	return copy(s->run_dir, sizeof(s->run_dir) - 64, "run-dir", v, e);
-}
-
-static int set_insecure(struct settings *s, const char *v, struct error *e)
-{
-	return boolean("insecure", v, &s->is_insecure, e);
-}
-
-static int set_key_file(struct settings *s, const char *v, struct error *e)
-{
-	(void)s;
-	error_set(e, "unsupported",
-		  "key-file %.200s: this version cannot encrypt yet", v);
-	return error_hint(e, "on an underlay that you trust, say --insecure");
-}
-
-static int set_log_level(struct settings *s, const char *v, struct error *e)
-{
-	return log_parse_level(v, &s->log_level)
-		       ? 0
-		       : bad(e, "log-level", v, "error, warn, info or debug");
-}
-
-static int set_heartbeat(struct settings *s, const char *v, struct error *e)
-{
-	return number("heartbeat-interval", v, 20, 60000,
-		      &s->heartbeat_interval_ms, e);
-}
-
-static int set_hold(struct settings *s, const char *v, struct error *e)
-{
-	return number("hold-time", v, 1, 86400, &s->hold_time_s, e);
-}
-
-static int set_pmtu_raise(struct settings *s, const char *v, struct error *e)
-{
-	return number("pmtu-raise-time", v, 1, 86400, &s->pmtu_raise_s, e);
-}
-
-static const struct key keys[] = {
-	{ "config", set_config, true, "FILE",
-	  "configuration file (" DEFAULT_CONFIG ")" },
-	{ "name", set_name, true, "ID", "identity, kept for ever (random)" },
-	{ "nickname", set_nickname, true, "NAME",
-	  "what people call this host (its host name)" },
-	{ "local-address", set_local, true, "ADDR",
-	  "underlay address to listen on and send from (all)" },
-	{ "control-port", set_control_port, true, "N",
-	  "TCP port of peers' sessions (6783)" },
-	{ "sleeve-port", set_sleeve_port, true, "N",
-	  "UDP port of the user-space path (6783)" },
-	{ "vxlan-port", set_vxlan_port, true, "N",
-	  "UDP port of the kernel's path (6784)" },
-	{ "peer", set_peer, true, "HOST[:PORT]",
-	  "a host to join; one is enough; repeatable" },
-	{ "datapath", set_datapath, true, "auto|ovs|bridge",
-	  "what carries the packets (auto)" },
-	{ "bridge-name", set_bridge, true, "NAME",
-	  "name of datapath and host interface (fastdp)" },
-	{ "mtu", set_mtu, true, "auto|N", "MTU of the containers (auto)" },
-	{ "no-discovery", set_no_discovery, false, NULL,
-	  "use no peers but those given, tell of none" },
-	{ "socket", set_socket, true, "PATH",
-	  "socket for fastdpctl (/run/fastdp/fastdpd.sock)" },
-	{ "state-dir", set_state_dir, true, "DIR",
-	  "what outlives a reboot (/var/lib/fastdp)" },
-	{ "run-dir", set_run_dir, true, "DIR",
-	  "what outlives a restart (/run/fastdp)" },
-	{ "insecure", set_insecure, false, NULL,
-	  "start without keys: nothing is authenticated" },
-	{ "key-file", set_key_file, true, "FILE", "not in this version" },
-	{ "log-level", set_log_level, true, "LEVEL",
-	  "error, warn, info or debug (info)" },
-	{ "heartbeat-interval", set_heartbeat, true, "MS",
-	  "between heartbeats to a peer (300)" },
-	{ "hold-time", set_hold, true, "SECONDS",
-	  "a lost peer's entries are kept for (300)" },
-	{ "pmtu-raise-time", set_pmtu_raise, true, "SECONDS",
-	  "larger packets are tried again after (600)" },
-};
-
-#define N_KEYS (sizeof(keys) / sizeof(keys[0]))
 
 static void print_help(void)
 {
@@ -288,11 +20,13 @@ static void print_help(void)
 
 	printf("Usage: fastdpd [OPTION]...\n"
 	       "Joins the containers of all hosts into one layer-2 network.\n\n");
-	for (i = 0; i < N_KEYS; i++) {
-		snprintf(left, sizeof(left), "--%s%s%s", keys[i].name,
-			 keys[i].argument ? " " : "",
-			 keys[i].argument ? keys[i].argument : "");
-		printf("  %-26s %s\n", left, keys[i].help);
+	for (i = 0; i < SETTINGS_N_KEYS; i++) {
+		const struct settings_key *k = &settings_keys[i];
+
+		snprintf(left, sizeof(left), "--%s%s%s", k->name,
+			 k->argument ? " " : "",
+			 k->argument ? k->argument : "");
+		printf("  %-26s %s\n", left, k->help);
 	}
 	printf("  %-26s %s\n  %-26s %s\n\n"
 	       "Example: fastdpd --insecure --peer host1\n"
@@ -332,8 +66,8 @@ struct file_context {
 	struct settings *overruled; /* what options win over: only checked */
 	struct error *e;
 	bool has_failed;
-	bool seen[N_KEYS];    /* given as an option: that wins */
-	bool in_file[N_KEYS]; /* met in the file */
+	bool seen[SETTINGS_N_KEYS];    /* given as an option: that wins */
+	bool in_file[SETTINGS_N_KEYS]; /* met in the file */
 };
 
 static int set_network(struct file_context *c, const char *network,
@@ -345,8 +79,9 @@ static int set_network(struct file_context *c, const char *network,
 	int rc;
 
 	if (!name_is_valid(network))
-		return bad(c->e, "network", network,
-			   "1 to 63 letters, digits, '_', '.', ':' or '-'");
+		return value_bad(
+			c->e, "network", network,
+			"1 to 63 letters, digits, '_', '.', ':' or '-'");
 	rc = ipam_settings_network(&s->ipam, network, key, value, c->e);
 	if (rc <= 0)
 		return rc;
@@ -354,7 +89,7 @@ static int set_network(struct file_context *c, const char *network,
 		return error_set(c->e, "invalid",
 				 "[network %s] has an unknown key '%.50s'",
 				 network, key);
-	if (number("vni", value, 1, VNI_MAX, &vni, c->e))
+	if (value_number("vni", value, 1, VNI_MAX, &vni, c->e))
 		return -1;
 	for (i = 0; i < s->n_networks; i++) {
 		if (s->networks[i].vni == vni ||
@@ -377,15 +112,17 @@ static int set_daemon(struct file_context *c, const char *key,
 {
 	size_t i;
 
-	for (i = 0; i < N_KEYS; i++) {
-		if (strcmp(keys[i].name, key) != 0 || keys[i].set == set_config)
+	for (i = 0; i < SETTINGS_N_KEYS; i++) {
+		const struct settings_key *k = &settings_keys[i];
+
+		/* A file does not name another. */
+		if (strcmp(k->name, key) != 0 || strcmp(key, "config") == 0)
 			continue;
-		if (c->in_file[i] && keys[i].set != set_peer)
+		if (c->in_file[i] && strcmp(key, "peer") != 0)
 			return error_set(c->e, "invalid", "%s is given twice",
 					 key);
 		c->in_file[i] = true;
-		return keys[i].set(c->seen[i] ? c->overruled : c->s, value,
-				   c->e);
+		return k->set(c->seen[i] ? c->overruled : c->s, value, c->e);
 	}
 	error_set(c->e, "invalid", "[daemon] has an unknown key '%.50s'", key);
 	return error_hint(c->e, "the keys are the options of fastdpd --help");
@@ -459,19 +196,19 @@ static int read_file(struct file_context *c)
 static int read_options(int argc, char *argv[], struct file_context *c,
 			enum settings_result *ret)
 {
-	struct option options[N_KEYS + 3];
+	struct option options[SETTINGS_N_KEYS + 3];
 	int i, which;
 
 	memset(options, 0, sizeof(options));
-	for (i = 0; i < (int)N_KEYS; i++) {
-		options[i].name = keys[i].name;
-		options[i].has_arg = keys[i].has_argument;
+	for (i = 0; i < (int)SETTINGS_N_KEYS; i++) {
+		options[i].name = settings_keys[i].name;
+		options[i].has_arg = settings_keys[i].argument != NULL;
 		options[i].val = 0;
 	}
-	options[N_KEYS].name = "help";
-	options[N_KEYS].val = 'h';
-	options[N_KEYS + 1].name = "version";
-	options[N_KEYS + 1].val = 'V';
+	options[SETTINGS_N_KEYS].name = "help";
+	options[SETTINGS_N_KEYS].val = 'h';
+	options[SETTINGS_N_KEYS + 1].name = "version";
+	options[SETTINGS_N_KEYS + 1].val = 'V';
 	*ret = SETTINGS_USAGE;
 	optind = 0; /* tests read options more than once in a process */
 	opterr = 0;
@@ -492,9 +229,9 @@ static int read_options(int argc, char *argv[], struct file_context *c,
 			return error_hint(c->e, "see fastdpd --help");
 		}
 		c->seen[which] = true;
-		if (keys[which].set(c->s, optarg ? optarg : "", c->e))
+		if (settings_keys[which].set(c->s, optarg ? optarg : "", c->e))
 			return error_prefix(c->e, "option --%s",
-					    keys[which].name);
+					    settings_keys[which].name);
 	}
 	if (optind < argc) {
 		error_set(c->e, "usage", "what is '%.100s'?", argv[optind]);

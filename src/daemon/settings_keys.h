@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SETTINGS_KEYS_H
+#define SETTINGS_KEYS_H
+
+/* The options of fastdpd, which are the keys of [daemon] as well: a name, how
+ * a value gets into the settings, and what --help says. For settings.c. */
+
+#include "settings.h"
+
+#define SETTINGS_N_KEYS 21U
+
+struct settings_key {
+	const char *name;
+	/* 0, or -1 and @e says what was wanted instead of @value. */
+	int (*set)(struct settings *s, const char *value, struct error *e);
+	const char *argument; /* NULL: it has none */
+	const char *help;
+};
+
+extern const struct settings_key settings_keys[SETTINGS_N_KEYS];
+
+#endif
