@@ -9,8 +9,6 @@
 #include <linux/if_ether.h>
 #include <linux/openvswitch.h>
 
-#include "ovs_msg.h"
-
 #define MAX_TUN_ID UINT32_C(0xffffff)
 
 /* Writing. */

@@ -6,12 +6,17 @@
  * struct flow_actions <-> a nest of OVS_ACTION_ATTR_*.
  *
  * FLOW_CHECK_LEN takes the rest of the list into the nest of its own
- * "not longer" branch; what is longer is recirculated. For ovs_msg alone,
- * whose header says what cannot be expressed.
+ * "not longer" branch; what is longer is recirculated. For
+ * ovs_msg_flow alone.
+ *
+ * What cannot be expressed: FLOW_USERSPACE with @pid 0; max_size above 65535;
+ * more than OVS_MAX_CHECK_LEN length checks in a list.
  */
 
 #include "core/flow.h"
 #include "nl.h"
+
+#define OVS_MAX_CHECK_LEN 4U
 
 /* Adds nest @type. -EINVAL: cannot be expressed; what does not fit is in
  * @b->error. */

@@ -16,7 +16,7 @@
  */
 
 #include "genl.h"
-#include "ovs_msg.h"
+#include "ovs_msg_flow.h"
 
 struct ovs_dp {
 	struct genl genl;

@@ -10,8 +10,6 @@
 #include <linux/openvswitch.h>
 #include <netinet/in.h>
 
-#include "ovs_msg.h"
-
 #define KNOWN_FIELDS (FLOW_ND_TARGET | (FLOW_ND_TARGET - 1U))
 #define ETH_TYPE_NSH 0x894f
 /* The kernel's DP_MAX_PORTS: port numbers are below. */

@@ -6,13 +6,22 @@
  * struct flow_match <-> OVS_FLOW_ATTR_KEY and OVS_FLOW_ATTR_MASK.
  *
  * It knows which attributes the kernel wants beside those that are matched,
- * and how it writes a flow down again in a dump. For ovs_msg alone, whose
- * header says what cannot be expressed.
+ * and how it writes a flow down again in a dump. For ovs_msg_flow alone.
+ *
+ * What cannot be expressed: a field without the one it needs; FLOW_TUN_ID
+ * without FLOW_TUN_SRC; FLOW_ETH_DST and FLOW_ETH_GROUP together; ARP_OP above
+ * 255; a FLOW_ETH_TYPE below 0x600 other than OVS_ETH_TYPE_802_2; a tunnel
+ * between families.
+ *
+ * FLOW_ETH_TYPE 0x8100 or 0x88a8 matches any frame with such a tag, and the
+ * kernel lets a flow without one of these match untagged frames only.
  */
 
 #include "core/flow.h"
 #include "nl.h"
 
+/* Every frame without an EtherType. */
+#define OVS_ETH_TYPE_802_2 UINT16_C(4)
 #define OVS_MAX_TUN_ID UINT32_C(0xffffff)
 /* "There is a tag", in OVS_KEY_ATTR_VLAN. */
 #define OVS_VLAN_PRESENT UINT16_C(0x1000)

@@ -8,8 +8,6 @@
 #include <arpa/inet.h>
 #include <linux/openvswitch.h>
 
-#include "ovs_msg.h"
-
 /* Kernels to come may write more types than our header has, unmatched. */
 #define MAX_KEY_TYPE 63U
 #define MAX_PAYLOAD 48U

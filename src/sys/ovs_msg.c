@@ -4,29 +4,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include <arpa/inet.h>
-#include <linux/genetlink.h>
-#include <linux/if_ether.h>
 #include <linux/openvswitch.h>
 
-#include "nl.h"
-#include "ovs_act.h"
-#include "ovs_key.h"
-
-#define RULE(type, size) [type] = { true, size }
+#include "ovs_msg_internal.h"
 
 _Static_assert(OVS_NAME_SIZE == 16, "IFNAMSIZ");
 
-/* Headers of every message: generic netlink's and Open vSwitch's. */
-struct prefix {
-	struct genlmsghdr genl;
-	struct ovs_header ovs;
-};
-
-static void begin(struct nl_builder *b, void *buf, size_t size,
-		  struct ovs_address to, uint8_t cmd, uint8_t version)
+void ovs_msg_begin(struct nl_builder *b, void *buf, size_t size,
+		   struct ovs_address to, uint8_t cmd, uint8_t version)
 {
-	struct prefix *p;
+	struct ovs_prefix *p;
 
 	p = nl_begin(b, buf, size, to.family, sizeof(*p));
 	if (!p)
@@ -48,7 +35,7 @@ static int put_name(struct nl_builder *b, unsigned int type, const char *name)
 }
 
 /* Splits a message into prefix and attributes. */
-static int split(const void *buf, size_t len, struct prefix *ret_prefix,
+static int split(const void *buf, size_t len, struct ovs_prefix *ret_prefix,
 		 const void **ret_attrs, size_t *ret_size)
 {
 	const size_t start = sizeof(struct nlmsghdr) + sizeof(*ret_prefix);
@@ -63,9 +50,9 @@ static int split(const void *buf, size_t len, struct prefix *ret_prefix,
 	return 0;
 }
 
-static int parse(const void *buf, size_t len, const struct nl_rule *rules,
-		 unsigned int max, struct prefix *ret_prefix,
-		 const struct nlattr **ret)
+int ovs_msg_parse(const void *buf, size_t len, const struct nl_rule *rules,
+		  unsigned int max, struct ovs_prefix *ret_prefix,
+		  const struct nlattr **ret)
 {
 	const void *attrs;
 	size_t size;
@@ -95,7 +82,7 @@ int ovs_dp_new_encode(void *buf, size_t size, uint16_t family, const char *name,
 	struct nl_builder b;
 	int r;
 
-	begin(&b, buf, size, to, OVS_DP_CMD_NEW, OVS_DATAPATH_VERSION);
+	ovs_msg_begin(&b, buf, size, to, OVS_DP_CMD_NEW, OVS_DATAPATH_VERSION);
 	r = put_name(&b, OVS_DP_ATTR_NAME, name);
 	nl_put_u32(&b, OVS_DP_ATTR_UPCALL_PID, pid);
 	nl_put_u32(&b, OVS_DP_ATTR_USER_FEATURES, user_features);
@@ -108,7 +95,7 @@ int ovs_dp_get_encode(void *buf, size_t size, struct ovs_address to,
 	struct nl_builder b;
 	int r = 0;
 
-	begin(&b, buf, size, to, OVS_DP_CMD_GET, OVS_DATAPATH_VERSION);
+	ovs_msg_begin(&b, buf, size, to, OVS_DP_CMD_GET, OVS_DATAPATH_VERSION);
 	if (name)
 		r = put_name(&b, OVS_DP_ATTR_NAME, name);
 	return r ? r : b.error;
@@ -120,7 +107,7 @@ int ovs_dp_del_encode(void *buf, size_t size, struct ovs_address to)
 
 	if (!to.dp_ifindex)
 		return -EINVAL;
-	begin(&b, buf, size, to, OVS_DP_CMD_DEL, OVS_DATAPATH_VERSION);
+	ovs_msg_begin(&b, buf, size, to, OVS_DP_CMD_DEL, OVS_DATAPATH_VERSION);
 	return b.error;
 }
 
@@ -136,10 +123,10 @@ int ovs_dp_decode(const void *buf, size_t len, struct ovs_datapath *ret)
 	struct ovs_dp_megaflow_stats masks = { 0 };
 	struct ovs_datapath dp = { 0 };
 	struct ovs_dp_stats stats = { 0 };
-	struct prefix p;
+	struct ovs_prefix p;
 	int r;
 
-	r = parse(buf, len, rules, OVS_DP_ATTR_MAX, &p, tb);
+	r = ovs_msg_parse(buf, len, rules, OVS_DP_ATTR_MAX, &p, tb);
 	if (r)
 		return r;
 	if (p.ovs.dp_ifindex <= 0 || !tb[OVS_DP_ATTR_NAME] ||
@@ -170,7 +157,7 @@ int ovs_vport_new_encode(void *buf, size_t size, struct ovs_address to,
 	size_t nest;
 	int r;
 
-	begin(&b, buf, size, to, OVS_VPORT_CMD_NEW, OVS_VPORT_VERSION);
+	ovs_msg_begin(&b, buf, size, to, OVS_VPORT_CMD_NEW, OVS_VPORT_VERSION);
 	nl_put_u32(&b, OVS_VPORT_ATTR_PORT_NO, vport->port_no);
 	nl_put_u32(&b, OVS_VPORT_ATTR_TYPE, vport->type);
 	r = put_name(&b, OVS_VPORT_ATTR_NAME, vport->name);
@@ -189,7 +176,7 @@ static int encode_for_port(struct nl_builder *b, void *buf, size_t size,
 {
 	if (!to.dp_ifindex)
 		return -EINVAL;
-	begin(b, buf, size, to, cmd, OVS_VPORT_VERSION);
+	ovs_msg_begin(b, buf, size, to, cmd, OVS_VPORT_VERSION);
 	nl_put_u32(b, OVS_VPORT_ATTR_PORT_NO, port_no);
 	return b->error;
 }
@@ -227,7 +214,7 @@ int ovs_vport_dump_encode(void *buf, size_t size, struct ovs_address to)
 {
 	struct nl_builder b;
 
-	begin(&b, buf, size, to, OVS_VPORT_CMD_GET, OVS_VPORT_VERSION);
+	ovs_msg_begin(&b, buf, size, to, OVS_VPORT_CMD_GET, OVS_VPORT_VERSION);
 	return b.error;
 }
 
@@ -259,10 +246,10 @@ int ovs_vport_decode(const void *buf, size_t len, struct ovs_vport *ret)
 	};
 	const struct nlattr *tb[OVS_VPORT_ATTR_MAX + 1];
 	struct ovs_vport v = { 0 };
-	struct prefix p;
+	struct ovs_prefix p;
 	int r;
 
-	r = parse(buf, len, rules, OVS_VPORT_ATTR_MAX, &p, tb);
+	r = ovs_msg_parse(buf, len, rules, OVS_VPORT_ATTR_MAX, &p, tb);
 	if (r)
 		return r;
 	if (p.ovs.dp_ifindex <= 0 || !tb[OVS_VPORT_ATTR_PORT_NO] ||
@@ -283,226 +270,4 @@ int ovs_vport_decode(const void *buf, size_t len, struct ovs_vport *ret)
 		return -EPROTO;
 	*ret = v;
 	return 0;
-}
-
-/* Flows. */
-
-static int encode_flow(void *buf, size_t size, struct ovs_address to,
-		       uint8_t cmd, const struct flow_match *match,
-		       const struct flow_actions *actions, uint32_t pid)
-{
-	uint8_t ufid[OVS_UFID_SIZE];
-	struct nl_builder b;
-	int r;
-
-	begin(&b, buf, size, to, cmd, OVS_FLOW_VERSION);
-	flow_match_ufid(match, ufid);
-	nl_put(&b, OVS_FLOW_ATTR_UFID, ufid, sizeof(ufid));
-	r = ovs_key_put(&b, match);
-	if (!r)
-		r = ovs_act_put(&b, OVS_FLOW_ATTR_ACTIONS, actions, pid);
-	return r ? r : b.error;
-}
-
-int ovs_flow_new_encode(void *buf, size_t size, struct ovs_address to,
-			const struct flow_match *match,
-			const struct flow_actions *actions, uint32_t pid)
-{
-	struct nlmsghdr *nlh = buf;
-	int r;
-
-	r = encode_flow(buf, size, to, OVS_FLOW_CMD_NEW, match, actions, pid);
-	if (!r)
-		nlh->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
-	return r;
-}
-
-int ovs_flow_set_encode(void *buf, size_t size, struct ovs_address to,
-			const struct flow_match *match,
-			const struct flow_actions *actions, uint32_t pid)
-{
-	return encode_flow(buf, size, to, OVS_FLOW_CMD_SET, match, actions,
-			   pid);
-}
-
-/*
- * Always with a UFID: a deletion that names no flow would delete them all.
- */
-static int encode_for_flow(void *buf, size_t size, struct ovs_address to,
-			   uint8_t cmd, const uint8_t ufid[OVS_UFID_SIZE])
-{
-	struct nl_builder b;
-
-	begin(&b, buf, size, to, cmd, OVS_FLOW_VERSION);
-	nl_put(&b, OVS_FLOW_ATTR_UFID, ufid, OVS_UFID_SIZE);
-	nl_put_u32(&b, OVS_FLOW_ATTR_UFID_FLAGS,
-		   OVS_UFID_F_OMIT_KEY | OVS_UFID_F_OMIT_MASK |
-			   OVS_UFID_F_OMIT_ACTIONS);
-	return b.error;
-}
-
-int ovs_flow_del_encode(void *buf, size_t size, struct ovs_address to,
-			const uint8_t ufid[OVS_UFID_SIZE])
-{
-	return encode_for_flow(buf, size, to, OVS_FLOW_CMD_DEL, ufid);
-}
-
-int ovs_flow_get_encode(void *buf, size_t size, struct ovs_address to,
-			const uint8_t ufid[OVS_UFID_SIZE])
-{
-	return encode_for_flow(buf, size, to, OVS_FLOW_CMD_GET, ufid);
-}
-
-int ovs_flow_dump_encode(void *buf, size_t size, struct ovs_address to)
-{
-	struct nl_builder b;
-
-	begin(&b, buf, size, to, OVS_FLOW_CMD_GET, OVS_FLOW_VERSION);
-	return b.error;
-}
-
-static int parse_flow(const void *buf, size_t len, const struct nlattr **tb)
-{
-	static const struct nl_rule rules[OVS_FLOW_ATTR_MAX + 1] = {
-		RULE(OVS_FLOW_ATTR_KEY, 0),
-		RULE(OVS_FLOW_ATTR_MASK, 0),
-		RULE(OVS_FLOW_ATTR_ACTIONS, 0),
-		RULE(OVS_FLOW_ATTR_STATS, sizeof(struct ovs_flow_stats)),
-		RULE(OVS_FLOW_ATTR_USED, 8),
-		RULE(OVS_FLOW_ATTR_UFID, 1),
-	};
-	struct prefix p;
-
-	return parse(buf, len, rules, OVS_FLOW_ATTR_MAX, &p, tb);
-}
-
-static void read_stats(const struct nlattr *const *tb, uint64_t now_ms,
-		       struct ovs_flow *flow)
-{
-	const struct nlattr *ufid = tb[OVS_FLOW_ATTR_UFID];
-	struct ovs_flow_stats stats = { 0 };
-	uint64_t used_ms;
-
-	if (tb[OVS_FLOW_ATTR_STATS])
-		memcpy(&stats, nl_data(tb[OVS_FLOW_ATTR_STATS]), sizeof(stats));
-	flow->n_packets = stats.n_packets;
-	flow->n_bytes = stats.n_bytes;
-	flow->idle_us = USEC_NEVER;
-	if (tb[OVS_FLOW_ATTR_USED]) {
-		used_ms = nl_u64(tb[OVS_FLOW_ATTR_USED]);
-		flow->idle_us = used_ms < now_ms
-					? (now_ms - used_ms) * USEC_PER_MS
-					: 0;
-	}
-	flow->has_ufid = ufid && nl_size(ufid) == OVS_UFID_SIZE;
-	if (flow->has_ufid)
-		memcpy(flow->ufid, nl_data(ufid), OVS_UFID_SIZE);
-}
-
-int ovs_flow_stats_decode(const void *buf, size_t len, uint64_t now_ms,
-			  struct ovs_flow *flow)
-{
-	const struct nlattr *tb[OVS_FLOW_ATTR_MAX + 1];
-	int r;
-
-	r = parse_flow(buf, len, tb);
-	if (!r)
-		read_stats(tb, now_ms, flow);
-	return r;
-}
-
-static bool is_named_as_ours(const struct ovs_flow *flow)
-{
-	uint8_t ufid[OVS_UFID_SIZE];
-
-	if (!flow->has_ufid)
-		return false;
-	flow_match_ufid(&flow->match, ufid);
-	return memcmp(ufid, flow->ufid, sizeof(ufid)) == 0;
-}
-
-int ovs_flow_decode(const void *buf, size_t len, uint64_t now_ms,
-		    struct ovs_flow *flow)
-{
-	const struct nlattr *tb[OVS_FLOW_ATTR_MAX + 1];
-	bool is_ours;
-	int r;
-
-	r = parse_flow(buf, len, tb);
-	if (r)
-		return r;
-	read_stats(tb, now_ms, flow);
-	flow->pid = 0;
-	flow->is_foreign = true;
-	if (!tb[OVS_FLOW_ATTR_KEY] || !tb[OVS_FLOW_ATTR_MASK] ||
-	    !tb[OVS_FLOW_ATTR_ACTIONS])
-		return 0;
-	r = ovs_key_parse(tb[OVS_FLOW_ATTR_KEY], tb[OVS_FLOW_ATTR_MASK],
-			  &flow->match, &is_ours);
-	if (r || !is_ours || !is_named_as_ours(flow))
-		return r;
-	r = ovs_act_parse(tb[OVS_FLOW_ATTR_ACTIONS], &flow->actions, &flow->pid,
-			  &is_ours);
-	if (!r)
-		flow->is_foreign = !is_ours;
-	return r;
-}
-
-/* Packets. */
-
-int ovs_upcall_decode(const void *buf, size_t len, struct ovs_upcall *ret)
-{
-	static const struct nl_rule rules[OVS_PACKET_ATTR_MAX + 1] = {
-		RULE(OVS_PACKET_ATTR_PACKET, ETH_HLEN),
-		RULE(OVS_PACKET_ATTR_KEY, 0),
-	};
-	const struct nlattr *tb[OVS_PACKET_ATTR_MAX + 1];
-	struct ovs_metadata md;
-	struct prefix p;
-	int r;
-
-	r = parse(buf, len, rules, OVS_PACKET_ATTR_MAX, &p, tb);
-	if (r)
-		return r;
-	if ((p.genl.cmd != OVS_PACKET_CMD_MISS &&
-	     p.genl.cmd != OVS_PACKET_CMD_ACTION) ||
-	    !tb[OVS_PACKET_ATTR_PACKET] || !tb[OVS_PACKET_ATTR_KEY])
-		return -EPROTO;
-	r = ovs_metadata_parse(tb[OVS_PACKET_ATTR_KEY], &md);
-	if (r)
-		return r;
-	*ret = (struct ovs_upcall){
-		.is_action = p.genl.cmd == OVS_PACKET_CMD_ACTION,
-		.dp_ifindex = p.ovs.dp_ifindex,
-		.in_port = md.in_port,
-		.recirc_id = md.recirc_id,
-		.tun_id = md.tun_id,
-		.tun_src = md.tun_src,
-		.frame = nl_data(tb[OVS_PACKET_ATTR_PACKET]),
-		.size = nl_size(tb[OVS_PACKET_ATTR_PACKET]),
-	};
-	return 0;
-}
-
-int ovs_execute_encode(void *buf, size_t size, struct ovs_address to,
-		       const uint8_t *frame, size_t frame_size,
-		       const struct flow_actions *actions, port_no_t in_port,
-		       uint32_t pid)
-{
-	struct nl_builder b;
-	size_t nest;
-	int r;
-
-	if (frame_size < ETH_HLEN)
-		return -EINVAL;
-	if (frame_size > OVS_MAX_FRAME_SIZE)
-		return -EMSGSIZE;
-	begin(&b, buf, size, to, OVS_PACKET_CMD_EXECUTE, OVS_PACKET_VERSION);
-	nl_put(&b, OVS_PACKET_ATTR_PACKET, frame, frame_size);
-	nl_nest_start(&b, OVS_PACKET_ATTR_KEY, &nest);
-	if (in_port != PORT_NO_NONE)
-		nl_put_u32(&b, OVS_KEY_ATTR_IN_PORT, in_port);
-	nl_nest_end(&b, nest);
-	r = ovs_act_put(&b, OVS_PACKET_ATTR_ACTIONS, actions, pid);
-	return r ? r : b.error;
 }

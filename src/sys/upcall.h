@@ -9,7 +9,7 @@
  * It knows how to read them, not what they mean or whose turn it is.
  */
 
-#include "ovs_msg.h"
+#include "ovs_msg_flow.h"
 
 /* Most upcalls of one read. */
 #define UPCALL_BATCH 32U

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "sys/genl.h"
-#include "sys/ovs_msg.h"
+#include "sys/ovs_msg_flow.h"
 #include "sys/rtnl_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

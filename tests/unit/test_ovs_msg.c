@@ -6,7 +6,8 @@
  * Messages lie in memory of exactly their size, for the address sanitizer.
  */
 
-#include "sys/ovs_msg.h"
+#include "sys/ovs_act.h"
+#include "sys/ovs_msg_flow.h"
 
 #include <assert.h>
 #include <errno.h>

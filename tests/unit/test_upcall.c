@@ -5,6 +5,7 @@
  * and flows that really forward.
  */
 
+#include "sys/ovs_key.h"
 #include "sys/upcall.h"
 
 #include <errno.h>
