@@ -260,9 +260,9 @@ static void turn(struct worker *w)
  */
 static void prepare_thread(void)
 {
-	const int r = thread_set_nice(NICE);
+	const int r = thread_set_nice(NICE), s = thread_set_session_nice(NICE);
 
-	if (thread_drop_capabilities() < 0 || r < 0)
+	if (thread_drop_capabilities() < 0 || r < 0 || s < 0)
 		return;
 }
 

@@ -2,16 +2,34 @@
 #include "thread.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cleanup.h"
+
 int thread_set_nice(int nice)
 {
 	/* POSIX says of the process; Linux means the thread. */
 	return setpriority(PRIO_PROCESS, 0, nice) ? -errno : 0;
+}
+
+int thread_set_session_nice(int nice)
+{
+	CLEAN_FD int fd = -1;
+	char text[16];
+	const int n = snprintf(text, sizeof(text), "%d", nice);
+
+	if (getsid(0) != getpid())
+		return -EPERM;
+	fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return write(fd, text, (size_t)n) == n ? 0 : -errno;
 }
 
 int thread_drop_capabilities(void)

@@ -3,6 +3,7 @@
 /* Frames from TAP to TAP: which, whole, in order, and how long. */
 
 #include <dirent.h>
+#include <sys/wait.h>
 
 #include "sleeve_hosts.h"
 
@@ -366,10 +367,59 @@ static void test_no_privilege(void **state)
 	assert_int_equal(count_powerless("sleeve\n"), 2);
 }
 
+static bool is_session_first(void)
+{
+	FILE *f = fopen("/proc/self/autogroup", "r");
+	char line[128] = "";
+	int nice = 0;
+
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof(line), f));
+	fclose(f);
+	return sscanf(line, "/autogroup-%*u nice %d", &nice) == 1 && nice < 0;
+}
+
+/*
+ * Who carries packets goes first: before other sessions too, where the kernel
+ * knows such a thing, if this one is the daemon's own.
+ */
+static void test_goes_first(void **state)
+{
+	int i;
+
+	(void)state;
+	assert_int_equal(getsid(0), getpid());
+	if (access("/proc/self/autogroup", F_OK))
+		return;
+	for (i = 0; i < PATIENCE_MS && !is_session_first(); i++)
+		usleep(1000);
+	assert_true(is_session_first());
+}
+
+/* As a service does; who leads a group of processes cannot, but its child. */
+static void begin_session(void)
+{
+	int status = 1;
+	pid_t child;
+
+	if (setsid() > 0)
+		return;
+	child = fork();
+	if (child == 0) {
+		setsid();
+		return;
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child ||
+	    !WIFEXITED(status))
+		exit(1);
+	exit(WEXITSTATUS(status));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_privilege),
+		cmocka_unit_test(test_goes_first),
 		cmocka_unit_test_setup(test_frames, calm),
 		cmocka_unit_test_setup(test_packing, calm),
 		cmocka_unit_test_setup(test_where_frames_go, calm),
@@ -383,5 +433,6 @@ int main(void)
 		cmocka_unit_test_setup(test_tcp_fits, calm),
 	};
 
+	begin_session();
 	return RUN_BETWEEN_HOSTS(tests);
 }
