@@ -3,17 +3,19 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "inner.h"
 
 /* What a TAP gives at most, and more. */
 #define READ_SIZE (MAX_FRAME_SIZE + 19U)
+/* What tap_read() wants in front of a frame. */
+#define LEAD (sizeof(struct tap_header))
+
 struct drain {
 	uint32_t n_frames;
-	size_t used; /* of the buffer */
+	size_t used; /* of the buffer, without the lead */
 	struct drain_frame frames[DRAIN_FRAMES];
-	uint8_t buffer[DRAIN_SIZE + READ_SIZE];
+	uint8_t buffer[LEAD + DRAIN_SIZE + READ_SIZE];
 };
 
 struct drain *drain_new(void)
@@ -94,19 +96,13 @@ enum drain_result drain_read(struct drain *d, int fd, vni_t vni,
 			     uint16_t *ret_index, uint32_t *ret_size)
 {
 	struct drain_frame *f = &d->frames[d->n_frames];
-	uint8_t *data = d->buffer + d->used + SLEEVE_FRAME_SIZE;
-	const struct iovec iov[2] = {
-		{ .iov_base = &f->h, .iov_len = sizeof(f->h) },
-		{ .iov_base = data, .iov_len = READ_SIZE - SLEEVE_FRAME_SIZE },
-	};
-	const ssize_t n = readv(fd, iov, 2);
+	uint8_t *data = d->buffer + LEAD + d->used + SLEEVE_FRAME_SIZE;
+	const int n = tap_read(fd, data, READ_SIZE - SLEEVE_FRAME_SIZE, &f->h);
 
 	if (n < 0)
 		return DRAIN_NOTHING;
 	f->data = data;
-	f->size = (uint32_t)n > sizeof(f->h)
-			  ? (uint32_t)n - (uint32_t)sizeof(f->h)
-			  : 0;
+	f->size = (uint32_t)n;
 	f->vni = vni;
 	*ret_size = f->size;
 	if (!prepare(f))

@@ -84,10 +84,9 @@ void rx_free(struct rx *rx)
 
 /* Writing */
 
-static void write_tap(struct worker *w, uint16_t tap, const struct iovec *iov,
-		      uint32_t n, uint32_t size)
+static void count_written(struct worker *w, bool is_written, uint32_t size)
 {
-	if (writev(w->taps[tap].fd, iov, (int)n) < 0) {
+	if (!is_written) {
 		w->n[SLEEVE_DROP_TAP]++;
 		return;
 	}
@@ -95,14 +94,19 @@ static void write_tap(struct worker *w, uint16_t tap, const struct iovec *iov,
 	w->n[SLEEVE_RX_BYTES] += size;
 }
 
+/* A datagram's header is in front of each frame: room enough. */
+static void write_one(struct worker *w, uint16_t tap, uint8_t *frame,
+		      uint32_t size, const struct tap_header *h)
+{
+	const int r = tap_write(w->taps[tap].fd, frame, size, h);
+
+	count_written(w, r == 0, size);
+}
+
 static void write_frame(struct worker *w, uint16_t tap, uint8_t *frame,
 			const struct sleeve_frame *f)
 {
 	struct tap_header h;
-	const struct iovec iov[2] = {
-		{ .iov_base = &h, .iov_len = sizeof(h) },
-		{ .iov_base = frame, .iov_len = f->size },
-	};
 
 	memset(&h, 0, sizeof(h));
 	if (f->flags & SLEEVE_PARTIAL) {
@@ -110,7 +114,18 @@ static void write_frame(struct worker *w, uint16_t tap, uint8_t *frame,
 		h.csum_start = f->csum_start;
 		h.csum_offset = f->csum_offset;
 	}
-	write_tap(w, tap, iov, 2, f->size);
+	write_one(w, tap, frame, f->size, &h);
+}
+
+static void write_pieces(struct worker *w, struct merge *m,
+			 struct tap_header *h, uint32_t size)
+{
+	ssize_t n;
+
+	m->iov[0].iov_base = h;
+	m->iov[0].iov_len = sizeof(*h);
+	n = writev(w->taps[m->network].fd, m->iov, (int)m->n + 1);
+	count_written(w, n >= 0, size);
 }
 
 static void flush_slot(struct worker *w, uint32_t slot)
@@ -122,9 +137,10 @@ static void flush_slot(struct worker *w, uint32_t slot)
 	if (m->n == 0)
 		return;
 	merge_finish(m, &h, &size);
-	m->iov[0].iov_base = &h;
-	m->iov[0].iov_len = sizeof(h);
-	write_tap(w, m->network, m->iov, m->n + 1, size);
+	if (m->n == 1)
+		write_one(w, m->network, m->frame, size, &h);
+	else
+		write_pieces(w, m, &h, size);
 	m->n = 0;
 	w->rx->used_slots &= ~(UINT32_C(1) << slot);
 }

@@ -121,3 +121,33 @@ int tap_open(const char *ifname, uint32_t mtu, bool is_lasting, int *ret_fd,
 	*ret = offloads;
 	return 0;
 }
+
+int tap_read(int fd, uint8_t *frame, size_t size, struct tap_header *ret)
+{
+	uint8_t *p = frame - sizeof(*ret), before[sizeof(*ret)];
+	ssize_t n;
+
+	memcpy(before, p, sizeof(before));
+	n = read(fd, p, size + sizeof(*ret));
+	if (n < 0)
+		return -errno;
+	if ((size_t)n < sizeof(*ret)) {
+		memcpy(p, before, sizeof(before));
+		return -EIO;
+	}
+	memcpy(ret, p, sizeof(*ret));
+	memcpy(p, before, sizeof(before));
+	return (int)((size_t)n - sizeof(*ret));
+}
+
+int tap_write(int fd, uint8_t *frame, size_t size, const struct tap_header *h)
+{
+	uint8_t *p = frame - sizeof(*h), before[sizeof(*h)];
+	ssize_t n;
+
+	memcpy(before, p, sizeof(before));
+	memcpy(p, h, sizeof(*h));
+	n = write(fd, p, size + sizeof(*h));
+	memcpy(p, before, sizeof(before));
+	return n < 0 ? -errno : 0;
+}

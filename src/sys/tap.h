@@ -48,4 +48,15 @@ int tap_open(const char *ifname, uint32_t mtu, bool is_lasting, int *ret_fd,
 /* From here on it goes with its descriptor. */
 int tap_end(int fd) WARN_UNUSED;
 
+/*
+ * One frame at @frame, its header apart. For that the bytes in front of it, as
+ * many as a struct tap_header has, are borrowed and given back: one piece is
+ * less work for the kernel than two. tap_read() takes up to @size bytes and
+ * returns how many. tap_write(): 0.
+ */
+int tap_read(int fd, uint8_t *frame, size_t size, struct tap_header *ret)
+	WARN_UNUSED;
+int tap_write(int fd, uint8_t *frame, size_t size, const struct tap_header *h)
+	WARN_UNUSED;
+
 #endif
