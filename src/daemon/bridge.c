@@ -31,9 +31,9 @@ static void look_at_rules(struct bridges *b)
  * Where the kernel can have rules: those for all ports in the table. What was
  * in doubt after the first try is read in the second.
  */
-static int sync_rules(struct bridges *b)
+static int sync_rules(struct bridges *b, const struct bridge_port *p)
 {
-	int error = bridge_sync_now(b);
+	int error = bridge_sync_port(b, p);
 
 	/* Those of the last life are in their bridges: see follow(). */
 	if (!b->engine || (guard_is_there(b->guard) && !error))
@@ -73,7 +73,11 @@ static int join(struct bridges *b, struct bridge_port *p,
 		return error;
 	}
 	p->is_joined = true;
-	bridge_sync_now(b);
+	/* Behind a TAP are all MACs of its network. */
+	if (p->is_tap)
+		bridge_sync_now(b);
+	else if (bridge_sync_port(b, p))
+		log_debug("%s: it is tried again soon", p->ifname);
 	return 0;
 }
 
@@ -116,7 +120,7 @@ static int add_link(struct bridges *b, const struct bridge_port *port,
 	p->ifindex = link.ifindex;
 	p->is_learning = true;
 	/* Rules first: no frame passes before them. */
-	error = sync_rules(b);
+	error = sync_rules(b, p);
 	if (error) {
 		no_rules(port->ifname, error, e);
 	} else {

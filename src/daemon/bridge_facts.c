@@ -54,22 +54,42 @@ void facts_sort(struct facts *f)
 	f->n = n + 1;
 }
 
-struct fact *facts_find(const struct facts *f, const struct fact *key)
+/* Of the first that is not before @key. */
+static uint32_t place_of(const struct facts *f, const struct fact *key)
 {
 	uint32_t low = 0, high = f->n;
 
 	while (low < high) {
 		const uint32_t middle = low + (high - low) / 2;
-		const int result = facts_compare(&f->list[middle], key);
 
-		if (!result)
-			return &f->list[middle];
-		if (result < 0)
+		if (facts_compare(&f->list[middle], key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return NULL;
+	return low;
+}
+
+struct fact *facts_find(const struct facts *f, const struct fact *key)
+{
+	const uint32_t i = place_of(f, key);
+
+	return i < f->n && !facts_compare(&f->list[i], key) ? &f->list[i]
+							    : NULL;
+}
+
+void facts_put(struct facts *f, const struct fact *fact)
+{
+	const uint32_t i = place_of(f, fact);
+
+	if (i < f->n && !facts_compare(&f->list[i], fact)) {
+		f->list[i] = *fact;
+		return;
+	}
+	facts_add(f, fact);
+	memmove(&f->list[i + 1], &f->list[i],
+		(f->n - 1 - i) * sizeof(*f->list));
+	f->list[i] = *fact;
 }
 
 static struct fact make(enum fact_kind kind, uint32_t place, const void *rest,

@@ -47,6 +47,8 @@ void facts_clear(struct facts *f);
 void facts_add(struct facts *f, const struct fact *fact);
 /* Of two with the same key one stays. */
 void facts_sort(struct facts *f);
+/* Into a sorted list, which stays so; in the place of one with its key. */
+void facts_put(struct facts *f, const struct fact *fact);
 /* In a sorted list; by kind and key. NULL: not there. */
 struct fact *facts_find(const struct facts *f, const struct fact *key);
 int facts_compare(const struct fact *a, const struct fact *b);

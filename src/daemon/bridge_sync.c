@@ -464,6 +464,46 @@ int bridge_sync_now(struct bridges *b)
 	return error;
 }
 
+static void tell_new(struct telling *t, const struct facts *wanted)
+{
+	struct facts *is = &t->b->is;
+	uint32_t i;
+
+	for (i = 0; i < wanted->n; i++) {
+		const struct fact *f = &wanted->list[i];
+		const struct fact *known = facts_find(is, f);
+
+		if (!known || known->value != f->value)
+			put(t, known, f);
+	}
+	for (i = 0; i < t->after.n; i++)
+		facts_put(is, &t->after.list[i]);
+}
+
+int bridge_sync_port(struct bridges *b, const struct bridge_port *p)
+{
+	struct telling t = { .b = b };
+	struct facts wanted = { .n = 0 };
+	struct wanting w = { .b = b, .ret = &wanted };
+	int error;
+
+	if (!b->engine || b->is_leaving)
+		return 0;
+	/* A table that is made anew has all in one transaction. */
+	if (b->must_read || guard_begin(b->guard))
+		return bridge_sync_now(b);
+	want_port(&w, p);
+	facts_sort(&wanted);
+	tell_new(&t, &wanted);
+	error = guard_commit(b->guard);
+	if (error)
+		failed(b, "the rules' addresses", error);
+	facts_free(&t.after);
+	facts_free(&wanted);
+	bridge_sync_later(b);
+	return error;
+}
+
 void bridge_sync_later(struct bridges *b)
 {
 	const usec_t now = clock_monotonic_us();

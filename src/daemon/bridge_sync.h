@@ -17,6 +17,11 @@ void bridge_sync_start(struct bridges *b);
  * tried again soon; only who must not go on before needs to know.
  */
 int bridge_sync_now(struct bridges *b);
+/*
+ * What is new of one port, and of nothing else: the cost does not grow with
+ * the host. All is compared soon. 0 or -errno as above.
+ */
+int bridge_sync_port(struct bridges *b, const struct bridge_port *p);
 /* Soon, not more often than it is cheap. */
 void bridge_sync_later(struct bridges *b);
 void bridge_sync_read_again(struct bridges *b);

@@ -50,11 +50,20 @@ static bool has_v6_peer(const struct daemon *d)
 	return false;
 }
 
+#define UNDERLAY_KEPT_US USEC_PER_SEC
+
 uint32_t daemon_mtu(struct daemon *d)
 {
+	const usec_t now = clock_monotonic_us();
 	uint32_t mtu;
 
-	underlay_look(d->rtnl, &d->settings.local_address, &d->underlay);
+	/* Which link it is: a question about all addresses of the host. */
+	if (now >= d->underlay_until ||
+	    !underlay_again(d->rtnl, &d->underlay)) {
+		underlay_look(d->rtnl, &d->settings.local_address,
+			      &d->underlay);
+		d->underlay_until = now + UNDERLAY_KEPT_US;
+	}
 	d->underlay.is_v6 |= has_v6_peer(d);
 	mtu = underlay_overlay_mtu(&d->underlay, d->settings.mtu);
 	return d->mtu_limit && d->mtu_limit < mtu ? d->mtu_limit : mtu;

@@ -61,6 +61,7 @@ struct daemon {
 	bool has_sleeve;
 	struct portbook ports;
 	struct underlay underlay;
+	usec_t underlay_until;
 	struct error capped; /* set: no probe is longer than the base; why */
 	bool has_check_len;  /* flows can tell long packets */
 	uint32_t mtu_limit;  /* without: what the narrowest peer takes; or 0 */

@@ -90,6 +90,16 @@ void underlay_look(struct rtnl *r, const struct ip *local, struct underlay *ret)
 	*ret = u;
 }
 
+bool underlay_again(struct rtnl *r, struct underlay *u)
+{
+	struct rtnl_link link;
+
+	if (!u->ifindex || rtnl_link_by_index(r, u->ifindex, &link))
+		return false;
+	take(&link, u);
+	return true;
+}
+
 uint32_t underlay_overhead(const struct underlay *u)
 {
 	return u->is_v6 ? VXLAN_OVERHEAD_V6 : VXLAN_OVERHEAD_V4;

@@ -28,6 +28,9 @@ struct underlay {
 void underlay_look(struct rtnl *r, const struct ip *local,
 		   struct underlay *ret);
 
+/* The link that was found before, as it is now. False: it has gone. */
+bool underlay_again(struct rtnl *r, struct underlay *u) WARN_UNUSED;
+
 /* Of the tunnel on it: what containers cannot have of its MTU. */
 uint32_t underlay_overhead(const struct underlay *u);
 
