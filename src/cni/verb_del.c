@@ -2,7 +2,8 @@
 /*
  * DEL: any number of times, with or without a namespace, a daemon, a result.
  * First the interface, then the address: so nobody gets an address that a
- * container still has.
+ * container still has. When the daemon says that a port is detached, its link
+ * is nowhere to be seen any more.
  */
 #include <string.h>
 #include <unistd.h>
@@ -37,7 +38,8 @@ static const char *mac_of(const struct cni_args *args,
  * number may belong to another container by now. *ret_netns: the daemon's.
  */
 static int detach(const struct cni_args *args, const struct cni_config *config,
-		  json_t **ret_ports, int *ret_netns, struct error *why)
+		  json_t **ret_ports, int *ret_netns,
+		  struct link_removal **ret_removal, struct error *why)
 {
 	struct client *client;
 	const json_t *port;
@@ -49,8 +51,10 @@ static int detach(const struct cni_args *args, const struct cni_config *config,
 	port = rc ? NULL
 		  : port_find(*ret_ports, config, args->container_id,
 			      args->ifname);
-	if (port)
+	if (port) {
+		*ret_removal = link_remove_begin(args, port);
 		rc = port_detach(client, port, why);
+	}
 	if (client_netns(client, ret_netns, NULL))
 		*ret_netns = -1;
 	client_close(client);
@@ -59,6 +63,7 @@ static int detach(const struct cni_args *args, const struct cni_config *config,
 
 static int remove_interface(const struct cni_args *args,
 			    const struct cni_config *config,
+			    struct link_removal **ret_removal,
 			    struct cni_error *e)
 {
 	struct error why = { 0 };
@@ -67,7 +72,7 @@ static int remove_interface(const struct cni_args *args,
 	const json_t *taken;
 	int rc, left;
 
-	rc = detach(args, config, &ports, &daemon_fd, &why);
+	rc = detach(args, config, &ports, &daemon_fd, ret_removal, &why);
 	/* Of a daemon that has not answered nothing is known. */
 	taken = rc ? NULL : ports;
 	left = link_remove_left(args, daemon_fd, taken,
@@ -86,11 +91,13 @@ int verb_del(const struct cni_args *args, struct cni_config *config,
 	     struct cni_error *e)
 {
 	CLEAN_FD int lock = lock_take(args, config);
-	int rc = remove_interface(args, config, e);
+	struct link_removal *removal = NULL;
+	int rc = remove_interface(args, config, &removal, e);
 
 	/* Held to the end. */
 	(void)lock;
 	if (rc == 0 && config->ipam_type)
 		rc = ipam_run(args, config, "DEL", NULL, NULL, e);
+	link_remove_end(removal);
 	return rc;
 }
