@@ -353,6 +353,14 @@ int store_check(struct store *s, struct error *e)
 			  store_http_endpoint(s->http));
 }
 
+static int wait_for_hosts(struct store *s, struct error *e)
+{
+	describe(s);
+	error_set(e, "not-yet", "%s", s->reason);
+	return error_hint(e, "that takes %u s at most",
+			  (unsigned int)(s->lease_us / 2 / USEC_PER_SEC));
+}
+
 int store_want(struct store *s, const char *network, bool is_v4,
 	       struct error *e)
 {
@@ -363,9 +371,12 @@ int store_want(struct store *s, const char *network, bool is_v4,
 
 		if (strcmp(s->settings->networks[i].name, network) != 0)
 			continue;
-		w->is_wanted = true; /* if not now, then when one is free */
+		/* If not now, then when one is free. */
+		w->is_wanted = !w->is_asked;
 		s->is_idle = false;
 		ask_again(s);
+		if (s->state == STORE_NEW)
+			return wait_for_hosts(s, e);
 		if (!w->is_full)
 			return 0;
 		error_set(e, "exhausted",

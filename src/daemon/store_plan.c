@@ -393,6 +393,7 @@ static json_t *take_block(struct store *s, const struct ipam_network *n,
 	if (w->is_full)
 		return NULL;
 	w->is_wanted = false; /* asked for again when it has not worked */
+	w->is_asked = true;
 	txn = store_keys_txn();
 	store_keys_block(n->name, &p, key);
 	store_keys_if(txn, prefix_of(s), key, false, 0);
@@ -426,6 +427,15 @@ static json_t *plan_wants(struct store *s)
 	return NULL;
 }
 
+/* What was asked for is in what was read now, or was refused. */
+static void note_answers(struct store *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->settings->n_networks; i++)
+		s->wishes[i][0].is_asked = s->wishes[i][1].is_asked = false;
+}
+
 /* The first block is leased before anybody asks. */
 static void want_first(struct store *s)
 {
@@ -453,6 +463,7 @@ json_t *store_plan(struct store *s, usec_t now)
 	if (plan_host(s, &txn))
 		return txn;
 	is_kept = adopt(s);
+	note_answers(s);
 	txn = plan_held(s);
 	s->is_held_sure = !txn;
 	if (txn || plan_ready(s, now, &txn))

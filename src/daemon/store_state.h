@@ -26,7 +26,8 @@ enum store_state {
 /* A further block, for a family of a network. */
 struct store_wish {
 	bool is_wanted;
-	bool is_full; /* no block of the range is free */
+	bool is_asked; /* for one; the answer has not been read yet */
+	bool is_full;  /* no block of the range is free */
 };
 
 /* Of a round: which request is under way. */

@@ -347,6 +347,22 @@ static void test_no_room(void **state)
 	assert_int_equal(store_want(h->s, "blue", true, &e), 0);
 }
 
+/* Many ask while the answer is on its way: one block is enough. */
+static void test_asked_once(void **state)
+{
+	struct host *h = *state;
+	struct error e = { .code = "" };
+
+	configure(h, "range", "10.32.0.0/16");
+	assert_true(plan(h));
+	assert_int_equal(store_want(h->s, "blue", true, &e), 0);
+	view_block(h, "blue", "10.32.1.0/24", US);
+	assert_false(plan(h));
+	assert_int_equal(h->s->held.n, 1);
+	assert_int_equal(store_want(h->s, "blue", true, &e), 0);
+	assert_true(plan(h));
+}
+
 static void test_disk_full(void **state)
 {
 	struct host *h = *state;
@@ -491,6 +507,7 @@ int main(void)
 		ONE(test_release),
 		ONE(test_release_of_disputed),
 		ONE(test_no_room),
+		ONE(test_asked_once),
 		ONE(test_disk_full),
 		ONE(test_gateway_by_reload),
 		ONE(test_stale_makes_way),
