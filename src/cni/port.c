@@ -65,11 +65,15 @@ const char *port_owner(const char *name, char buf[PORT_OWNER_SIZE])
 	return buf;
 }
 
-int port_list(struct client *c, json_t **ret, struct error *e)
+int port_list(struct client *c, const char *container_id, json_t **ret,
+	      struct error *e)
 {
-	json_t *reply, *list;
+	json_t *o = port_request("ports"), *reply, *list;
 
-	if (port_call(c, port_request("ports"), &reply, e))
+	if (container_id)
+		json_object_set_new(o, "container_id",
+				    json_string(container_id));
+	if (port_call(c, o, &reply, e))
 		return -1;
 	list = json_incref(json_object_get(reply, "ports"));
 	json_decref(reply);

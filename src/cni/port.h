@@ -36,8 +36,12 @@ int port_connect(const char *socket, struct client **ret, struct error *e)
 /* The mark of the runtime's network @name. */
 const char *port_owner(const char *name, char buf[PORT_OWNER_SIZE]);
 
-/* All ports; the caller json_decref()s the list. */
-int port_list(struct client *c, json_t **ret, struct error *e) WARN_UNUSED;
+/*
+ * The container's ports, NULL: all; the caller json_decref()s the list. A
+ * daemon of an earlier version lists all.
+ */
+int port_list(struct client *c, const char *container_id, json_t **ret,
+	      struct error *e) WARN_UNUSED;
 
 /* The port of this container's interface; NULL: there is none. Borrowed. */
 const json_t *port_find(const json_t *ports, const struct cni_config *config,

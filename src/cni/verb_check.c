@@ -234,7 +234,7 @@ static int check_daemon(struct check *c, struct cni_error *e)
 
 	if (port_connect(c->config->socket, &client, &why))
 		return cni_fail_from(e, &why);
-	rc = port_list(client, &ports, &why);
+	rc = port_list(client, c->args->container_id, &ports, &why);
 	client_close(client);
 	if (rc)
 		return cni_fail_from(e, &why);

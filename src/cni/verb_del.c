@@ -33,51 +33,67 @@ static const char *mac_of(const struct cni_args *args,
 	return json_string_value(json_object_get(interface, "mac"));
 }
 
+/* What the first step of a DEL finds out, for the others. */
+struct del {
+	const struct cni_args *args;
+	const struct cni_config *config;
+	struct link_removal *removal; /* under way */
+	bool is_done;		      /* the daemon has detached the port */
+	json_t *ports;		      /* else: all of the daemon's */
+	int daemon_fd;		      /* its namespace, or -1 */
+};
+
 /*
  * By the container's id and the interface's name: the namespace's path and
- * number may belong to another container by now. *ret_netns: the daemon's.
+ * number may belong to another container by now.
  */
-static int detach(const struct cni_args *args, const struct cni_config *config,
-		  json_t **ret_ports, int *ret_netns,
-		  struct link_removal **ret_removal, struct error *why)
+static int detach_from(struct client *client, struct del *d, struct error *why)
 {
-	struct client *client;
+	const char *id = d->args->container_id;
+	json_t *ports = NULL;
 	const json_t *port;
 	int rc;
 
-	if (port_connect(config->socket, &client, why))
+	if (port_list(client, id, &ports, why))
 		return -1;
-	rc = port_list(client, ret_ports, why);
-	port = rc ? NULL
-		  : port_find(*ret_ports, config, args->container_id,
-			      args->ifname);
+	port = port_find(ports, d->config, id, d->args->ifname);
 	if (port) {
-		*ret_removal = link_remove_begin(args, port);
+		d->removal = link_remove_begin(d->args, port);
 		rc = port_detach(client, port, why);
+		d->is_done = rc == 0;
+	} else {
+		rc = port_list(client, NULL, &d->ports, why);
 	}
-	if (client_netns(client, ret_netns, NULL))
-		*ret_netns = -1;
+	json_decref(ports);
+	return rc;
+}
+
+static int detach(struct del *d, struct error *why)
+{
+	struct client *client;
+	int rc;
+
+	if (port_connect(d->config->socket, &client, why))
+		return -1;
+	rc = detach_from(client, d, why);
+	if (client_netns(client, &d->daemon_fd, NULL))
+		d->daemon_fd = -1;
 	client_close(client);
 	return rc;
 }
 
-static int remove_interface(const struct cni_args *args,
-			    const struct cni_config *config,
-			    struct link_removal **ret_removal,
-			    struct cni_error *e)
+static int remove_interface(struct del *d, struct cni_error *e)
 {
+	const struct cni_args *args = d->args;
 	struct error why = { 0 };
-	CLEAN_FD int daemon_fd = -1;
-	json_t *ports = NULL;
-	const json_t *taken;
 	int rc, left;
 
-	rc = detach(args, config, &ports, &daemon_fd, ret_removal, &why);
+	rc = detach(d, &why);
+	if (d->is_done)
+		return 0;
 	/* Of a daemon that has not answered nothing is known. */
-	taken = rc ? NULL : ports;
-	left = link_remove_left(args, daemon_fd, taken,
-				rc ? mac_of(args, config) : NULL);
-	json_decref(ports);
+	left = link_remove_left(args, d->daemon_fd, rc ? NULL : d->ports,
+				rc ? mac_of(args, d->config) : NULL);
 	if (left)
 		return cni_fail_system(e, left, "delete the interface",
 				       args->ifname);
@@ -90,14 +106,17 @@ static int remove_interface(const struct cni_args *args,
 int verb_del(const struct cni_args *args, struct cni_config *config,
 	     struct cni_error *e)
 {
+	struct del d = { .args = args, .config = config, .daemon_fd = -1 };
 	CLEAN_FD int lock = lock_take(args, config);
-	struct link_removal *removal = NULL;
-	int rc = remove_interface(args, config, &removal, e);
+	int rc = remove_interface(&d, e);
 
 	/* Held to the end. */
 	(void)lock;
 	if (rc == 0 && config->ipam_type)
 		rc = ipam_run(args, config, "DEL", NULL, NULL, e);
-	link_remove_end(removal);
+	link_remove_end(d.removal);
+	json_decref(d.ports);
+	if (d.daemon_fd >= 0)
+		close(d.daemon_fd);
 	return rc;
 }

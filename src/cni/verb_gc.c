@@ -23,7 +23,7 @@ static int collect(const struct cni_config *config, struct error *why)
 
 	if (port_connect(config->socket, &client, why))
 		return -1;
-	if (port_list(client, &ports, why)) {
+	if (port_list(client, NULL, &ports, why)) {
 		client_close(client);
 		return -1;
 	}

@@ -30,12 +30,18 @@ static json_t *peers_json(struct daemon *d)
 	return list;
 }
 
-static json_t *ports_json(const struct daemon *d)
+/* @container_id NULL: of all. */
+static json_t *ports_json(const struct daemon *d, const char *container_id)
 {
 	json_t *list = json_array();
 
 	EACH_RECORD(&d->ports, node)
-	json_array_append_new(list, port_record_json(RECORD_OF(node)));
+	{
+		const struct port_record *r = RECORD_OF(node);
+
+		if (!container_id || strcmp(r->container_id, container_id) == 0)
+			json_array_append_new(list, port_record_json(r));
+	}
 	return list;
 }
 
@@ -81,7 +87,7 @@ json_t *api_status(struct daemon *d, const json_t *request, struct error *e)
 			 datapath_json(d->datapath), "mtu",
 			 (json_int_t)daemon_mtu(d), "encryption", 0, "uptime_s",
 			 (json_int_t)(uptime / USEC_PER_SEC), "peers",
-			 peers_json(d), "ports", ports_json(d), "blocks",
+			 peers_json(d), "ports", ports_json(d, NULL), "blocks",
 			 api_ipam_blocks(d), "warnings", warnings_json(d));
 }
 
@@ -132,9 +138,9 @@ json_t *api_peers(struct daemon *d, const json_t *request, struct error *e)
 
 json_t *api_ports(struct daemon *d, const json_t *request, struct error *e)
 {
-	(void)request;
 	(void)e;
-	return json_pack("{s:o}", "ports", ports_json(d));
+	return json_pack("{s:o}", "ports",
+			 ports_json(d, api_text(request, "container_id")));
 }
 
 struct listing {

@@ -118,7 +118,10 @@ class RealHost(Runtime):
                              "10.32.%d.10" % self.number, "rangeEnd":
                              "10.32.%d.250" % self.number,
                              "gateway": "10.32.%d.1" % self.number}]]}
-        if more.pop("v6", False):
+        v6 = more.pop("v6", False)
+        if v6 == "only":
+            ipam.update(ranges=[], routes=[{"dst": "::/0"}])
+        if v6:
             ipam["ranges"].append([{
                 "subnet": "fd32::/64",
                 "rangeStart": "fd32::%d:10" % self.number,

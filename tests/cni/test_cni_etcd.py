@@ -208,12 +208,20 @@ def test_certificates(request):
         wait_until(lambda: "%s: %s" % (word, host.ask("status")["warnings"]),
                    lambda w=word: warning(host, w), 20, 0.2)
         assert code(host) in ("not-yet", "no-store")
+        host.call("STATUS", host.conf("1.1.0", ipam={
+            "type": "fastdp"})).failed(50, word)
         assert diagnosis(host) == ["starting"]
-    # It has not lost its data: nobody is waited for.
-    world.etcd.ctl("put", "/fastdp/ready", "{}")
     say(ca + ours)
     host.ask("reload")
+    conf = host.conf("1.1.0", ipam={"type": "fastdp"})
+    wait_until("it to be new", lambda: diagnosis(host) == ["new"], 10)
+    host.call("STATUS", conf).failed(50, "etcd is new", "30 s")
+    refused(host, "a", "not-yet", "etcd is new")
+    # It has not lost its data: nobody is waited for.
+    world.etcd.ctl("put", "/fastdp/ready", "{}")
+    host.ask("reload")
     claimed(host, "a")
+    host.call("STATUS", conf).done()
     assert diagnosis(host) == [] and len(world.etcd.blocks()) == 1
     host.configure(TLS % (world.etcd.url, ca + ours) +
                    "[network blue]\nvni = 7\nrange = 10.33.0.0/24\n")
@@ -235,6 +243,9 @@ def test_partition_clone_and_reclaim(make):
     one.ns.ip("route", "add", "blackhole", etcd.ADDRESS + "/32")
     wait_until("no more addresses", lambda: code(one) == "no-store",
                LEASE_S + 8, 0.2)
+    assert diagnosis(one) == ["expired"] and diagnosis(two) == []
+    one.call("STATUS", one.conf("1.1.0", ipam={"type": "fastdp"})).failed(
+        50, "does not answer")
     # It lives, and the other host hears it: the operator is refused.
     wait_until("its sign of life to go", lambda: not any(
         "alive/" + id1 in k for k in world.etcd.keys()), 10, 0.2)
@@ -265,6 +276,8 @@ def test_partition_clone_and_reclaim(make):
     wait_until("the clone to see it", lambda: warning(clone, "older"), 20, 0.2)
     refused(clone, "x", "cloned", "older")
     assert diagnosis(clone) == ["old"]
+    clone.call("STATUS", clone.conf(
+        "1.1.0", ipam={"type": "fastdp"})).failed(50, "older")
     clone.kill()
     # Gone for good: its block is another's, when it is needed.
     wait_until("host2 to be given up", lambda: "done" in call(
@@ -276,6 +289,8 @@ def test_partition_clone_and_reclaim(make):
     assert len(set(more + [given[0], given[2]])) == 24
     wait_until("a clear error", lambda: code(one) == "exhausted", 10, 0.2)
     refused(one, "n", "exhausted", "range", "leased")
+    one.call("STATUS", one.conf("1.1.0", ipam={"type": "fastdp"})).failed(
+        50, "all blocks of the range")
     # Given back.
     for n in range(4 * 6 - 2):
         call(one, verb="ipam-free", container_id="m%d" % n, ifname="eth0")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """podman and buildah on two hosts, with the real daemon."""
 
+import os
+
 import pytest
 
 import client
@@ -33,7 +35,8 @@ class Podman(client.Engine):
                          else "as they are")
         d = self.directory
         self.runtime = runtime
-        ours = host.local_conf(version, isGateway=True, ipMasq=True,
+        ours = host.local_conf(version, isGateway=True,
+                               ipMasq=client.has_nat(),
                                capabilities={"ips": True, "mac": True})
         self.run("mkdir", "-p", d + "/net.d")
         with open(d + "/net.d/10-net1.conflist", "w", encoding="ascii") as f:
@@ -88,9 +91,12 @@ def test_two_podmen(hosts, runtime, version):
     one, two = hosts.engines(version, runtime)
     one("run", "-d", "--network", "net1", "--name", "a", "box", "/bin/sleep",
         "1000")
+    # Without NAT the rest is tested: the kernel with openvswitch has none.
+    publish = ["-p", "8080:7000"] if client.has_nat() else []
+    assert publish or os.environ.get("FASTDP_REQUIRE") != "1"
     two("run", "-d", "--network", "net1", "--name", "b", "--ip",
-        "10.32.2.99", "--mac-address", "02:00:00:00:00:99", "-p",
-        "8080:7000", "box", "/bin/httpd", "-f", "-p", "7000")
+        "10.32.2.99", "--mac-address", "02:00:00:00:00:99", *publish, "box",
+        "/bin/httpd", "-f", "-p", "7000")
     wait_until("everybody to be known", lambda: all(
         len([m for m in h.macs()]) == 4 for h in hosts.hosts), 10, 0.1)
     assert "02:00:00:00:00:99" in hosts.hosts[0].macs()
@@ -100,9 +106,11 @@ def test_two_podmen(hosts, runtime, version):
               "wget -q -O - http://10.32.2.99:7000/file | wc -c")
     assert got.strip() == str(client.FILE_SIZE), got
     # The container's own way out, and a stranger's way in.
-    got = one("exec", "a", "/bin/ping", "-c", "1", "-W", "2", client.OUTSIDE)
-    assert " 1 packets received" in got, got
-    hosts.outside.fetch("http://10.99.0.2:8080/file")
+    if publish:
+        got = one("exec", "a", "/bin/ping", "-c", "1", "-W", "2",
+                  client.OUTSIDE)
+        assert " 1 packets received" in got, got
+        hosts.outside.fetch("http://10.99.0.2:8080/file")
     (port,) = [p for p in hosts.hosts[0].ports() if p["container_id"]]
     assert port["container_id"] == one("inspect", "-f", "{{.Id}}", "a").strip()
     one("rm", "-f", "-t", "0", "a")

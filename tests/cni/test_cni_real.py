@@ -92,6 +92,25 @@ def test_two_containers_on_two_hosts(local, version):
         host.assert_nothing_left()
 
 
+def test_ipv6_alone(local):
+    one, two = local.hosts
+    a, b = local.container(), local.container()
+    conf = one.local_conf(v6="only")
+    result = one.add(conf, a).done().json
+    other = two.add(two.local_conf(v6="only"), b).done().json
+    assert [ip["address"].split("/")[0] for ip in result["ips"]] == [
+        first(result, 6)]
+    assert all(":" in text for text in a.addresses())
+    local.wait_known(a, b)
+    ping(a, first(other, 6))
+    fetch(a, b, first(other, 6))
+    one.check(conf, a, result).done()
+    one.delete(conf, a).done()
+    two.delete(two.local_conf(v6="only"), b).done()
+    for host in local.hosts:
+        host.assert_nothing_left()
+
+
 def test_static_address_and_mac(local):
     host = local.hosts[0]
     c = local.container()
