@@ -1,323 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * First the world: it takes the engine's actions, answers, and looks after
- * every drain whether all is as it must be. Then the steps that bytes make.
- */
+/* The steps that bytes make. */
 #include "drive.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/view.h"
 #include "drive_bytes.h"
-#include "fake_dp.h"
-
-#define MAX_ACTIONS 100000U
-#define N_SESSIONS 12U
-#define N_DIALS 16U
-#define N_PORTS 8U
-#define N_UPCALLS 16U
-#define MAX_UPCALL 160U
-#define N_VNIS 3U
-#define N_BEATS 8U
-
-struct waiting {
-	struct fake_packet p;
-	uint8_t frame[MAX_UPCALL];
-};
-
-struct drive {
-	struct engine *engine;
-	struct fake_dp dp;
-	struct engine_config config;
-	usec_t now;
-	session_t sessions[N_SESSIONS], last_session;
-	target_t dials[N_DIALS];
-	struct port ports[N_PORTS]; /* port_no 0: none */
-	/* TAPs of the networks of drive_bytes.h, and heartbeats of sleeve */
-	struct {
-		bool is_wanted, is_owed;
-	} taps[N_VNIS];
-	struct {
-		peer_id_t peer_id;
-		uint64_t cookie, seq;
-	} beats[N_BEATS];
-	uint32_t n_beats;
-	struct waiting upcalls[N_UPCALLS];
-	uint32_t n_upcalls;
-	struct drive_figures figures;
-};
-
-static void fault(void *ctx, const char *what)
-{
-	const struct drive *d = ctx;
-
-	fprintf(stderr, "drive: step %llu: %s\n",
-		(unsigned long long)d->figures.n_steps, what);
-	abort();
-}
-
-static void transmit(void *ctx, const struct flow_tunnel *tunnel,
-		     const struct fake_packet *p)
-{
-	(void)p;
-	if (!tunnel->dst_port || !tunnel->ttl || ip_is_zero(&tunnel->dst))
-		fault(ctx, "a tunnel header that the kernel refuses");
-}
-
-static void deliver(void *ctx, port_no_t port, const struct fake_packet *p)
-{
-	(void)ctx;
-	(void)port;
-	(void)p;
-}
-
-static void upcall(void *ctx, const struct fake_packet *p)
-{
-	struct drive *d = ctx;
-	struct waiting *w = &d->upcalls[d->n_upcalls];
-
-	if (d->n_upcalls == N_UPCALLS || p->size > MAX_UPCALL)
-		return; /* as the kernel when the socket is full */
-	d->n_upcalls++;
-	w->p = *p;
-	memcpy(w->frame, p->frame, p->size);
-}
-
-static void handle(struct drive *d, const struct event *ev)
-{
-	engine_handle(d->engine, d->now, ev);
-}
-
-static void apply_put(struct drive *d, const struct action *a)
-{
-	struct event ev = { .type = EVENT_FLOW_REFUSED };
-	enum fake_result r;
-
-	r = fake_dp_put(&d->dp, &a->flow.match, a->flow.actions);
-	if (r == FAKE_OK)
-		return;
-	ev.flow.match = a->flow.match;
-	ev.flow.refusal = FLOW_REFUSED_FULL;
-	handle(d, &ev);
-}
-
-static void apply_query(struct drive *d, const struct action *a)
-{
-	const struct fake_flow *f = fake_dp_find(&d->dp, &a->flow.match);
-	struct event ev = { .type = EVENT_FLOW_USED };
-
-	ev.used.match = a->flow.match;
-	ev.used.is_known = f != NULL;
-	ev.used.idle_us = f && f->used_at != USEC_NEVER ? d->now - f->used_at
-							: USEC_NEVER;
-	handle(d, &ev);
-}
-
-static void apply_execute(struct drive *d, const struct action *a)
-{
-	const struct fake_packet p = { .in_port = a->execute.in_port,
-				       .frame = a->execute.frame,
-				       .size = a->execute.size };
-
-	d->figures.n_executed++;
-	if (!a->execute.actions->n)
-		fault(d, "a packet with nowhere to go");
-	fake_dp_execute(&d->dp, d->now, &p, a->execute.actions);
-}
-
-static void remember_dial(struct drive *d, target_t target)
-{
-	uint32_t i;
-
-	for (i = 0; i < N_DIALS; i++) {
-		if (!d->dials[i]) {
-			d->dials[i] = target;
-			return;
-		}
-	}
-}
-
-static void apply_close(struct drive *d, const struct action *a)
-{
-	struct event ev = { .type = EVENT_SESSION_DOWN };
-	uint32_t i;
-
-	for (i = 0; i < N_SESSIONS; i++) {
-		if (d->sessions[i] != a->close.session)
-			continue;
-		ev.down.session = a->close.session;
-		ev.down.reason = a->close.reason;
-		d->sessions[i] = 0;
-		handle(d, &ev);
-		return;
-	}
-	/* It went down by itself in the meantime. */
-	if (a->close.session > d->last_session)
-		fault(d, "closes a session that never was");
-}
-
-static void check_send(struct drive *d, const struct action *a)
-{
-	const struct message *m = &a->send.message;
-	uint32_t i;
-
-	for (i = 0; i < N_SESSIONS; i++) {
-		if (d->sessions[i] == a->send.session)
-			break;
-	}
-	if (i == N_SESSIONS)
-		fault(d, "sends to a session that is not there");
-	if (m->type == MESSAGE_ENTRIES && m->entries.n > MESSAGE_MAX_ENTRIES)
-		fault(d, "too many entries in a message");
-	if (m->type == MESSAGE_PEERS && m->peers.n > MESSAGE_MAX_PEERS)
-		fault(d, "too many peers in a message");
-}
-
-static void apply_beat(struct drive *d, const struct action *a)
-{
-	const uint32_t i = d->n_beats++ % N_BEATS;
-
-	if (!a->beat.place.tx_token || !a->beat.place.endpoint.port)
-		fault(d, "a heartbeat that cannot be sent");
-	d->beats[i].peer_id = a->beat.place.peer_id;
-	d->beats[i].cookie = a->beat.cookie;
-	d->beats[i].seq = a->beat.seq;
-}
-
-static void apply(struct drive *d, const struct action *a)
-{
-	uint32_t i;
-
-	switch (a->type) {
-	case ACTION_DIAL:
-		remember_dial(d, a->dial.target);
-		break;
-	case ACTION_CLOSE:
-		apply_close(d, a);
-		break;
-	case ACTION_SEND:
-		check_send(d, a);
-		break;
-	case ACTION_FLOW_PUT:
-		apply_put(d, a);
-		break;
-	case ACTION_FLOW_DEL:
-		fake_dp_delete(&d->dp, &a->flow.match);
-		break;
-	case ACTION_FLOW_QUERY:
-		apply_query(d, a);
-		break;
-	case ACTION_EXECUTE:
-		apply_execute(d, a);
-		break;
-	case ACTION_NETWORK:
-		i = bytes_vni_index(a->network.vni);
-		d->taps[i].is_wanted = a->network.is_wanted;
-		d->taps[i].is_owed = true;
-		break;
-	case ACTION_SLEEVE_BEAT:
-		apply_beat(d, a);
-		break;
-	case ACTION_SLEEVE_TABLE:
-	case ACTION_NOTE:
-	case ACTION_PORT_REVISION:
-	case ACTION_TARGETS_CHANGED:
-	case ACTION_PEERS_CHANGED:
-		break;
-	}
-}
-
-static void check_wanted(void *ctx, const struct flow_match *match,
-			 const struct flow_actions *actions)
-{
-	struct drive *d = ctx;
-	const struct fake_flow *f = fake_dp_find(&d->dp, match);
-
-	if (!f && d->dp.n_flows < d->dp.max_flows)
-		fault(d, "a wanted flow is not there");
-	if (f && !flow_actions_equal(&f->actions, actions))
-		fault(d, "a flow has other actions");
-}
-
-static void check(struct drive *d)
-{
-	struct fake_flow *f;
-	uint32_t i;
-
-	if (d->dp.n_overlaps)
-		fault(d, "overlapping flows");
-	if (d->dp.n_idle_puts)
-		fault(d, "a flow was put again as it was");
-	if (engine_deadline(d->engine) <= d->now)
-		fault(d, "the deadline is not in the future");
-	engine_all_flows(d->engine, check_wanted, d);
-	EACH_FAKE_FLOW(&d->dp, i, f)
-	{
-		if (!f->is_old && !engine_find_flow(d->engine, &f->match))
-			fault(d, "a flow that nobody wants");
-	}
-	if (d->dp.n_flows > d->figures.max_flows)
-		d->figures.max_flows = d->dp.n_flows;
-}
-
-static void drain(struct drive *d)
-{
-	struct action a;
-	uint32_t n = 0;
-
-	while (engine_poll(d->engine, d->now, &a)) {
-		apply(d, &a);
-		if (++n > MAX_ACTIONS)
-			fault(d, "actions without end");
-	}
-	check(d);
-}
-
-static void start(struct drive *d)
-{
-	const struct event started = { .type = EVENT_STARTED };
-	struct fake_flow *f;
-	uint32_t i;
-
-	d->config.instance++;
-	d->config.seed++;
-	d->config.has_sleeve = d->figures.n_restarts % 3 != 2;
-	d->config.has_check_len = d->figures.n_restarts % 4 != 3;
-	d->engine = engine_new(&d->config, d->now);
-	EACH_FAKE_FLOW(&d->dp, i, f)
-	{
-		struct event ev = { .type = EVENT_FLOW_FOUND };
-
-		f->is_old = true;
-		ev.flow.match = f->match;
-		ev.flow.actions = &f->actions;
-		handle(d, &ev);
-	}
-	for (i = 0; i < N_PORTS; i++) {
-		struct event ev = { .type = EVENT_PORT_ADDED };
-
-		ev.port = d->ports[i];
-		if (ev.port.port_no)
-			handle(d, &ev);
-	}
-	handle(d, &started);
-	drain(d);
-}
+#include "drive_world.h"
 
 struct drive *drive_new(void)
 {
 	struct drive *d = calloc(1, sizeof(*d));
-	const struct fake_dp_io io = { .ctx = d,
-				       .transmit = transmit,
-				       .deliver = deliver,
-				       .upcall = upcall,
-				       .fault = fault };
 
 	if (!d)
 		abort();
-	fake_dp_init(&d->dp, &io);
 	d->now = USEC_PER_SEC;
 	d->config = (struct engine_config){ .id = bytes_peer_id(0),
 					    .vxlan_port = 6784,
@@ -327,7 +24,7 @@ struct drive *drive_new(void)
 					    .heartbeat_interval_us =
 						    300 * USEC_PER_MS,
 					    .hold_us = 20 * USEC_PER_SEC };
-	start(d);
+	world_open(d);
 	return d;
 }
 
@@ -352,7 +49,7 @@ static void do_port(struct drive *d, struct reader *r)
 			return;
 	}
 	d->ports[i] = ev.port;
-	handle(d, &ev);
+	world_handle(d, &ev);
 }
 
 static void do_port_gone(struct drive *d, struct reader *r)
@@ -363,7 +60,7 @@ static void do_port_gone(struct drive *d, struct reader *r)
 	ev.port_no = PORT_NO_FIRST + i;
 	if (i < N_PORTS)
 		d->ports[i].port_no = 0;
-	handle(d, &ev);
+	world_handle(d, &ev);
 }
 
 static void do_session(struct drive *d, struct reader *r)
@@ -379,7 +76,7 @@ static void do_session(struct drive *d, struct reader *r)
 		ev.down.session = d->sessions[at];
 		ev.down.reason = REASON_CLOSED;
 		d->sessions[at] = 0;
-		handle(d, &ev);
+		world_handle(d, &ev);
 		return;
 	}
 	if (dial < N_DIALS && d->dials[dial]) {
@@ -388,7 +85,7 @@ static void do_session(struct drive *d, struct reader *r)
 	}
 	d->sessions[at] = ++d->last_session;
 	ev.session.session = d->last_session;
-	handle(d, &ev);
+	world_handle(d, &ev);
 }
 
 static void do_message(struct drive *d, struct reader *r)
@@ -402,7 +99,7 @@ static void do_message(struct drive *d, struct reader *r)
 	ev.message.message = &m;
 	bytes_message(r, &m, entries, hints, 8);
 	if (ev.message.session)
-		handle(d, &ev);
+		world_handle(d, &ev);
 }
 
 static void do_dial_failed(struct drive *d, struct reader *r)
@@ -414,7 +111,7 @@ static void do_dial_failed(struct drive *d, struct reader *r)
 	ev.dial.reason = (enum reason)(read_u8(r) % N_REASONS);
 	d->dials[i] = 0;
 	if (ev.dial.target)
-		handle(d, &ev);
+		world_handle(d, &ev);
 }
 
 /* A packet at a port, or straight to the engine with any key. */
@@ -436,7 +133,7 @@ static void do_packet(struct drive *d, struct reader *r)
 	ev.upcall.tun_src = p.tun_src;
 	ev.upcall.frame = frame;
 	ev.upcall.size = p.size;
-	handle(d, &ev);
+	world_handle(d, &ev);
 }
 
 static void do_upcalls(struct drive *d)
@@ -456,7 +153,7 @@ static void do_upcalls(struct drive *d)
 		ev.upcall.frame = w.frame;
 		ev.upcall.size = w.p.size;
 		d->figures.n_upcalls++;
-		handle(d, &ev);
+		world_handle(d, &ev);
 	}
 }
 
@@ -504,7 +201,7 @@ static void do_underlay(struct drive *d, struct reader *r)
 		ev.seen.mac.b[5] = read_u8(r);
 		break;
 	}
-	handle(d, &ev);
+	world_handle(d, &ev);
 }
 
 /* What the operator, the kernel and the rest may say at any time. */
@@ -553,7 +250,7 @@ static void do_other(struct drive *d, struct reader *r)
 		ev.type = what & 64 ? EVENT_LEAVING : EVENT_STARTED;
 		break;
 	}
-	handle(d, &ev);
+	world_handle(d, &ev);
 }
 
 /* The TAP of a network is there, or has gone. */
@@ -568,7 +265,7 @@ static void do_tap(struct drive *d, struct reader *r, bool is_loss)
 	ev.tap.vni = bytes_vni(i);
 	ev.tap.port_no = !is_loss && d->taps[i].is_wanted ? bytes_tap(i)
 							  : PORT_NO_NONE;
-	handle(d, &ev);
+	world_handle(d, &ev);
 }
 
 static void do_beat(struct drive *d, struct reader *r)
@@ -579,7 +276,7 @@ static void do_beat(struct drive *d, struct reader *r)
 	ev.beat.peer_id = d->beats[b % N_BEATS].peer_id;
 	ev.beat.cookie = d->beats[b % N_BEATS].cookie;
 	ev.beat.seq = d->beats[b % N_BEATS].seq + (b > 250);
-	handle(d, &ev);
+	world_handle(d, &ev);
 }
 
 static void do_too_big(struct drive *d, struct reader *r)
@@ -593,7 +290,7 @@ static void do_too_big(struct drive *d, struct reader *r)
 	bytes_packet(r, &p, frame, sizeof(frame));
 	ev.too_big.frame = frame;
 	ev.too_big.size = p.size;
-	handle(d, &ev);
+	world_handle(d, &ev);
 }
 
 static void do_sleeve(struct drive *d, struct reader *r)
@@ -626,7 +323,7 @@ static void do_sleeve(struct drive *d, struct reader *r)
 		ev.peer_id = bytes_peer_id(read_u8(r) % 8U);
 		break;
 	}
-	handle(d, &ev);
+	world_handle(d, &ev);
 }
 
 static void do_restart(struct drive *d)
@@ -638,7 +335,7 @@ static void do_restart(struct drive *d)
 	memset(d->taps, 0, sizeof(d->taps));
 	memset(d->beats, 0, sizeof(d->beats));
 	d->n_upcalls = 0;
-	start(d);
+	world_start(d);
 }
 
 static void do_time(struct drive *d, struct reader *r)
@@ -698,7 +395,7 @@ size_t drive_step(struct drive *d, const uint8_t *bytes, size_t size)
 	/* Several things may happen before the engine is asked. */
 	if (what < 128 || d->n_upcalls == N_UPCALLS) {
 		do_upcalls(d);
-		drain(d);
+		world_drain(d);
 	}
 	return size - r.left ? size - r.left : 1;
 }
