@@ -24,8 +24,6 @@
 
 #define TICK_MS 100
 
-extern char **environ;
-
 /* A plugin that runs. */
 struct child {
 	pid_t pid;

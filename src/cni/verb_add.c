@@ -364,6 +364,7 @@ int verb_add(const struct cni_args *args, struct cni_config *config,
 	rc = config_check(config, args, e);
 	if (!rc) {
 		lock = lock_take(args, config);
+		(void)lock; /* held until we return */
 		rc = enter(&a, e);
 	}
 	if (!rc)
