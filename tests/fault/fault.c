@@ -11,9 +11,11 @@
  * What the C library calls by itself is not seen: those are its own matters.
  */
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -29,6 +31,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -189,12 +192,12 @@ static void *next_of(const char *function)
 
 #define CALLER __builtin_return_address(0)
 
-/* A function that fails with errno and @bad. */
-#define WRAP(type, name, bad, params, args)                    \
+/* A function that fails with errno and @bad; it is reported as @real. */
+#define WRAP_AS(type, name, real, bad, params, args)           \
 	type name params                                       \
 	{                                                      \
 		static type(*next) params;                     \
-		const int error = fault_of(#name, CALLER);     \
+		const int error = fault_of(real, CALLER);      \
                                                                \
 		if (error && error < SHORT) {                  \
 			errno = error;                         \
@@ -204,6 +207,8 @@ static void *next_of(const char *function)
 			next = (type(*) params)next_of(#name); \
 		return next args;                              \
 	}
+#define WRAP(type, name, bad, params, args) \
+	WRAP_AS(type, name, #name, bad, params, args)
 
 /* One that may do less than it was asked for. */
 #define WRAP_SHORT(name, real, params, args, size)                \
@@ -261,6 +266,28 @@ WRAP(int, fstat, -1, (int fd, struct stat *s), (fd, s))
 WRAP(int, stat, -1, (const char *p, struct stat *s), (p, s))
 WRAP(int, lstat, -1, (const char *p, struct stat *s), (p, s))
 WRAP(FILE *, fopen, NULL, (const char *p, const char *m), (p, m))
+WRAP(int, access, -1, (const char *p, int m), (p, m))
+WRAP(int, dup2, -1, (int a, int b), (a, b))
+WRAP(int, fchmod, -1, (int fd, mode_t m), (fd, m))
+WRAP(FILE *, fdopen, NULL, (int fd, const char *m), (fd, m))
+WRAP(pid_t, fork, -1, (void), ())
+WRAP(int, getpeername, -1, (int fd, struct sockaddr *a, socklen_t *n),
+     (fd, a, n))
+WRAP(unsigned int, if_nametoindex, 0, (const char *n), (n))
+WRAP(DIR *, opendir, NULL, (const char *p), (p))
+WRAP(FILE *, open_memstream, NULL, (char **p, size_t *n), (p, n))
+WRAP(ssize_t, pwrite, -1, (int fd, const void *p, size_t n, off_t at),
+     (fd, p, n, at))
+WRAP(ssize_t, readlinkat, -1, (int fd, const char *p, char *to, size_t n),
+     (fd, p, to, n))
+WRAP(void *, reallocarray, NULL, (void *p, size_t n, size_t size), (p, n, size))
+WRAP(char *, realpath, NULL, (const char *p, char *to), (p, to))
+WRAP(int, setpriority, -1, (__priority_which_t which, id_t who, int n),
+     (which, who, n))
+WRAP(int, setrlimit, -1, (__rlimit_resource_t r, const struct rlimit *l),
+     (r, l))
+WRAP(int, shutdown, -1, (int fd, int how), (fd, how))
+WRAP(int, socketpair, -1, (int d, int t, int p, int fds[2]), (d, t, p, fds))
 WRAP(ssize_t, getrandom, -1, (void *p, size_t n, unsigned int f), (p, n, f))
 
 WRAP_SHORT(read, "read", (int fd, void *p, size_t n), (fd, p, n), n)
@@ -272,15 +299,49 @@ WRAP_SHORT(sendto, "sendto",
 	   (int fd, const void *p, size_t n, int f, const struct sockaddr *a,
 	    socklen_t l),
 	   (fd, p, n, f, a, l), n)
+WRAP_SHORT(recvfrom, "recvfrom",
+	   (int fd, void *p, size_t n, int f, struct sockaddr *a, socklen_t *l),
+	   (fd, p, n, f, a, l), n)
 /* What _FORTIFY_SOURCE makes of them. */
 ssize_t __read_chk(int fd, void *p, size_t n, size_t room);
 ssize_t __recv_chk(int fd, void *p, size_t n, size_t room, int f);
+ssize_t __recvfrom_chk(int fd, void *p, size_t n, size_t room, int f,
+		       struct sockaddr *a, socklen_t *l);
+char *__realpath_chk(const char *p, char *to, size_t room);
+ssize_t __readlinkat_chk(int fd, const char *p, char *to, size_t n,
+			 size_t room);
 WRAP_SHORT(__read_chk, "read", (int fd, void *p, size_t n, size_t room),
 	   (fd, p, n, room), n)
 WRAP_SHORT(__recv_chk, "recv", (int fd, void *p, size_t n, size_t room, int f),
 	   (fd, p, n, room, f), n)
 
+WRAP_SHORT(__recvfrom_chk, "recvfrom",
+	   (int fd, void *p, size_t n, size_t room, int f, struct sockaddr *a,
+	    socklen_t *l),
+	   (fd, p, n, room, f, a, l), n)
+WRAP_AS(char *, __realpath_chk, "realpath", NULL,
+	(const char *p, char *to, size_t room), (p, to, room))
+WRAP_AS(ssize_t, __readlinkat_chk, "readlinkat", -1,
+	(int fd, const char *p, char *to, size_t n, size_t room),
+	(fd, p, to, n, room))
+
 /* These return the error. */
+int getaddrinfo(const char *host, const char *service,
+		const struct addrinfo *hints, struct addrinfo **ret)
+{
+	static int (*next)(const char *, const char *, const struct addrinfo *,
+			   struct addrinfo **);
+	const int error = fault_of("getaddrinfo", CALLER);
+
+	if (error)
+		return error == ENOMEM ? EAI_MEMORY : EAI_AGAIN;
+	if (!next)
+		next = (int (*)(const char *, const char *,
+				const struct addrinfo *,
+				struct addrinfo **))next_of("getaddrinfo");
+	return next(host, service, hints, ret);
+}
+
 int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *),
 		   void *arg)
 {

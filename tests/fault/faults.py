@@ -37,10 +37,21 @@ ERRORS = {
     "send": [errno.ENOBUFS, errno.EINTR, SHORT],
     "recv": [errno.ENOBUFS, errno.EINTR, SHORT],
     "sendto": [errno.ENOBUFS, errno.EINTR],
-    "malloc": [errno.ENOMEM], "calloc": [errno.ENOMEM],
-    "realloc": [errno.ENOMEM], "clock_gettime": [JUMP + 5, JUMP + 3600],
+    "recvfrom": [errno.ENOBUFS, errno.EINTR, SHORT],
+    "access": [errno.EACCES], "dup2": [errno.EMFILE],
+    "fchmod": [errno.EPERM], "fdopen": [errno.ENOMEM],
+    "fork": [errno.EAGAIN], "getpeername": [errno.ENOBUFS],
+    "getaddrinfo": [errno.EAGAIN, errno.ENOMEM],
+    "if_nametoindex": [errno.ENODEV], "opendir": [errno.EMFILE],
+    "open_memstream": [errno.ENOMEM], "pwrite": [errno.EACCES],
+    "readlinkat": [errno.EACCES], "reallocarray": [errno.ENOMEM],
+    "realpath": [errno.EACCES], "setpriority": [errno.EPERM],
+    "setrlimit": [errno.EPERM], "shutdown": [errno.ENOTCONN],
+    "socketpair": [errno.EMFILE], "malloc": [errno.ENOMEM], "calloc": [errno.ENOMEM],
+    "realloc": [errno.ENOMEM],
+    "clock_gettime": [JUMP + 5, JUMP + 3600],
 }
-ALLOCATORS = ("malloc", "calloc", "realloc")
+ALLOCATORS = ("malloc", "calloc", "realloc", "reallocarray")
 
 
 def name_of(error):

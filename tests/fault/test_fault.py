@@ -8,8 +8,10 @@ has one fault. By default a part of them is tried, with FASTDP_LONG=1 all.
 """
 
 import errno
+import glob
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -27,6 +29,12 @@ START_S, CTL_S, STOP_S = 12, 45, 12
 # without fail.
 NOT_HERE = {"libc.so.6", "ld-linux-x86-64."}
 NOT_REAL = {("write", "libev.so.4")}
+# Of src/sys: what makes no system call, or one that has no way to fail.
+HARMLESS = re.compile(
+    r"mnl_|nl_|nla_|nft_|genl_|str|mem|_?_?v?f?sn?printf|pthread_(mutex|cond|"
+    r"join|detach|sigmask)|inet_|_GLOBAL_|(close|closedir|fclose|free|abort|"
+    r"freeaddrinfo|sigfillset|ferror|fgets|fgetc|dirfd|readdir|__assert_fail|"
+    r"__errno_location|__ctype_b_loc|__stack_chk_fail|syscall)$")
 
 
 class Victim:
@@ -180,6 +188,27 @@ def one_by_one(victim, faults):
         n += victim.life(fault) > 0
     figure("faults that struck", n)
     assert n >= len(faults) * 3 // 4 or victim.lost
+
+
+def symbols(libraries, *which):
+    out = subprocess.run(["nm", "-P", *which, *libraries], check=True,
+                         stdout=subprocess.PIPE, text=True).stdout
+    return {line.split()[0] for line in out.splitlines()
+            if len(line.split()) > 1}
+
+
+def test_all_of_sys_can_fail():
+    """Each function of the C library that src/sys calls is one of fault.c's."""
+    at = os.path.dirname(find_program("fastdpd"))
+    ours = symbols(glob.glob(os.path.join(at, "lib*.a")), "--defined-only")
+    called = {re.sub(r"^__(.*)_chk$", r"\1", name)
+              for name in symbols([os.path.join(at, "libsys.a")], "-u") - ours}
+    called = {name for name in called if not HARMLESS.match(name)}
+    assert len(called) > 30, called
+    assert called <= set(ERRORS), called - set(ERRORS)
+    made = symbols([find_program("tests/fault/fault.so")], "--defined-only",
+                   "-D")
+    assert set(ERRORS) <= made, set(ERRORS) - made
 
 
 @pytest.mark.limit(3600)
