@@ -223,14 +223,13 @@ static bool best(const struct peer *p, usec_t now, enum path_kind *ret)
 				peer_choice_deadline(p) != USEC_NEVER &&
 				now < peer_choice_deadline(p);
 
-	if (is_up(p, PATH_FASTDP) && !is_waiting)
+	if (is_up(p, PATH_FASTDP) && !is_waiting) {
 		*ret = PATH_FASTDP;
-	else if (is_expected(p))
+		return true;
+	}
+	if (is_expected(p) || !is_up(p, PATH_SLEEVE))
 		return false;
-	else if (is_up(p, PATH_SLEEVE))
-		*ret = PATH_SLEEVE;
-	else
-		return false;
+	*ret = PATH_SLEEVE;
 	return true;
 }
 
