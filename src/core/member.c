@@ -278,6 +278,9 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 	p->forget_at = USEC_NEVER;
 	p->hints_sent = 0;
 	is_new = p->hello.instance != ev->session.hello->instance;
+	if (is_new && !ip_equal(&p->remote.ip, &ev->session.remote.ip))
+		targets_doubt(&e->targets, now, p->hello.id,
+			      ev->session.target);
 	set_place(e, now, p, ev);
 	carry_session(e, p, is_new);
 	if (is_new)

@@ -219,8 +219,12 @@ void targets_forget(struct targets *ts, peer_id_t id)
 		struct target *t = target_of(node);
 
 		next = node->next;
-		if (t->peer_id == id && t->is_discovered)
+		if (t->peer_id != id)
+			continue;
+		if (t->is_discovered)
 			targets_remove(ts, t);
+		else
+			target_answers(ts, t, PEER_ID_NONE);
 	}
 }
 
@@ -258,6 +262,20 @@ void targets_disconnected(struct targets *ts, usec_t now, peer_id_t id)
 		t->state = TARGET_IDLE;
 		timerq_set(ts->timers, &t->timer,
 			   now + jitter(ts, BACKOFF_FIRST_US / 4));
+	}
+}
+
+void targets_doubt(struct targets *ts, usec_t now, peer_id_t id,
+		   target_t except)
+{
+	struct list *node;
+
+	targets_disconnected(ts, now, id);
+	for (node = ts->all.next; node != &ts->all; node = node->next) {
+		struct target *t = target_of(node);
+
+		if (t->peer_id == id && t->id != except)
+			target_answers(ts, t, PEER_ID_NONE);
 	}
 }
 

@@ -61,8 +61,14 @@ struct target *targets_find(const struct targets *ts, target_t id);
 struct target *targets_find_host(const struct targets *ts, const char *host,
 				 uint16_t port);
 void targets_remove(struct targets *ts, struct target *t);
-/* Discovered ones of a peer that is gone. */
+/* A peer is gone: so are its discovered ones; who answers at others is open. */
 void targets_forget(struct targets *ts, peer_id_t id);
+/*
+ * It is another host that has the identity @id now. Who answers where the old
+ * one did is open; but for @except, which the new one has answered.
+ */
+void targets_doubt(struct targets *ts, usec_t now, peer_id_t id,
+		   target_t except);
 
 /* It is @id who answers there. */
 void target_answers(struct targets *ts, struct target *t, peer_id_t id);

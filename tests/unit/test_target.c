@@ -189,6 +189,31 @@ static void test_places(void **state)
 	assert_int_equal(ts.n, 100);
 }
 
+/* Another host has the identity: where the old one was somebody else may be. */
+static void test_doubt(void **state)
+{
+	struct target *old = targets_add(&ts, now, "host1", 6783, true);
+	struct target *new = targets_add(&ts, now, "host2", 6783, true);
+
+	(void)state;
+	pass(0);
+	assert_ptr_equal(targets_poll(&ts), old);
+	assert_ptr_equal(targets_poll(&ts), new);
+	target_answers(&ts, old, PEER);
+	targets_connected(&ts, PEER);
+	target_answers(&ts, new, PEER);
+	targets_doubt(&ts, now, PEER, new->id);
+	targets_connected(&ts, PEER);
+	assert_int_equal(new->state, TARGET_CONNECTED);
+	pass(100 * USEC_PER_MS);
+	assert_ptr_equal(targets_poll(&ts), old);
+	assert_null(targets_poll(&ts));
+	/* The same when it was forgotten in between. */
+	target_answers(&ts, old, PEER);
+	targets_forget(&ts, PEER);
+	assert_int_equal(old->peer_id, PEER_ID_NONE);
+}
+
 static void test_target_limits(void **state)
 {
 	char longest[MAX_HOST + 1];
@@ -314,11 +339,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		TEST(test_backoff),    TEST(test_hopeless),
-		TEST(test_connected),  TEST(test_discovered),
-		TEST(test_places),     TEST(test_target_limits),
-		TEST(test_ip_text),    TEST(test_ports),
-		TEST(test_neighbours),
+		TEST(test_backoff),	  TEST(test_hopeless),
+		TEST(test_connected),	  TEST(test_discovered),
+		TEST(test_places),	  TEST(test_doubt),
+		TEST(test_target_limits), TEST(test_ip_text),
+		TEST(test_ports),	  TEST(test_neighbours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
