@@ -202,6 +202,14 @@ void check_settled(struct sim *sim)
 	each_pair(sim, check_entries);
 }
 
+/* What @a knows of @b; of two with one identity it knows one. */
+static bool knows(const struct host *a, const struct host *b,
+		  struct peer_view *ret)
+{
+	return engine_find_peer(a->engine, b->hello.id, ret) &&
+	       ip_equal(&ret->remote.ip, nat_seen_ip(b));
+}
+
 /* How long a search may take after the way has changed. */
 #define PMTU_SETTLE_US (15 * USEC_PER_SEC)
 
@@ -212,7 +220,7 @@ static bool is_settled(const struct sim *sim, const struct host *a,
 	const struct link *l = net_link(sim, a->index, b->index);
 	struct peer_view view;
 
-	if (!a->engine || !engine_find_peer(a->engine, b->hello.id, &view))
+	if (!a->engine || !knows(a, b, &view))
 		return false;
 	*ret = view.paths[kind];
 	return ret->plpmtu && ret->state == PATH_UP && !l->loss_percent &&
@@ -277,8 +285,7 @@ void check_cut(struct sim *sim, uint32_t from, uint32_t to, enum path_kind kind,
 	const struct link *l = net_link(sim, from, to);
 	struct peer_view view;
 
-	if (!a->engine || !b->engine ||
-	    !engine_find_peer(a->engine, b->hello.id, &view))
+	if (!a->engine || !b->engine || !knows(a, b, &view))
 		return;
 	/* Without a TAP there is but the tunnel: better than nowhere. */
 	if (kind == PATH_FASTDP && carrier_tap(a, vni) == PORT_NO_NONE)

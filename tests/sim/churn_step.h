@@ -24,13 +24,15 @@ enum churn_kind {
 	CHURN_CUT_WAY,	/* one encapsulation, one way */
 	CHURN_LOSS,
 	CHURN_DISORDER,
-	CHURN_HEAL,   /* of one link: what the five before did */
-	CHURN_MTU,    /* of a link, one way, with or without ICMP */
-	CHURN_EGRESS, /* the MTU of a host's own link */
-	CHURN_LIE,    /* somebody forges an ICMP error */
-	CHURN_NAT,    /* a NAT forgets */
-	CHURN_FLUSH,  /* somebody flushes the kernel's flows */
-	CHURN_TAP,    /* somebody takes a TAP away */
+	CHURN_HEAL,    /* of one link: what the five before did */
+	CHURN_MTU,     /* of a link, one way, with or without ICMP */
+	CHURN_EGRESS,  /* the MTU of a host's own link */
+	CHURN_LIE,     /* somebody forges an ICMP error */
+	CHURN_NAT,     /* a NAT forgets */
+	CHURN_FLUSH,   /* somebody flushes the kernel's flows */
+	CHURN_TAP,     /* somebody takes a TAP away */
+	CHURN_CLONE,   /* a host with another's identity; or its own again */
+	CHURN_UPGRADE, /* another version of the daemon, on another kernel */
 	CHURN_FULL, /* the kernel's table takes no more flows, or does again */
 	N_CHURN_KINDS
 };

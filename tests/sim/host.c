@@ -60,8 +60,18 @@ static void fault(void *ctx, const char *what)
 
 void host_rename(struct host *h, const char *name)
 {
-	snprintf(h->hello.name, sizeof(h->hello.name), "%s", name);
-	h->hello.id = peer_id_of_name(name);
+	if (name)
+		snprintf(h->hello.name, sizeof(h->hello.name), "%s", name);
+	else
+		snprintf(h->hello.name, sizeof(h->hello.name), "host%u",
+			 h->index + 1);
+	h->hello.id = peer_id_of_name(h->hello.name);
+}
+
+void host_speaks(struct host *h, uint32_t min, uint32_t max)
+{
+	h->hello.version_min = min;
+	h->hello.version_max = max;
 }
 
 struct host *host_new(struct sim *sim, uint32_t index)
@@ -73,7 +83,6 @@ struct host *host_new(struct sim *sim, uint32_t index)
 				       .upcall = host_upcall,
 				       .fault = fault };
 	const uint8_t v4[4] = { 10, 0, 0, (uint8_t)(index + 1) };
-	char name[32];
 
 	h->sim = sim;
 	h->index = index;
@@ -81,18 +90,18 @@ struct host *host_new(struct sim *sim, uint32_t index)
 	h->has_power = true;
 	h->has_discovery = true;
 	h->has_sleeve = sim->has_sleeve;
+	h->has_check_len = true;
 	h->link_mtu = NET_LINK_MTU;
 	h->memory = sim_alloc(sim->n_hosts * sizeof(h->memory[0]));
 	h->last_port_no = PORT_NO_FIRST - 1;
 	snprintf(h->ip_text, sizeof(h->ip_text), "10.0.0.%u", index + 1);
 	snprintf(h->alias, sizeof(h->alias), "alias%u", index + 1);
-	snprintf(name, sizeof(name), "host%u", index + 1);
 	h->hello = (struct hello){ .version_min = 1,
 				   .version_max = 1,
 				   .control_port = HOST_CONTROL_PORT,
 				   .vxlan_port = HOST_VXLAN_PORT,
 				   .sleeve_port = HOST_SLEEVE_PORT };
-	host_rename(h, name);
+	host_rename(h, NULL);
 	fake_dp_init(&h->dp, &io);
 	return h;
 }
@@ -256,7 +265,7 @@ void host_start(struct host *h)
 					.is_bridge = h->is_bridge,
 					.has_fastdp = !h->is_bridge,
 					.has_sleeve = h->has_sleeve,
-					.has_check_len = true,
+					.has_check_len = h->has_check_len,
 					.pmtu_raise_us = RAISE_US,
 					.heartbeats_per_sec =
 						h->sim->heartbeats_per_sec,

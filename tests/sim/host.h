@@ -49,7 +49,9 @@ struct host {
 	char ip_text[20], alias[20]; /* two names of one address */
 	bool has_power, has_discovery;
 	bool has_sleeve;
-	bool is_bridge; /* no openvswitch.ko: sleeve alone */
+	bool is_clone;	    /* it has another's identity */
+	bool has_check_len; /* its kernel has check_pkt_len */
+	bool is_bridge;	    /* no openvswitch.ko: sleeve alone */
 	unsigned int
 		tap_fault_percent; /* its making fails, and is tried again */
 	uint32_t link_mtu;
@@ -97,8 +99,10 @@ void host_power_off(struct host *h);
 /* Its daemon is yet to be started. Without its disk it knows nobody. */
 void host_power_on(struct host *h, bool has_disk);
 
-/* Another identity (name), as a new installation has. */
+/* Another identity (name), as a new installation has; NULL: its own. */
 void host_rename(struct host *h, const char *name);
+/* The daemon that starts next speaks these versions of the protocol. */
+void host_speaks(struct host *h, uint32_t min, uint32_t max);
 
 /* A container with one IPv4 and one IPv6 address; in the daemon's books. */
 struct sim_port *host_attach(struct host *h, vni_t vni, const struct mac *mac,

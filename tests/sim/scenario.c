@@ -213,6 +213,8 @@ const struct scenario scenarios[] = {
 	{ "half-open", 2, SLEEVE_EITHER, scenario_half_open, false },
 	{ "removed", 3, SLEEVE_EITHER, scenario_removed, false },
 	{ "cloned", 3, SLEEVE_EITHER, scenario_cloned, false },
+	{ "uncloned", 3, SLEEVE_YES, scenario_uncloned, false },
+	{ "versions", 4, SLEEVE_EITHER, scenario_versions, false },
 	{ "leave", 3, SLEEVE_EITHER, scenario_leave, false },
 	{ "blocked", 2, SLEEVE_YES, scenario_blocked, false },
 	{ "blackout", 3, SLEEVE_YES, scenario_blackout, false },

@@ -34,6 +34,8 @@ void scenario_names(struct sim *sim, uint32_t n_steps);
 void scenario_half_open(struct sim *sim, uint32_t n_steps);
 void scenario_removed(struct sim *sim, uint32_t n_steps);
 void scenario_cloned(struct sim *sim, uint32_t n_steps);
+void scenario_uncloned(struct sim *sim, uint32_t n_steps);
+void scenario_versions(struct sim *sim, uint32_t n_steps);
 void scenario_leave(struct sim *sim, uint32_t n_steps);
 /* scenario_sleeve.c */
 void scenario_blocked(struct sim *sim, uint32_t n_steps);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions: two names of one host, half-open ones, removal, clones. */
 #include "check.h"
+#include "nat.h"
 #include "net.h"
 #include "scenario.h"
 #include "session.h"
@@ -123,6 +124,87 @@ void scenario_cloned(struct sim *sim, uint32_t n_steps)
 	sim_run(sim, 5 * USEC_PER_SEC);
 	if (session_count(sim, 0, 1))
 		sim_fail(sim, "a session with our own identity");
+}
+
+/*
+ * A host has the identity of one that is off, and then its own, and the other
+ * one is back: who can only dial, from behind a NAT, finds both.
+ */
+void scenario_uncloned(struct sim *sim, uint32_t n_steps)
+{
+	struct host *h = sim->hosts[1], *off = sim->hosts[2];
+
+	(void)n_steps;
+	nat_put(sim->hosts[0]);
+	host_rename(h, off->hello.name);
+	host_add_target(sim->hosts[0], h);
+	host_add_target(sim->hosts[0], off);
+	host_start(sim->hosts[0]);
+	host_start(h);
+	sim_run(sim, USEC_PER_SEC + sim_random(sim, 40 * USEC_PER_SEC));
+	if (session_count(sim, 0, 1) != 1)
+		sim_fail(sim, "no session with the clone");
+	host_kill(h);
+	sim_run(sim, sim_random(sim, 30 * USEC_PER_SEC));
+	host_rename(h, NULL);
+	host_start(off);
+	sim_run(sim, sim_random(sim, 60 * USEC_PER_SEC));
+	host_start(h);
+	sim_run(sim, 80 * USEC_PER_SEC);
+	check_sessions(sim);
+}
+
+/*
+ * Hosts are upgraded one by one, while containers talk: what speaks the first
+ * version alone does not meet what speaks only the second, and says so.
+ */
+void scenario_versions(struct sim *sim, uint32_t n_steps)
+{
+	struct host *last = sim->hosts[sim_random(sim, sim->n_hosts)];
+	uint32_t i;
+
+	(void)n_steps;
+	for (i = 0; i < sim->n_hosts; i++)
+		sim->hosts[i]->has_check_len = sim_chance(sim, 50);
+	build_cluster(sim, 2);
+	for (i = 0; i < sim->n_hosts; i++) {
+		struct host *h = sim->hosts[i];
+
+		if (h == last)
+			continue;
+		host_kill(h);
+		traffic_all_pairs(sim, true);
+		sim_run(sim, sim_random(sim, 5 * USEC_PER_SEC));
+		host_speaks(h, 1, 2);
+		host_start(h);
+		sim_run(sim, 40 * USEC_PER_SEC);
+		check_settled(sim);
+	}
+	for (i = 0; i < sim->n_hosts; i++) {
+		struct host *h = sim->hosts[i];
+
+		if (h == last)
+			continue;
+		host_kill(h);
+		host_speaks(h, 2, 2);
+		host_start(h);
+	}
+	sim_run(sim, 40 * USEC_PER_SEC);
+	for (i = 0; i < sim->n_hosts; i++) {
+		if (session_count(sim, i, last->index))
+			sim_fail(sim, "versions 1 and 2 have a session");
+	}
+	if (last->last_note[NOTE_DIAL_FAILED].reason != REASON_VERSION)
+		sim_fail(sim, "nobody says that the version is too old");
+	host_kill(last);
+	host_speaks(last, 1, 2);
+	host_start(last);
+	/* Without hope it is tried once a minute. */
+	sim_run(sim, 80 * USEC_PER_SEC);
+	check_settled(sim);
+	traffic_all_pairs(sim, true);
+	sim_run(sim, USEC_PER_SEC);
+	traffic_check(sim);
 }
 
 /* A host says goodbye: forgotten at once, without the hold time. */

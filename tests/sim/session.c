@@ -170,6 +170,13 @@ static void up(struct sim *sim, struct conn *c, unsigned int at,
 	host_session_up(h, &ev);
 }
 
+/* As control/handshake.h has it: both keep to the highest that both speak. */
+static bool is_common(const struct hello *a, const struct hello *b)
+{
+	return a->version_min <= b->version_max &&
+	       b->version_min <= a->version_max;
+}
+
 static void take_hello(struct sim *sim, struct conn *c, unsigned int at,
 		       const struct letter *l)
 {
@@ -181,6 +188,11 @@ static void take_hello(struct sim *sim, struct conn *c, unsigned int at,
 		if (!h->engine) {
 			end->state = END_OVER;
 			end_other(sim, c, 0, REASON_REFUSED);
+			return;
+		}
+		if (!is_common(&h->hello, &l->hello)) {
+			end->state = END_OVER;
+			end_other(sim, c, 0, REASON_VERSION);
 			return;
 		}
 		end->life = h->life;
