@@ -9,6 +9,7 @@ import time
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
 SO_RCVBUFFORCE = 33
+SO_ATTACH_FILTER = 26
 
 ARP, IPV4, IPV6 = 0x0806, 0x0800, 0x86dd
 
@@ -137,6 +138,10 @@ class Capture:
             for frame in self._read(1):
                 if predicate(frame):
                     return frame
+
+    def attach(self, program):
+        """Only what this sock_fprog lets through is kept from now on."""
+        self._sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
 
     def n_dropped(self):
         """Frames the kernel had no room for (PACKET_STATISTICS)."""

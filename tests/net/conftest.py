@@ -25,6 +25,7 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 # pylint: disable=wrong-import-position
 import pytest
 
+import mtu
 import netlink
 import topo
 from host import find_program, is_sanitized
@@ -150,11 +151,14 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
-def make_cluster():
-    """Cluster(...), taken down when the test ends."""
+def make_cluster(request):
+    """Cluster(...), taken down when the test ends. Of tests of the path MTU
+    all that passes the underlay is watched, from the beginning to the end."""
     made = []
 
     def make(*args, **kw):
+        if request.module.__name__.startswith("test_mtu_"):
+            kw.setdefault("watch", mtu.Watch)
         cluster = topo.Cluster(*args, **kw)
         made.append(cluster)
         return cluster

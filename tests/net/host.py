@@ -77,6 +77,7 @@ class Host:
                                                    "ovs")
         self.program = None  # another build than the usual
         self.wrapper = []  # a program that runs it
+        self.env = {}
         self.process = None
         self.cpu_s = None
         self._notify = None
@@ -114,13 +115,14 @@ class Host:
     def start(self, wait=True, extra=()):
         assert not self.is_running(), "%s runs already" % self.label
         self._open_notify()
-        env = dict(os.environ, NOTIFY_SOCKET=self._notify.getsockname())
+        env = dict(os.environ, NOTIFY_SOCKET=self._notify.getsockname(),
+                   **self.env)
         with open(self.log_path, "ab") as log:
             log.write(b"--- start ---\n")
             log.flush()
             self._log_start = log.tell()
             self.started_at = time.monotonic()
-            self.process = self.ns.call(lambda: subprocess.Popen(
+            self.process = self.ns.without_raw(lambda: subprocess.Popen(
                 self._wrapped(self.argv(extra)), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, env=env, cwd=self.directory))
         if wait:
@@ -291,6 +293,12 @@ class Host:
         """Seconds of CPU used so far, as the scheduler counts them: ticks
         would charge one that wakes up with the timer far too much."""
         return time.clock_gettime((~self.pid << 3) | CPUCLOCK_SCHED)
+
+    def has_capability(self, number):
+        with open("/proc/%d/status" % self.pid, encoding="ascii") as f:
+            (mask,) = [line.split()[1] for line in f
+                       if line.startswith("CapEff:")]
+        return bool(int(mask, 16) >> number & 1)
 
     def n_fds(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))

@@ -12,9 +12,10 @@ import threading
 import time
 
 CLONE_NEWNET = 0x40000000
+PR_CAPBSET_DROP, CAP_NET_RAW = 24, 13
 MS_BIND, MNT_DETACH = 4096, 2
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-SIOCGIFHWADDR = 0x8927
+SIOCGIFHWADDR, SIOCGIFMTU = 0x8927, 0x8921
 IFA_F_TENTATIVE = 0x40
 _libc = ctypes.CDLL(None, use_errno=True)
 _serial = 0
@@ -134,6 +135,15 @@ class Namespace:
     def run(self, *argv, **kw):
         return self.call(lambda: sh(*argv, **kw))
 
+    def without_raw(self, function):
+        """As call(), but what it starts may not open raw sockets."""
+        def inside():
+            _checked(_libc.prctl(PR_CAPBSET_DROP, CAP_NET_RAW, 0, 0, 0),
+                     "PR_CAPBSET_DROP")
+            return function()
+
+        return self.call(inside)
+
     def popen(self, *argv, **kw):
         """A child is born into the namespace of the thread that makes it."""
         kw.setdefault("stdin", subprocess.DEVNULL)
@@ -184,6 +194,23 @@ class Namespace:
                 return fcntl.ioctl(s, SIOCGIFHWADDR, struct.pack(
                     "=16s24x", ifname.encode()))[18:24]
         return ":".join("%02x" % b for b in self.call(ask))
+
+    def mtu(self, ifname):
+        def ask():
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                return struct.unpack("=16si20x", fcntl.ioctl(
+                    s, SIOCGIFMTU, struct.pack("=16s24x",
+                                               ifname.encode())))[1]
+        return self.call(ask)
+
+    def n_packets(self, ifname):
+        """That it sent and received."""
+        def read():
+            with open("/proc/thread-self/net/dev", encoding="ascii") as f:
+                return [line.split(":")[1].split() for line in f
+                        if line.strip().startswith(ifname + ":")]
+        (row,) = self.call(read)
+        return int(row[1]) + int(row[9])
 
     def tentative(self):
         """Global IPv6 addresses that are not usable yet."""

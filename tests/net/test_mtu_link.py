@@ -3,6 +3,7 @@
 
 import json
 
+from mtu import Paths, wait_plpmtu
 from ns import wait_until
 
 
@@ -78,3 +79,64 @@ def test_fixed(make_cluster):
                in host.log(), 3)
     wait_mtu(world, 1300)
     assert any("1270" in w for w in host.status()["warnings"])
+
+
+def long_ones(host):
+    return [w for w in host.status()["warnings"] if "long packets" in w]
+
+
+def test_flows_that_cannot_tell(make_cluster):
+    """On a kernel without check_pkt_len all containers get what the narrowest
+    peer takes, running ones too; it is said everywhere, and it ends."""
+    world = make_cluster(2, mode="routers", start=False,
+                         options=["--pmtu-raise-time", "2"])
+    paths = Paths(world.underlay)
+    paths.drop_icmp()
+    one, two = world.hosts
+    one.env["FASTDP_NO_CHECK_PKT_LEN"] = "1"
+    world.start()
+    a, b = (world.container(host) for host in world.hosts)
+    world.settle()
+    assert "cannot tell long packets" in one.log()
+    assert host_end(one, a) == a.addresses()[2] == 1450
+    assert not long_ones(one)
+    paths.narrow(2, 1400)
+    wait_plpmtu(one, two, 1400, 5)
+    wait_until("its containers to follow", lambda: host_end(one, a) ==
+               a.addresses()[2] == 1350, 3)
+    assert b.addresses()[2] == 1450
+    assert one.status()["mtu"] == 1350
+    (said,) = long_ones(one)
+    assert "1350" in said
+    assert "cannot tell long packets" in one.ctl("status", json_out=False)
+    found = one.ctl("doctor", check=False).json["findings"]
+    (verdict,) = [f for f in found if f["id"] == "check-pkt-len"]
+    assert "check_pkt_len" in verdict["evidence"], verdict
+    # The kernel's flows have no such action, and the largest goes through.
+    assert not any("check" in str(f.actions) for f in one.kernel.flows())
+    done = a.run("ping", "-n", "-c", 1, "-W", 1, "-M", "do", "-s", 1350 - 28,
+                 b.ip4, check=False)
+    assert done.returncode == 0, done.stdout
+    paths.narrow(2, 1500)
+    wait_plpmtu(one, two, 1500, 60)
+    wait_until("them to grow again", lambda: host_end(one, a) ==
+               a.addresses()[2] == 1450, 3)
+    assert not long_ones(one)
+
+
+def test_address_on_lo(make_cluster):
+    """A host that is known by an address of lo, as routing protocols announce
+    it: the link that packets leave by counts, not lo with its 65 536."""
+    world = make_cluster(2, mode="routers", start=False, join=False)
+    one, two = world.hosts
+    one.ns.ip("addr", "add", "10.97.0.1/32", "dev", "lo")
+    world.underlay.middle.ip("route", "add", "10.97.0.1/32", "via",
+                             world.underlay.ip4(1))
+    one.address = "10.97.0.1"
+    two.options += ["--peer", one.address]
+    world.start()
+    a, b = (world.container(host) for host in world.hosts)
+    world.settle()
+    wait_mtu(world, 1450)
+    a.ping(b.ip4, 3).assert_perfect()
+    assert one.status()["mtu"] == 1450

@@ -13,8 +13,8 @@ N = 10000
 IN_PLACE_S = 2.0
 MAX_RSS = 24 << 20
 IDLE_S = 5.0
-# Three ticks of User-mode Linux in IDLE_S: a wake-up is charged a whole one.
-MAX_IDLE = 0.0065
+# Two ticks of User-mode Linux in IDLE_S: a wake-up is charged a whole one.
+MAX_IDLE = 0.005
 
 
 def mac_of(k):

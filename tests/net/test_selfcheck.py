@@ -21,7 +21,7 @@ def needs_root():
         pytest.skip("not root")
 
 
-@pytest.fixture(params=["bridge", "router"])
+@pytest.fixture(params=["bridge", "router", "routers"])
 def underlay(request, needs_root):
     u = Underlay(2, mode=request.param)
     yield u

@@ -17,35 +17,53 @@ class Underlay:
     """N host namespaces, each with one link `eth0` to a namespace between.
 
     "bridge": all in one subnet. "router": a subnet each, the namespace
-    between forwards. Every host has an IPv4 and an IPv6 address.
+    between forwards. "routers": one host has a router of its own, and two
+    links join it to the other, one for each direction: "east" to that host,
+    "west" away from it. Every host has an IPv4 and an IPv6 address.
     """
 
-    def __init__(self, n, mode="bridge", mtu=1500):
+    def __init__(self, n, mode="bridge", mtu=1500, n_daemons=None):
+        """@n_daemons: of the first hosts; the last of these is the far one."""
         self.n, self.mode = n, mode
+        self.n_daemons = n_daemons or n
         self.middle = Namespace("u")
         self.hosts = [Namespace("h%d" % i) for i in self.indices()]
+        self.far = self.n_daemons if mode == "routers" else None
+        self.beyond = Namespace("v") if self.far else None
         self._rules = 0
         self._has_clsact = set()
-        for one in self.hosts + [self.middle]:
+        self.resized = []  # called with (link, MTU): the larger of both holds
+        for one in self._namespaces():
             # Links serve at once, link-local addresses too.
             one.sysctl("ipv6/conf/default/accept_dad", 0)
+            one.sysctl("ipv4/conf/default/rp_filter", 0)
+            one.sysctl("ipv4/conf/all/rp_filter", 0)
         self._wire(mtu)
+
+    def _namespaces(self):
+        return [*self.hosts, self.middle] + [self.beyond] * bool(self.beyond)
+
+    def between(self, i):
+        """The namespace at the other end of host i's link."""
+        return self.beyond if i == self.far else self.middle
 
     def indices(self):
         return range(1, self.n + 1)
 
     def ip4(self, i):
-        return "10.99.%d.%d" % ((i, 1) if self.mode == "router" else (0, i))
+        return "10.99.%d.%d" % ((0, i) if self.mode == "bridge" else (i, 1))
 
     def ip6(self, i):
-        return "fd00:99:%s::%d" % (("%d" % i, 1) if self.mode == "router"
-                                   else ("0", i))
+        return "fd00:99:%s::%d" % (("0", i) if self.mode == "bridge"
+                                   else ("%d" % i, 1))
 
     def _wire(self, mtu):
-        middle = []
+        lines = {one: [] for one in self._namespaces()}
         if self.mode == "bridge":
-            middle += ["link add br0 type bridge", "link set br0 up"]
+            lines[self.middle] += ["link add br0 type bridge",
+                                   "link set br0 up"]
         for i, host in zip(self.indices(), self.hosts):
+            middle = lines[self.between(i)]
             middle += [
                 "link add p%d mtu %d type veth peer name eth0 mtu %d netns %s"
                 % (i, mtu, mtu, host.name)]
@@ -55,22 +73,71 @@ class Underlay:
                 middle += ["addr add 10.99.%d.254/24 dev p%d" % (i, i),
                            "addr add fd00:99:%d::fe/64 dev p%d nodad" % (i, i)]
             middle += ["link set p%d up" % i]
-        ip_batch(middle, self.middle)
-        if self.mode == "router":
-            self.middle.sysctl("ipv4/ip_forward", 1)
-            self.middle.sysctl("ipv6/conf/all/forwarding", 1)
-        for i, host in zip(self.indices(), self.hosts):
-            lines = ["addr add %s/24 dev eth0" % self.ip4(i),
-                     "addr add %s/64 dev eth0 nodad" % self.ip6(i),
-                     "link set eth0 up"]
-            if self.mode == "router":
-                lines += ["route add default via 10.99.%d.254" % i,
-                          "route add ::/0 via fd00:99:%d::fe" % i]
-            ip_batch(lines, host)
+            lines[host] += ["addr add %s/24 dev eth0" % self.ip4(i),
+                            "addr add %s/64 dev eth0 nodad" % self.ip6(i),
+                            "link set eth0 up"]
+            if self.mode != "bridge":
+                lines[host] += ["route add default via 10.99.%d.254" % i,
+                                "route add ::/0 via fd00:99:%d::fe" % i]
+        if self.far:
+            lines[self.middle] += [
+                "link add %s mtu %d type veth peer name %s mtu %d netns %s" % (
+                    way, mtu, way, mtu, self.beyond.name)
+                for way in ("east", "west")]
+        for one in (self.middle, self.beyond):
+            if one and self.mode != "bridge":
+                one.sysctl("ipv4/ip_forward", 1)
+                one.sysctl("ipv6/conf/all/forwarding", 1)
+        # Those that have the links' other ends come last.
+        for one in reversed(self._namespaces()):
+            if lines[one]:
+                ip_batch(lines[one], one)
+        for way in ("east", "west") if self.far else ():
+            for one, lines in self._way_lines(way, mtu):
+                ip_batch(lines, one)
+
+    def _way_lines(self, way, mtu):
+        """(router, what gives its end of a link its addresses and routes);
+        a link of less than 1 280 has no IPv6."""
+        k = 1 + (way == "west")
+        here, there = (self.middle, self.beyond) if way == "east" else \
+            (self.beyond, self.middle)
+        to4, to6 = ("10.99.%d.0/24" % self.far, "fd00:99:%d::/64" % self.far) \
+            if way == "east" else ("0.0.0.0/0", "::/0")
+        ends = ((there, []), (here, [
+            "route replace %s via 10.98.%d.2" % (to4, k),
+            "route replace %s via fd00:98:%d::2" % (to6, k)]))
+        for host, (one, routes) in zip((2, 1), ends):
+            lines = ["addr replace 10.98.%d.%d/24 dev %s" % (k, host, way),
+                     "addr replace fd00:98:%d::%d/64 dev %s nodad" % (
+                         k, host, way), "link set %s up" % way, *routes]
+            yield one, [line for line in lines
+                        if mtu >= 1280 or "fd00" not in line]
+
+    def set_way(self, i, mtu):
+        """Of the second link, in the direction to host i: all hosts but the
+        far one share it."""
+        way = "east" if i == self.far else "west"
+        self._resize(way, [(self.middle, way), (self.beyond, way)], mtu)
+        for one, lines in self._way_lines(way, mtu):
+            ip_batch(lines, one)
+
+    def _resize(self, link, ends, mtu):
+        was = ends[0][0].mtu(ends[0][1])
+        for tell in self.resized if mtu > was else ():
+            tell(link, mtu)
+        for one, name in ends:
+            one.ip("link", "set", name, "mtu", mtu)
+        for tell in self.resized if mtu < was else ():
+            tell(link, mtu)
 
     def _tc(self, lines):
-        """Several at the cost of one process, so that they come at once."""
-        self.middle.run("tc", "-batch", "-", stdin="\n".join(lines) + "\n")
+        """Several at the cost of one process, so that they come at once; each
+        is (host, command)."""
+        for one in (self.middle, self.beyond):
+            here = [line for i, line in lines if self.between(i) is one]
+            if here:
+                one.run("tc", "-batch", "-", stdin="\n".join(here) + "\n")
 
     def drop(self, rules, direction="ingress"):
         """Drop what comes from a host ("egress": what goes to it) and matches:
@@ -78,17 +145,17 @@ class Underlay:
         for i in {i for i, _ in rules} - self._has_clsact:
             # What takes its time is done before.
             self._has_clsact.add(i)
-            self._tc(["qdisc add dev p%d clsact" % i,
-                      "filter add dev p%d ingress pref 9999 protocol ip "
-                      "flower dst_ip 0.0.0.0 action drop" % i])
+            self._tc([(i, "qdisc add dev p%d clsact" % i),
+                      (i, "filter add dev p%d ingress pref 9999 protocol ip "
+                       "flower dst_ip 0.0.0.0 action drop" % i)])
         where = []
         for i, _ in rules:
             self._rules += 1
-            where.append("dev p%d %s pref %d" % (i, direction,
-                                                  self._rules))
-        self._tc(["filter add %s %s action drop" % (at, match)
-                  for at, (_, match) in zip(where, rules)])
-        return lambda: self._tc(["filter del " + at for at in where])
+            where.append((i, "dev p%d %s pref %d" % (i, direction,
+                                                     self._rules)))
+        self._tc([(i, "filter add %s %s action drop" % (at, match))
+                  for (i, at), (_, match) in zip(where, rules)])
+        return lambda: self._tc([(i, "filter del " + at) for i, at in where])
 
     def cut_ways(self, ways, proto=None, port=None, family=4):
         """Drop from host to host, for each (source, destination) of @ways,
@@ -113,27 +180,27 @@ class Underlay:
         return self.cut_ways([(a, b), (b, a)], **kw)
 
     def unplug(self, i):
-        self.middle.ip("link", "set", "p%d" % i, "down")
+        self.between(i).ip("link", "set", "p%d" % i, "down")
 
     def plug(self, i):
-        self.middle.ip("link", "set", "p%d" % i, "up")
+        self.between(i).ip("link", "set", "p%d" % i, "up")
 
     def set_mtu(self, i, mtu):
         """Of the link between host i and the middle, both ends."""
-        self.middle.ip("link", "set", "p%d" % i, "mtu", mtu)
-        self.hosts[i - 1].ip("link", "set", "eth0", "mtu", mtu)
+        self._resize("p%d" % i, [(self.between(i), "p%d" % i),
+                                 (self.hosts[i - 1], "eth0")], mtu)
 
     def impair(self, i, *netem):
         """What comes to host i: "delay", "10ms", "loss", "5%" …"""
-        self.middle.run("tc", "qdisc", "replace", "dev", "p%d" % i, "root",
-                        "netem", *netem)
+        self.between(i).run("tc", "qdisc", "replace", "dev", "p%d" % i,
+                            "root", "netem", *netem)
 
     def capture(self, i):
         """What passes between the middle and host i."""
-        return Capture(self.middle, "p%d" % i)
+        return Capture(self.between(i), "p%d" % i)
 
     def close(self):
-        for one in self.hosts + [self.middle]:
+        for one in self._namespaces():
             one.close()
 
 
@@ -144,17 +211,21 @@ class Cluster:
     """
 
     def __init__(self, n=2, family=4, mode="bridge", mtu=1500, start=True,
-                 options=(), join=True, strangers=0, datapaths=()):
+                 options=(), join=True, strangers=0, datapaths=(),
+                 watch=None):
         """@strangers: namespaces on the underlay that run no daemon.
-        @datapaths: of each host, where it is not the usual one."""
+        @datapaths: of each host, where it is not the usual one.
+        @watch: made with the cluster before anything is sent; its faults()
+        at the end are the cluster's."""
         self.directory = tempfile.mkdtemp(prefix="fdt-")
         self.containers = []
         self.hosts = []
         self._addresses = 0
         live.append(self)
         try:
-            self.underlay = Underlay(n + strangers, mode, mtu)
+            self.underlay = Underlay(n + strangers, mode, mtu, n)
             self.family = family
+            self.watch = watch(self.underlay) if watch else None
             for i, ns in zip(range(1, n + 1), self.underlay.hosts):
                 args = list(options)
                 if join and i > 1:
@@ -246,6 +317,8 @@ class Cluster:
             faults += host.close()
         for c in self.containers:
             c.close()
+        if check and self.watch:
+            faults += self.watch.faults()
         if hasattr(self, "underlay"):
             self.underlay.close()
         shutil.rmtree(self.directory, ignore_errors=True)
