@@ -25,11 +25,28 @@ void health_pace(struct engine *e)
 		e->interval_us = least;
 }
 
+/* With each heartbeat or some: a little later than it, which takes it along. */
+static usec_t confirm_pause(const struct engine *e)
+{
+	const usec_t n = PMTU_CONFIRM_US / e->interval_us;
+
+	return (n ? n : 1) * e->interval_us + e->interval_us / 6;
+}
+
+/* Each wake-up costs more than what is done in it. */
+static void join(const struct engine *e, usec_t now, struct peer *p)
+{
+	int i;
+
+	for (i = 0; i < N_PATHS; i++) {
+		path_join(&p->paths[i], now, e->interval_us / 2);
+		pmtu_join(&p->pmtu[i], now, e->interval_us / 4);
+	}
+}
+
 static void pace(struct engine *e, usec_t now, struct peer *p)
 {
-	const usec_t confirm = e->interval_us > PMTU_CONFIRM_US
-				       ? e->interval_us
-				       : PMTU_CONFIRM_US;
+	const usec_t confirm = confirm_pause(e);
 	int i;
 
 	for (i = 0; i < N_PATHS; i++) {
@@ -309,10 +326,13 @@ static bool poll_peer(struct engine *e, usec_t now, struct peer *p,
 {
 	uint64_t seq;
 
-	if (path_poll(&p->paths[PATH_FASTDP], now, &seq) &&
-	    put_probe(e, p, seq, ret))
-		return true;
+	if (path_poll(&p->paths[PATH_FASTDP], now, &seq)) {
+		join(e, now, p);
+		if (put_probe(e, p, seq, ret))
+			return true;
+	}
 	if (path_poll(&p->paths[PATH_SLEEVE], now, &seq)) {
+		join(e, now, p);
 		put_beat(e, p, seq, ret);
 		return true;
 	}

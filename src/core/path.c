@@ -214,6 +214,13 @@ void path_pace(struct path *p, usec_t now, usec_t interval_us)
 	path_check(p);
 }
 
+void path_join(struct path *p, usec_t now, usec_t slack_us)
+{
+	if (p->state == PATH_UP && !p->n_waiting && p->next_probe_at > now &&
+	    p->next_probe_at - now <= slack_us)
+		p->next_probe_at = now;
+}
+
 void path_doubt(struct path *p, usec_t now, enum reason reason)
 {
 	if (p->state != PATH_UP || now - p->doubted_at < DOUBT_PAUSE_US)

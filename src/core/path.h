@@ -72,6 +72,10 @@ bool path_expired(struct path *p, usec_t now);
 /* The kernel would not send: kept as the last error. */
 void path_refused(struct path *p, usec_t now, enum reason reason);
 
+/* We are awake, another path's heartbeat leaves: one that would be due within
+ * @slack_us goes with it. */
+void path_join(struct path *p, usec_t now, usec_t slack_us);
+
 /* More or fewer peers: a heartbeat every @interval_us from now on. */
 void path_pace(struct path *p, usec_t now, usec_t interval_us);
 

@@ -259,6 +259,13 @@ void pmtu_pace(struct pmtu *m, usec_t now, usec_t confirm_us)
 		m->confirm_at = now + m->confirm_us;
 }
 
+void pmtu_join(struct pmtu *m, usec_t now, usec_t slack_us)
+{
+	if (m->confirm_at != USEC_NEVER && m->confirm_at > now &&
+	    m->confirm_at - now <= slack_us && !m->n_flights)
+		m->confirm_at = now;
+}
+
 void pmtu_block(struct pmtu *m, usec_t until)
 {
 	m->blocked_until = until;

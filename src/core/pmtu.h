@@ -51,7 +51,7 @@
  * the link's MTU it comes this soon, then ever later up to its full length. */
 #define PMTU_RAISE_US (600 * USEC_PER_SEC)
 #define PMTU_QUICK_RAISE_US (2 * USEC_PER_SEC)
-#define PMTU_CONFIRM_US (500 * USEC_PER_MS)
+#define PMTU_CONFIRM_US (600 * USEC_PER_MS)
 /* While a search runs what was in use stays so, for this long: an answer with
  * too small a number would be kept by containers for minutes. */
 #define PMTU_GRACE_US (500 * USEC_PER_MS)
@@ -131,6 +131,9 @@ void pmtu_hint(struct pmtu *m, usec_t now, uint32_t mtu);
 void pmtu_raise(struct pmtu *m, usec_t now);
 /* How often what is in use is confirmed; 0: as PMTU_CONFIRM_US. */
 void pmtu_pace(struct pmtu *m, usec_t now, usec_t confirm_us);
+/* We are awake, a heartbeat leaves: a confirmation that would be due within
+ * @slack_us goes with it. */
+void pmtu_join(struct pmtu *m, usec_t now, usec_t slack_us);
 /* A probe is due, but the host may send none before @until. */
 void pmtu_block(struct pmtu *m, usec_t until);
 

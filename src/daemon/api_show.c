@@ -8,6 +8,7 @@
 #include "api.h"
 #include "carrier.h"
 #include "config.h"
+#include "egress.h"
 #include "flow_text.h"
 #include "mtu.h"
 #include "notes.h"
@@ -327,6 +328,7 @@ static void engine_metrics(const struct daemon *d, json_t *m)
 	put(m, "targets", c.n_targets);
 	put(m, "sessions", c.n_sessions);
 	put(m, "ports", c.n_ports);
+	put(m, "routes_forgotten", egress_n_forgotten(d->egress));
 }
 
 json_t *api_metrics(struct daemon *d, const json_t *request, struct error *e)

@@ -48,6 +48,7 @@ struct egress {
 	uint64_t n_looks;
 	size_t cursor;	 /* of the next glance */
 	bool is_refused; /* the kernel does not let us make it forget */
+	uint64_t n_forgotten;
 	/* links of the look that goes on */
 	struct rtnl_link links[LINKS_KEPT];
 	size_t n_links;
@@ -325,6 +326,7 @@ static void forget(struct egress *e, struct egress_peer *p,
 		/* What is learnt again is news. */
 		p->route_mtu = p->link_mtu;
 		e->is_refused = false;
+		e->n_forgotten++;
 		return;
 	}
 	if (!e->is_refused)
@@ -333,6 +335,11 @@ static void forget(struct egress *e, struct egress_peer *p,
 			 "when the kernel forgets it, within ten minutes",
 			 route->mtu, strerror(-error));
 	e->is_refused = true;
+}
+
+uint64_t egress_n_forgotten(const struct egress *e)
+{
+	return e ? e->n_forgotten : 0;
 }
 
 bool egress_may_probe(struct egress *e, peer_id_t id, size_t size)

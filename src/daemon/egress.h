@@ -39,6 +39,9 @@ void egress_look(struct egress *e);
  */
 bool egress_may_probe(struct egress *e, peer_id_t id, size_t size);
 
+/* How often the kernel had learnt less than was to be sent. */
+uint64_t egress_n_forgotten(const struct egress *e);
+
 /* Of the outer packet of a frame to that peer: VXLAN, UDP and IP. */
 #define EGRESS_OVERHEAD_V4 36U
 #define EGRESS_OVERHEAD_V6 56U

@@ -231,8 +231,9 @@ void mtu_noted(struct mtu *m, const struct note *note)
 		return;
 	d = m->daemon;
 	narrowest = engine_narrowest_mtu(d->engine);
-	if ((note->type == NOTE_PATH_MTU || note->type == NOTE_CHOICE) &&
-	    narrowest && narrowest < m->mtu)
+	/* Without its narrowest peer a host waits: it may be back at once. */
+	if (narrowest && ((note->type == NOTE_PATH_MTU && narrowest != m->mtu) ||
+			  (note->type == NOTE_CHOICE && narrowest < m->mtu)))
 		mtu_look(m);
 }
 

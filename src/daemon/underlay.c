@@ -14,6 +14,13 @@ static void take(const struct rtnl_link *link, struct underlay *u)
 	u->mtu = link->mtu;
 }
 
+/* An address on lo or on a dummy is announced by routing: packets to peers
+ * leave by another link, and the MTU of this one says nothing. */
+static bool is_way_out(const struct rtnl_link *link)
+{
+	return !(link->flags & IFF_LOOPBACK) && strcmp(link->kind, "dummy");
+}
+
 static bool by_address(struct rtnl *r, const struct ip *local,
 		       struct underlay *u)
 {
@@ -25,7 +32,8 @@ static bool by_address(struct rtnl *r, const struct ip *local,
 		return false;
 	for (i = 0; i < n; i++) {
 		if (!ip_equal(&list[i].ip, local) ||
-		    rtnl_link_by_index(r, list[i].ifindex, &link))
+		    rtnl_link_by_index(r, list[i].ifindex, &link) ||
+		    !is_way_out(&link))
 			continue;
 		take(&link, u);
 		return true;
@@ -46,7 +54,8 @@ static bool by_route(struct rtnl *r, struct underlay *u)
 
 	for (i = 0; i < 2; i++) {
 		if (rtnl_route_get(r, &places[i], NULL, &route) ||
-		    rtnl_link_by_index(r, route.ifindex, &link))
+		    rtnl_link_by_index(r, route.ifindex, &link) ||
+		    !is_way_out(&link))
 			continue;
 		take(&link, u);
 		u->is_v6 = i == 1;
@@ -57,7 +66,7 @@ static bool by_route(struct rtnl *r, struct underlay *u)
 
 static bool is_candidate(const struct rtnl_link *link)
 {
-	return (link->flags & IFF_UP) && !(link->flags & IFF_LOOPBACK) &&
+	return (link->flags & IFF_UP) && is_way_out(link) &&
 	       !link->master_ifindex && strcmp(link->kind, "openvswitch") &&
 	       strcmp(link->kind, "vxlan");
 }

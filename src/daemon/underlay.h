@@ -4,9 +4,10 @@
 
 /*
  * The link that carries the tunnels: its MTU bounds what containers may send.
- * With a local address it is the link that has it; else that of the default
- * route; else the UP link with the smallest MTU, loopback and our own left
- * out. The kernel is asked, nothing is sent.
+ * With a local address it is the link that has it; else (or when that is lo
+ * or a dummy, which carry nothing) that of the default route; else the UP link
+ * with the smallest MTU, our own left out. The kernel is asked, nothing is
+ * sent.
  */
 
 #include "core/core.h"
