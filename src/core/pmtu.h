@@ -51,7 +51,7 @@
  * the link's MTU it comes this soon, then ever later up to its full length. */
 #define PMTU_RAISE_US (600 * USEC_PER_SEC)
 #define PMTU_QUICK_RAISE_US (2 * USEC_PER_SEC)
-#define PMTU_CONFIRM_US (600 * USEC_PER_MS)
+#define PMTU_CONFIRM_US (300 * USEC_PER_MS)
 /* While a search runs what was in use stays so, for this long: an answer with
  * too small a number would be kept by containers for minutes. */
 #define PMTU_GRACE_US (500 * USEC_PER_MS)

@@ -134,7 +134,7 @@ class Stream:
         self._pause = pause
         self._stop = threading.Event()
         self.n_sent = self.n_received = 0
-        self.longest_gap = 0.0
+        self.longest_gap, self.gap_at = 0.0, 0.0
         self.error = None
         self._threads = [threading.Thread(target=f, daemon=True)
                          for f in (self._send, self._receive)]
@@ -159,7 +159,8 @@ class Stream:
             while True:
                 data = self._rx.recv(1 << 16)
                 now = time.monotonic()
-                self.longest_gap = max(self.longest_gap, now - last)
+                if now - last > self.longest_gap:
+                    self.longest_gap, self.gap_at = now - last, last
                 last = now
                 if not data:
                     return

@@ -58,8 +58,10 @@ def test_shrinks_and_grows_under_tcp(routed, family, narrow):
     if fits >= 1280:
         streams.append(Stream(b, a, a.ip6, 7001))
     since = one.peer(two)["since"]
+    start = time.monotonic()
     for i in (1, 2):
         world.paths.narrow(i, narrow)
+    figure("both ways narrow after", "%.2f s" % (time.monotonic() - start))
     for host, other in ((one, two), (two, one)):
         wait_plpmtu(host, other, narrow, 5)
     always("the streams to go on", lambda: not any(
@@ -72,13 +74,17 @@ def test_shrinks_and_grows_under_tcp(routed, family, narrow):
                 c, d.ip6, 1370) == fits, 3, 0.1)
     undo()
     ping = a.start_ping(b.ip4)
+    figure("growing after", "%.2f s" % (time.monotonic() - start))
     for i in (1, 2):
         world.paths.narrow(i, 1500)
     for host, other in ((one, two), (two, one)):
         wait_plpmtu(host, other, 1500, 60)
+    figure("grown after", "%.2f s" % (time.monotonic() - start))
     ping.stop().assert_perfect("while it grew")
     for stream in streams:
         stream.stop()
+        figure("gap", "%.2f s, after %.2f s" % (stream.longest_gap,
+                                                stream.gap_at - start))
         assert stream.longest_gap < 3, stream.longest_gap
     assert one.peer(two)["path"] == "fastdp"
     assert one.peer(two)["since"] == since, "it left fastdp for a while"
@@ -166,7 +172,7 @@ def test_forged_answers_do_not_widen(routed):
 # Below net.ipv4.route.min_pmtu the kernel cuts what it sends there, whatever
 # DF says; above, it tells the senders.
 LIES = {4: (552, 1280, 1499), 6: (68, 552, 1280, 1499, 0)}
-LONGEST_LIE_S = 1.0
+LONGEST_LIE_S = 3.0  # 0.4 s on a machine that has time
 
 
 def lie(world, mtu, port=VXLAN):
@@ -196,27 +202,26 @@ def test_forged_too_big(routed, family):
     one, two = world.hosts
     a, b = world.containers
     stream = Stream(a, b, b.ip4)
-    n, longest = 0, 0.0
+    before, longest = one.metrics()["routes_forgotten"], 0.0
     for mtu in LIES[family]:
         for port in (SLEEVE, VXLAN):
             # Of sleeve the daemon hears itself, and asks at once.
             lie(world, mtu, port)
             start = time.monotonic()
-            n += port == VXLAN and learnt(one, two) is not None
             wait_until("the kernel to forget it", lambda: not learnt(one, two),
                        LONGEST_LIE_S)
             longest = max(longest, time.monotonic() - start)
             always("the PLPMTU to stay", lambda: plpmtu(one, two) == 1500 and
                    plpmtu(one, two, "sleeve") == 1500, 0.2)
     figure("believed by the kernel", "%.2f s at most" % longest)
-    assert n, "the kernel took none of them: nothing was tried"
+    n = one.metrics()["routes_forgotten"] - before
+    assert n >= len(LIES[family]) / 2, "%d: were they lies at all?" % n
     stream.stop()
     assert stream.longest_gap < 1, stream.longest_gap
     done = a.run("ping", "-n", "-c", 1, "-W", 1, "-M", "do", "-s",
                  1500 - OVERHEAD[family] - 48, b.ip6, check=False)
     assert done.returncode == 0, done.stdout
     assert one.peer(two)["path"] == "fastdp"
-    assert one.metrics()["routes_forgotten"] >= n
 
 
 @pytest.mark.parametrize("mtu", [68, 0])
@@ -227,10 +232,10 @@ def test_forged_to_be_tiny(routed, mtu):
     one, two = world.hosts
     a, b = world.containers
     ping = a.start_ping(b.ip4, 0.05)
+    before = one.metrics()["routes_forgotten"]
     lie(world, mtu)
-    assert learnt(one, two) == 552
-    wait_until("the kernel to forget it", lambda: not learnt(one, two),
-               LONGEST_LIE_S)
+    wait_until("the kernel to forget it", lambda: one.metrics()[
+        "routes_forgotten"] > before and not learnt(one, two), LONGEST_LIE_S)
     world.watch.forgive()
     done = a.run("ping", "-n", "-c", 1, "-W", 1, "-M", "do", "-s", 1422,
                  b.ip4, check=False)
