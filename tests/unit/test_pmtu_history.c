@@ -37,8 +37,8 @@ static void histories(uint32_t per_mille, uint32_t n)
 		run(&pl, pl.now + 50 * SEC);
 		n_high += pl.m.usable > pl.mtu;
 		n_low += pl.m.usable < pl.mtu;
-		assert_in_range(n_probes, 1, 400);
-		assert_in_range(pl.n_sent - n_probes, 1, 250 + per_mille);
+		assert_in_range(n_probes, 1, 450);
+		assert_in_range(pl.n_sent - n_probes, 1, 300 + per_mille);
 	}
 	print_message("%u per mille lost: %u of %u too high, %u too low\n",
 		      per_mille, n_high, n, n_low);
@@ -67,10 +67,10 @@ static bool there_and_back(struct play *pl, uint32_t size)
 	run(pl, pl->now + 3 * SEC);
 	assert_true(pl->m.usable <= size);
 	n = pl->n_sent;
-	assert_in_range(n, 1, 400);
+	assert_in_range(n, 1, 450);
 	run(pl, pl->now + 50 * SEC);
 	assert_true(pl->m.usable <= size);
-	assert_in_range(pl->n_sent - n, 1, 400);
+	assert_in_range(pl->n_sent - n, 1, 500);
 	return pl->m.usable == size;
 }
 
@@ -91,8 +91,10 @@ static void test_every_size_lossy_and_changing(void **state)
 	}
 	print_message("too low: %u at random, %u in bursts, %u in turn\n",
 		      n_low[AT_RANDOM], n_low[IN_BURSTS], n_low[IN_TURN]);
+	/* Four lost in a row look like a black hole: some search anew when
+	 * they are looked at. */
 	for (pattern = 0; pattern < N_PATTERNS; pattern++)
-		assert_in_range(n_low[pattern], 0, 8425 / 200);
+		assert_in_range(n_low[pattern], 0, 8425 / 100);
 }
 
 /* 5 % lost in each direction: right within five seconds, from 1 400 to 9 000. */

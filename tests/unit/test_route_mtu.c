@@ -214,6 +214,7 @@ static void check_forgets(const char *dst)
 {
 	const struct ip to = ip_of(dst);
 	struct rtnl_route route;
+	int i;
 
 	assert_int_equal(rtnl_route_get(near_end, &to, NULL, &route), 0);
 	assert_int_equal(route.mtu, 0);
@@ -224,8 +225,13 @@ static void check_forgets(const char *dst)
 	provoke(dst, &route);
 	assert_int_equal(route.mtu, NARROW);
 	assert_true(route.is_learnt);
-	assert_int_equal(rtnl_route_forget(near_end, &to, &route), 0);
-	assert_int_equal(rtnl_route_get(near_end, &to, NULL, &route), 0);
+	/* Several were sent: a late answer makes it learn once more. */
+	for (i = 0; i < 5 && route.mtu; i++) {
+		nap();
+		assert_int_equal(rtnl_route_forget(near_end, &to, &route), 0);
+		assert_int_equal(rtnl_route_get(near_end, &to, NULL, &route),
+				 0);
+	}
 	assert_int_equal(route.mtu, 0);
 	assert_false(route.is_learnt);
 	/* And again: it learns as before. */
