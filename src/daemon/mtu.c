@@ -232,8 +232,9 @@ void mtu_noted(struct mtu *m, const struct note *note)
 	d = m->daemon;
 	narrowest = engine_narrowest_mtu(d->engine);
 	/* Without its narrowest peer a host waits: it may be back at once. */
-	if (narrowest && ((note->type == NOTE_PATH_MTU && narrowest != m->mtu) ||
-			  (note->type == NOTE_CHOICE && narrowest < m->mtu)))
+	if (narrowest &&
+	    ((note->type == NOTE_PATH_MTU && narrowest != m->mtu) ||
+	     (note->type == NOTE_CHOICE && narrowest < m->mtu)))
 		mtu_look(m);
 }
 
