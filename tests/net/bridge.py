@@ -27,6 +27,32 @@ def tables(host):
     return [line.split()[-1] for line in out.splitlines()]
 
 
+class Bridges:
+    """What flows.Datapath is for Open vSwitch, as far as bridges have it."""
+
+    def __init__(self, namespace):
+        self._ns = namespace
+
+    def close(self):
+        pass
+
+    def vports(self):
+        """{link number: (name, kind)} of the bridges and their ports."""
+        found = {}
+        for link in json.loads(self._ns.ip("-j", "-d", "link").stdout):
+            kind = link.get("linkinfo", {}).get("info_kind", "")
+            if kind == "bridge" or link.get("master"):
+                found[link["ifindex"]] = (link["ifname"], kind)
+        return found
+
+    def mentions(self, needle):
+        """Entries and rules in which a MAC or IP appears."""
+        text = self._ns.run("bridge", "fdb", "show").stdout + \
+            self._ns.run("nft", "list", "ruleset", check=False).stdout
+        return [line for line in text.splitlines() if needle in
+                line.replace(",", " ").split()]
+
+
 class FdbMonitor:
     """Whatever happens to forwarding entries from here on."""
 

@@ -129,12 +129,13 @@ class Capture:
                 if not (incoming and f.outgoing)]
 
     def wait_for(self, predicate, timeout=2.0):
-        """The first frame for which it is true, else None."""
+        """The first frame for which it is true; fails if none comes."""
         end = time.monotonic() + timeout
         while True:
             left = end - time.monotonic()
             if left <= 0 or not select.select([self._sock], [], [], left)[0]:
-                return None
+                raise AssertionError("%s: no such frame within %g s" % (
+                    self.where, timeout))
             for frame in self._read(1):
                 if predicate(frame):
                     return frame

@@ -104,6 +104,9 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "any_kernel: needs no openvswitch")
     config.addinivalue_line("markers", "running_kernel: needs no openvswitch, "
                             "but bridges: not in a guest unless asked for")
+    config.addinivalue_line("markers", "any_datapath: in a guest, and with "
+                            "FASTDP_TEST_DATAPATH=bridge on the running "
+                            "kernel, too")
     config.addinivalue_line("markers", "no_daemon: needs no program")
     config.addinivalue_line("markers", "limit(seconds): longest it may take")
 

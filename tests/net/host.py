@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 
+from bridge import Bridges
 from flows import Datapath, FlowMonitor
 from ns import sh, wait_until
 
@@ -274,7 +275,8 @@ class Host:
     def kernel(self):
         """The datapath, read without the daemon."""
         if self._kernel is None:
-            self._kernel = Datapath(self.ns)
+            self._kernel = Bridges(self.ns) if self.datapath == "bridge" \
+                else Datapath(self.ns)
         return self._kernel
 
     @property

@@ -305,7 +305,8 @@ def test_reload_of_a_broken_file_keeps_what_is(make_cluster):
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\0" * 4096,
                                   b"{\"peers\": 5}", b"[" * 100000,
-                                  b"\xff" * 100])
+                                  b"\xff" * 100],
+                         ids=lambda text: repr(text[:8]))
 def test_damaged_files_of_the_last_life(make_cluster, text):
     """They are named in the log and done without."""
     cluster = make_cluster(2)

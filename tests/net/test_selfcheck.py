@@ -131,7 +131,6 @@ def test_vxlan_is_taken_apart(pair):
         a.send(udp(a.mac, b.mac, a.ip4, b.ip4, 5000, 6784,
                    vxlan(0x123456, inner)))
         frame = seen.wait_for(lambda f: f.vxlan() is not None)
-        assert frame is not None
         src, dst, vni, got = frame.vxlan()
         assert (src, dst, vni) == (a.ip4, b.ip4, 0x123456)
         assert got.data == inner and got.src == "02:00:00:00:00:01"
@@ -145,3 +144,9 @@ def test_flood_sends_and_ends(pair):
         out, _ = child.communicate(timeout=5)
         assert int(out) > 100
         assert len(seen.frames()) > 100
+
+
+def test_waiting_for_a_frame_in_vain_fails(pair):
+    with pair[0].capture() as seen:
+        with pytest.raises(AssertionError, match="no such frame"):
+            seen.wait_for(lambda f: False, 0.1)

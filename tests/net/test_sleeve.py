@@ -16,23 +16,16 @@ def world(two):
     for host in two.hosts:
         two.container(host)
     two.settle()
-    wait_until("both paths to be up", lambda: all(
-        h.peer(o)["paths"][path]["state"] == "up"
-        for h, o in pairs(two) for path in ("fastdp", "sleeve")), 5)
+    two.wait_warm()
     return two
 
 
-def pairs(world):
-    one, two = world.hosts
-    return (one, two), (two, one)
-
-
 def path_is(world, name):
-    return all(h.peer(o)["path"] == name for h, o in pairs(world))
+    return world.paths() == [name, name]
 
 
 def test_both_paths_are_warm(world):
-    for host, other in pairs(world):
+    for host, other in world.pairs():
         p = host.peer(other)
         assert p["path"] == "fastdp"
         assert p["paths"]["sleeve"]["rtt_us"] > 0

@@ -25,19 +25,8 @@ def world(two):
         two.container(host)
         two.container(host)
     two.settle()
-    wait_until("both paths to be up", lambda: all(
-        h.peer(o)["paths"][path]["state"] == "up"
-        for h, o in pairs(two) for path in ("fastdp", "sleeve")), 5)
+    two.wait_warm()
     return two
-
-
-def pairs(world):
-    one, two = world.hosts
-    return (one, two), (two, one)
-
-
-def paths(world):
-    return [h.peer(o)["path"] for h, o in pairs(world)]
 
 
 def block(world, which, port=VXLAN):
@@ -88,9 +77,9 @@ def test_failover_and_return(world, which, run):
     and no packet overtakes another but at the switch."""
     judges = [world.hosts[src - 1] for src, _ in which]
     flows = Flows(world)
-    wait_until("fastdp", lambda: paths(world) == ["fastdp", "fastdp"], 10)
+    wait_until("fastdp", lambda: world.paths() == ["fastdp", "fastdp"], 10)
     undo = block(world, which)
-    for h, o in pairs(world):
+    for h, o in world.pairs():
         if h in judges:
             wait_until("%s to take sleeve" % h.label,
                        lambda h=h, o=o: h.peer(o)["path"] == "sleeve", 2)
@@ -102,13 +91,13 @@ def test_failover_and_return(world, which, run):
            (*max((s, who) for who, s in gaps.items()), flows.stalled))
     assert max(gaps.values()) <= OUTAGE_S + flows.stalled, gaps
     # Each side judges its own way: the other one works.
-    wait_until("each side to have chosen", lambda: paths(world) == [
+    wait_until("each side to have chosen", lambda: world.paths() == [
         "sleeve" if h in judges else "fastdp" for h in world.hosts], 5)
     flows = Flows(world)
     undo()
     start = time.monotonic()
     wait_until("fastdp to be taken again",
-               lambda: paths(world) == ["fastdp", "fastdp"], RETURN_S)
+               lambda: world.paths() == ["fastdp", "fastdp"], RETURN_S)
     figure("run %d: back after" % run, "%.2f s" % (time.monotonic() - start))
     time.sleep(0.5)
     flows.stop()
@@ -126,7 +115,7 @@ def test_sleeve_blocked_is_no_matter(world):
     one, two = world.hosts
     wait_until("sleeve to be down", lambda: one.peer(two)["paths"]["sleeve"]
                ["state"] == "down", 2)
-    always("fastdp", lambda: paths(world) == ["fastdp", "fastdp"], 1)
+    always("fastdp", lambda: world.paths() == ["fastdp", "fastdp"], 1)
     undo()
     wait_until("sleeve to be up", lambda: one.peer(two)["paths"]["sleeve"]
                ["state"] == "up", 3)
@@ -163,6 +152,6 @@ def test_flapping_is_not_followed(world, blocked_s, free_s):
     assert 1 <= len(made) <= 6, made
     # Each switch to sleeve costs a detection at most.
     assert numbered.longest_gap <= OUTAGE_S, str(numbered)
-    wait_until("the right end", lambda: paths(world) == ["fastdp", "fastdp"],
+    wait_until("the right end", lambda: world.paths() == ["fastdp", "fastdp"],
                65)
     assert one.peer(two)["reason"] == "the peer answers"

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The underlay: hosts joined by a switch or a router, and how to break it."""
 
+import itertools
 import os
 import shutil
 import tempfile
+
+import pytest
 
 from capture import Capture
 from container import Container
@@ -11,6 +14,14 @@ from host import Host
 from ns import Namespace, ip_batch, wait_until
 
 live = []  # what a failed test is to print
+
+# What the hosts of a cluster are on: all on the usual datapath, or one on a
+# bridge among others that have openvswitch.ko.
+KINDS = [pytest.param("alike", marks=pytest.mark.any_datapath), "mixed"]
+
+
+def datapaths_of(kind):
+    return ("bridge", "ovs", "ovs") if kind == "mixed" else ()
 
 
 class Underlay:
@@ -131,6 +142,8 @@ class Underlay:
         for tell in self.resized if mtu < was else ():
             tell(link, mtu)
 
+    _has_flower = None  # the kernel's classifier: asked once
+
     def _tc(self, lines):
         """Several at the cost of one process, so that they come at once; each
         is (host, command)."""
@@ -161,6 +174,8 @@ class Underlay:
         """Drop from host to host, for each (source, destination) of @ways,
         all or one protocol's packets to one port. Returns a function that
         ends it."""
+        if not self._can_classify():
+            return self._cut_by_rules(ways, proto, port, family)
         rules = []
         for src, dst in ways:
             match = ["protocol", "ip" if family == 4 else "ipv6", "flower",
@@ -172,6 +187,34 @@ class Underlay:
                 match += ["dst_port", str(port)]
             rules.append((src, " ".join(match)))
         return self.drop(rules)
+
+    def _can_classify(self):
+        if Underlay._has_flower is None:
+            self.middle.run("tc", "qdisc", "add", "dev", "lo", "clsact")
+            Underlay._has_flower = self.middle.run(
+                "tc", "filter", "add", "dev", "lo", "ingress", "protocol",
+                "ip", "flower", "dst_ip", "0.0.0.0", "action", "drop",
+                check=False).returncode == 0
+        return Underlay._has_flower
+
+    def _cut_by_rules(self, ways, proto, port, family):
+        """The same where the kernel has nf_tables in place of it."""
+        self._rules += 1
+        table = "cut%d" % self._rules
+        lines = ["add table netdev " + table]
+        for k, (src, dst) in enumerate(ways):
+            match = "ip daddr " + self.ip4(dst) if family == 4 else \
+                "ip6 daddr " + self.ip6(dst)
+            if proto:
+                match += " meta l4proto " + proto
+            if port:
+                match += " %s dport %d" % (proto, port)
+            lines += ["add chain netdev %s c%d { type filter hook ingress "
+                      "device p%d priority 0; }" % (table, k, src),
+                      "add rule netdev %s c%d %s drop" % (table, k, match)]
+        self.middle.run("nft", "-f", "-", stdin="\n".join(lines) + "\n")
+        return lambda: self.middle.run("nft", "delete", "table", "netdev",
+                                       table)
 
     def cut(self, src, dst, **kw):
         return self.cut_ways([(src, dst)], **kw)
@@ -241,9 +284,23 @@ class Cluster:
             self.close(check=False)
             raise
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        self.close(check=kind is None)
+
     def address(self, i):
         return self.underlay.ip4(i) if self.family == 4 else \
             self.underlay.ip6(i)
+
+    def pairs(self):
+        """(host, another host), both ways round."""
+        return list(itertools.permutations(self.hosts, 2))
+
+    def paths(self):
+        """Which path each of pairs() has taken."""
+        return [h.peer(o)["path"] for h, o in self.pairs()]
 
     def start(self):
         for host in self.hosts:
@@ -269,6 +326,13 @@ class Cluster:
             wait_until(lambda h=host: "%s is not connected to all: %s" % (
                 h.label, h.status()["peers"]),
                        lambda h=host: up(h) >= len(hosts) - 1, timeout)
+
+    def wait_warm(self, timeout=5.0):
+        """Until both paths of each two hosts are up."""
+        wait_until("both paths to be up", lambda: all(
+            h.peer(o)["paths"][path]["state"] == "up"
+            for h, o in self.pairs() for path in ("fastdp", "sleeve")),
+                   timeout)
 
     def container(self, host, network=None, addresses=None, **kw):
         """A new container on a host, with the next addresses of the test's
