@@ -2,9 +2,12 @@
 """A host's bridges, read from the kernel without the daemon."""
 
 import json
+import re
 import signal
 import subprocess
 import tempfile
+
+ELEMENTS = re.compile(r"elements = \{([^}]*)\}")
 
 
 def bridges(host):
@@ -45,12 +48,16 @@ class Bridges:
                 found[link["ifindex"]] = (link["ifname"], kind)
         return found
 
+    def flows(self):
+        """Entries that do not age, and elements of the rules' sets."""
+        entries = self._ns.run("bridge", "fdb", "show").stdout.splitlines()
+        rules = self._ns.run("nft", "list", "ruleset", check=False).stdout
+        return [line for line in entries if "static" in line] + \
+            [element.strip() for each in ELEMENTS.findall(rules)
+             for element in each.split(",")]
+
     def mentions(self, needle):
-        """Entries and rules in which a MAC or IP appears."""
-        text = self._ns.run("bridge", "fdb", "show").stdout + \
-            self._ns.run("nft", "list", "ruleset", check=False).stdout
-        return [line for line in text.splitlines() if needle in
-                line.replace(",", " ").split()]
+        return [f for f in self.flows() if needle in f.split()]
 
 
 class FdbMonitor:
