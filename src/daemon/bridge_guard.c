@@ -477,11 +477,15 @@ int guard_commit(struct guard *g)
 	error = nft_commit(g->nft);
 	if (!error)
 		error = g->error;
-	/* What of it is there is seen when it is read. */
-	if (error)
-		g->n_networks = 0;
-	else
+	if (!error) {
 		g->is_stale = false;
+		return 0;
+	}
+	/* What of it is there is seen when it is read; what is full is made
+	 * anew. */
+	if (g->error == -ENOSPC)
+		g->is_stale = true;
+	g->n_networks = 0;
 	return error;
 }
 

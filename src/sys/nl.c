@@ -111,6 +111,12 @@ int nl_next(const void *buf, size_t size, size_t *offset,
 	return 1;
 }
 
+bool nl_is_message(const struct nlmsghdr *nlh, int left)
+{
+	return left >= (int)sizeof(*nlh) && nlh->nlmsg_len >= sizeof(*nlh) &&
+	       nlh->nlmsg_len <= (uint32_t)left;
+}
+
 int nl_parse(const void *buf, size_t size, const struct nl_rule *rules,
 	     unsigned int max, const struct nlattr **ret, bool *ret_has_unknown)
 {

@@ -54,6 +54,12 @@ void nl_nest_end(struct nl_builder *b, size_t nest);
 int nl_next(const void *buf, size_t size, size_t *offset,
 	    const struct nlattr **ret);
 
+/*
+ * Is there a whole message in @left bytes? mnl_nlmsg_ok() says so too of one
+ * that claims 2 GiB and more.
+ */
+bool nl_is_message(const struct nlmsghdr *nlh, int left);
+
 /* What an attribute must be to be taken. Absent from the table: unknown. */
 struct nl_rule {
 	bool is_known;

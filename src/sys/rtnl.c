@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "netns.h"
+#include "nl.h"
 #include "rtnl_internal.h"
 
 #define TIMEOUT_S 5
@@ -139,7 +140,7 @@ static int take_answers(struct rtnl *r, size_t size, rtnl_answer_fn *fn,
 	int left = (int)size;
 	int rc;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; nl_is_message(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		/* Late answers to a request that was given up. */
 		if (nlh->nlmsg_seq != r->seq)
 			continue;

@@ -16,8 +16,8 @@
 struct rtnl_bridge {
 	const char *ifname;
 	struct mac mac;
-	uint32_t mtu;	     /* stays, whatever its ports have */
-	uint32_t ageing_s;   /* of what it learns */
+	uint32_t mtu;	   /* until it has ports: then the smallest of theirs */
+	uint32_t ageing_s; /* of what it learns */
 	uint32_t max_learnt; /* where the kernel can bound it (6.7) */
 };
 

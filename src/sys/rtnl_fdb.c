@@ -56,8 +56,7 @@ static enum rtnl_fdb_type type_of(const struct ndmsg *ndm)
 	return ndm->ndm_state & NUD_NOARP ? RTNL_FDB_STATIC : RTNL_FDB_LEARNT;
 }
 
-/* False: not a bridge's entry. */
-static bool decode(const struct nlmsghdr *nlh, struct rtnl_fdb *ret)
+bool rtnl_fdb_decode(const struct nlmsghdr *nlh, struct rtnl_fdb *ret)
 {
 	const struct nlattr *tb[NDA_MASTER + 1];
 	const struct ndmsg *ndm;
@@ -87,7 +86,7 @@ static int list_fdb(const struct nlmsghdr *nlh, void *arg)
 	struct listing *l = arg;
 	struct rtnl_fdb *item, fdb;
 
-	if (nlh->nlmsg_type != RTM_NEWNEIGH || !decode(nlh, &fdb) ||
+	if (nlh->nlmsg_type != RTM_NEWNEIGH || !rtnl_fdb_decode(nlh, &fdb) ||
 	    fdb.bridge != l->bridge)
 		return 0;
 	item = rtnl_list_add(&l->list);
@@ -170,7 +169,7 @@ static bool decode_link_gone(const struct nlmsghdr *nlh,
 	return true;
 }
 
-static bool decode_event(const struct nlmsghdr *nlh, void *ret)
+bool rtnl_bridge_event_decode(const struct nlmsghdr *nlh, void *ret)
 {
 	struct rtnl_bridge_event *ev = ret;
 
@@ -178,10 +177,10 @@ static bool decode_event(const struct nlmsghdr *nlh, void *ret)
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWNEIGH:
 		ev->type = RTNL_BRIDGE_FDB;
-		return decode(nlh, &ev->fdb);
+		return rtnl_fdb_decode(nlh, &ev->fdb);
 	case RTM_DELNEIGH:
 		ev->type = RTNL_BRIDGE_FDB_GONE;
-		return decode(nlh, &ev->fdb);
+		return rtnl_fdb_decode(nlh, &ev->fdb);
 	case RTM_DELLINK:
 		return decode_link_gone(nlh, ev);
 	default:
@@ -193,7 +192,7 @@ int rtnl_bridge_watch_next(struct rtnl_bridge_watch *w,
 			   struct rtnl_bridge_event *ret)
 {
 	struct rtnl_bridge_event ev;
-	const int rc = rtnl_feed_next(&w->feed, decode_event, &ev);
+	const int rc = rtnl_feed_next(&w->feed, rtnl_bridge_event_decode, &ev);
 
 	if (rc > 0)
 		*ret = ev;

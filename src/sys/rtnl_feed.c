@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "nl.h"
 
 #define DATAGRAMS_A_CALL 64
 
@@ -39,7 +40,7 @@ void rtnl_feed_close(struct rtnl_feed *f)
 /* The next event of the datagram in the buffer. */
 static bool take_event(struct rtnl_feed *f, rtnl_feed_fn *decode, void *ret)
 {
-	while (f->next && mnl_nlmsg_ok(f->next, f->left)) {
+	while (f->next && nl_is_message(f->next, f->left)) {
 		const struct nlmsghdr *nlh = f->next;
 
 		f->next = mnl_nlmsg_next(nlh, &f->left);

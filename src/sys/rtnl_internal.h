@@ -13,6 +13,8 @@
 
 #include "rtnl.h"
 
+struct rtnl_fdb;
+
 #define RTNL_BUFFER_SIZE 32768U
 
 struct rtnl {
@@ -76,5 +78,9 @@ void rtnl_put_ip(struct nlmsghdr *nlh, uint16_t type, const struct ip *ip);
 int rtnl_link_decode(const struct nlmsghdr *nlh, struct rtnl_link *ret);
 int rtnl_addr_decode(const struct nlmsghdr *nlh, struct rtnl_addr *ret);
 int rtnl_route_decode(const struct nlmsghdr *nlh, struct rtnl_route *ret);
+/* False: not a bridge's entry, and *ret as it was. */
+bool rtnl_fdb_decode(const struct nlmsghdr *nlh, struct rtnl_fdb *ret);
+/* A rtnl_feed_fn: @ret is a struct rtnl_bridge_event. */
+bool rtnl_bridge_event_decode(const struct nlmsghdr *nlh, void *ret);
 
 #endif
