@@ -20,14 +20,15 @@ static inline void *core_alloc(size_t size)
 	return p;
 }
 
+/* Never NULL, of nothing neither. */
 static inline void *core_realloc(void *old, size_t n, size_t size)
 {
 	void *p;
 
 	if (size && n > SIZE_MAX / size)
 		abort();
-	p = realloc(old, n * size);
-	if (!p && n > 0 && size > 0)
+	p = realloc(old, n && size ? n * size : 1);
+	if (!p)
 		abort();
 	return p;
 }

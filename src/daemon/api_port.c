@@ -437,7 +437,7 @@ json_t *api_expose(struct daemon *d, const json_t *request, struct error *e)
 {
 	char text[ADDR_PREFIX_SIZE];
 	struct ip ip;
-	uint8_t len;
+	uint8_t len = 0;
 	int rc;
 
 	if (parse_prefix(request, &ip, &len, e))
@@ -455,7 +455,7 @@ json_t *api_hide(struct daemon *d, const json_t *request, struct error *e)
 {
 	char text[ADDR_PREFIX_SIZE];
 	struct ip ip;
-	uint8_t len;
+	uint8_t len = 0;
 	int rc;
 
 	if (parse_prefix(request, &ip, &len, e))
