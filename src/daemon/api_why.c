@@ -15,6 +15,8 @@
 #include "sys/clock.h"
 #include "sys/ovs_dp.h"
 
+#define IPV6_MIN_MTU 1280U /* RFC 8200 section 5 */
+
 static void say(json_t *lines, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -158,6 +160,15 @@ static void say_peer(const struct daemon *d, json_t *lines,
 		    p->mtu, (unsigned long long)p->n_too_big,
 		    (unsigned long long)p->n_fragmented,
 		    (unsigned long long)p->n_fragments);
+	if (p->mtu && p->mtu < IPV6_MIN_MTU)
+		say(lines,
+		    "IPv6 wants at least %u: its packets up to that are cut "
+		    "by the daemon, which costs CPU, until the path carries "
+		    "%u bytes",
+		    IPV6_MIN_MTU,
+		    IPV6_MIN_MTU + (ip_is_v4(&p->remote.ip)
+					    ? VXLAN_OVERHEAD_V4
+					    : VXLAN_OVERHEAD_V6));
 	say_session(d, lines, p);
 }
 

@@ -12,6 +12,7 @@
 #define OVERHEAD_V4 50U
 #define OVERHEAD_V6 70U
 #define OVERHEAD_ESP 37U
+#define IPV6_MIN_MTU 1280U /* RFC 8200 section 5 */
 #define CHAIN_TEXT 512U
 
 static uint32_t overhead_of(const struct facts *f,
@@ -218,10 +219,12 @@ static void judge_largest(const struct facts_peer *peer,
 static void judge_narrow(const struct facts *f, const struct facts_peer *peer,
 			 const struct facts_egress *way, struct findings *ret)
 {
+	const bool cuts_ipv6 = peer->mtu && peer->mtu < IPV6_MIN_MTU;
 	struct finding *item;
 
-	item = findings_add(ret, GROUP_MTU, SEVERITY_NOTE, "mtu-peer",
-			    label_of(peer));
+	item = findings_add(ret, GROUP_MTU,
+			    cuts_ipv6 ? SEVERITY_WARNING : SEVERITY_NOTE,
+			    "mtu-peer", label_of(peer));
 	finding_title(item, "the path to %s carries %u bytes, not %u",
 		      label_of(peer), peer->fastdp.plpmtu, way->link_mtu);
 	finding_evidence(item,
@@ -233,13 +236,21 @@ static void judge_narrow(const struct facts *f, const struct facts_peer *peer,
 		finding_evidence(item, "; tried: %s", peer->fastdp.ladder);
 	finding_consequence(item,
 			    "containers may send %u bytes in one packet "
-			    "to that peer; longer ones are answered",
-			    peer->mtu ? peer->mtu : f->daemon.mtu);
-	finding_remedy(item,
-		       "nothing, unless the network between should "
-		       "carry more: then look for the narrow link "
-		       "('tracepath -n %s')",
-		       peer->address);
+			    "to that peer; longer ones are answered, longer "
+			    "broadcasts do not arrive there%s",
+			    peer->mtu ? peer->mtu : f->daemon.mtu,
+			    cuts_ipv6 ? "; IPv6 wants at least 1280, so the "
+					"daemon cuts its packets, at the cost "
+					"of CPU"
+				      : "");
+	finding_remedy(item, "%s the narrow link ('tracepath -n %s')%s",
+		       cuts_ipv6 ? "look for"
+				 : "nothing, unless the network between should "
+				   "carry more: then look for",
+		       peer->address,
+		       cuts_ipv6 ? ", and have it carry 1330 bytes over IPv4, "
+				   "1350 over IPv6"
+				 : "");
 }
 
 static void judge_stale(const struct facts_peer *peer,
@@ -261,7 +272,8 @@ static void judge_stale(const struct facts_peer *peer,
 	finding_remedy(item,
 		       "ip route flush cache; if it comes back, look "
 		       "for who sends it: tcpdump -ni %s 'icmp[0]=3 and "
-		       "icmp[1]=4'",
+		       "icmp[1]=4'; sysctl -w net/ipv4/ip_no_pmtu_disc=3 "
+		       "has the kernel believe none that may be forged",
 		       way->ifname);
 }
 

@@ -11,6 +11,8 @@
 /* Fragments wait in memory for the rest: room for 64 large datagrams. */
 #define FRAGMENTS_LOW (4 * 1024 * 1024)
 #define FRAGMENTS_TOO_LOW (256 * 1024)
+/* ip_no_pmtu_disc: "too big" counts if the protocol can verify it. */
+#define PMTU_VERIFIED 3
 
 /* The names of those that are on, with blanks between. */
 static bool filters_on(const struct facts *f, char *ret, size_t size)
@@ -138,13 +140,22 @@ static void judge_pmtu(const struct facts *f, struct findings *ret)
 
 	if (!facts_sysctl(f, "net/ipv4/ip_no_pmtu_disc", &value) || !value)
 		return;
-	item = findings_add(ret, GROUP_SYSCTL, SEVERITY_WARNING, "no-pmtu-disc",
-			    NULL);
-	finding_title(item, "path MTU discovery is switched off");
+	item = findings_add(ret, GROUP_SYSCTL,
+			    value == PMTU_VERIFIED ? SEVERITY_NOTE
+						   : SEVERITY_WARNING,
+			    "no-pmtu-disc", NULL);
 	finding_evidence(item, "net/ipv4/ip_no_pmtu_disc = %" PRId64, value);
+	if (value == PMTU_VERIFIED) {
+		finding_title(item, "only TCP believes \"too big\" here");
+		finding_consequence(item, "forged ones do nothing to tunnels; "
+					  "fastdp needs none, other programs "
+					  "that use UDP may");
+		finding_remedy(item, "nothing");
+		return;
+	}
+	finding_title(item, "path MTU discovery is switched off");
 	finding_consequence(item, "the host's own packets are sent without DF "
-				  "and cut on the way; in mode 3 \"too big\" "
-				  "is dropped unless it can be verified");
+				  "and cut on the way");
 	finding_remedy(item, "sysctl -w net/ipv4/ip_no_pmtu_disc=0");
 }
 

@@ -82,6 +82,38 @@ class Datagrams:
         return self._rx.recv(1 << 16) == data[:payload]
 
 
+class Broadcast:
+    """UDP from one container to all; it may be cut."""
+
+    PORT = 7400
+
+    def __init__(self, a, others):
+        self._rx = []
+        for one in others:
+            s = one.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.bind(("", self.PORT))
+            self._rx.append((one, s))
+        self._tx = a.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._tx.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        self._tx.setsockopt(*PMTU[4], DONT)
+
+    def reaches(self, payload, n):
+        """Who gets it; @n are waited for."""
+        self._tx.sendto(bytes(payload), ("10.32.255.255", self.PORT))
+        got = []
+
+        def look():
+            for one, s in self._rx:
+                if select.select([s], [], [], 0)[0]:
+                    got.append((one, len(s.recv(1 << 16))))
+            return len(got) >= n
+        wait_until("the broadcast", look, 3)
+        time.sleep(0.2)
+        look()
+        assert all(size == payload for _, size in got), got
+        return [one for one, _ in got]
+
+
 @pytest.fixture(params=[4, 6], ids=["IPv4", "IPv6"])
 def world(request, make_cluster):
     """Four hosts with a container each; the way to the last, which has two,
@@ -139,6 +171,12 @@ def test_all_kinds_arrive(world):
     for payload in (1370, 1423, 4000, 9000):
         assert loose.arrives(payload), payload
     assert Datagrams(a, narrow, narrow.ip6, DONT).arrives(4000)
+    # A long broadcast is no matter of the narrow peer's: the others get it.
+    told = first.metrics()["too_big_answered"]
+    everybody = Broadcast(a, [*wide, narrow])
+    assert set(everybody.reaches(1000, 3)) == {*wide, narrow}
+    assert set(everybody.reaches(1370, 2)) == set(wide)
+    assert first.metrics()["too_big_answered"] == told
     # Nobody has told the containers of these two anything: super-frames are
     # judged by their segments.
     for c, d in ((a, fresh), (fresh, a)):
