@@ -93,7 +93,7 @@ def test_shrinks_and_grows_under_tcp(routed, family, narrow):
         wait_plpmtu(host, other, 1500, 60)
     figure("grown after", "%.2f s" % (time.monotonic() - start))
     ping.stop().assert_perfect("while it grew")
-    pause = machine.stop().stalled()
+    pause = machine.stop().longest_gap
     for stream in streams:
         stream.stop()
         figure("gap", "%.2f s, after %.2f s; the machine: %.2f s" % (
