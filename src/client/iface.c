@@ -305,36 +305,44 @@ static int ask_attach(struct job *job, const struct iface_request *request,
 	return 0;
 }
 
-static void write_one(const char *family, const char *ifname, const char *name)
+/* Of the interface that we made, in the container. */
+static int announce_v6(void *arg)
 {
 	char path[128];
 	CLEAN_FD int fd = -1;
 
-	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family,
-		 ifname, name);
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/ndisc_notify",
+		 (const char *)arg);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	/* Where /proc is read-only the directory alone tells of us. */
 	if (fd >= 0 && write(fd, "1", 1) < 0)
-		return;
+		return 0;
+	return 0;
 }
 
-/* Of the interface that we made, in the container. */
-static int ask_to_announce(void *arg)
+static bool has_v6(const struct iface_request *request)
 {
-	write_one("ipv4", arg, "arp_notify");
-	write_one("ipv6", arg, "ndisc_notify");
-	return 0;
+	size_t i;
+
+	for (i = 0; i < request->n_addresses; i++) {
+		if (strchr(request->addresses[i], ':'))
+			return true;
+	}
+	return false;
 }
 
 /* The kernel itself says the addresses to all when the interface comes up: a
  * gratuitous ARP for each of IPv4, an unsolicited advertisement of IPv6. */
-static int set_up(struct job *job, struct error *e)
+static int set_up(struct job *job, const struct iface_request *request,
+		  struct error *e)
 {
 	char ifname[IF_NAMESIZE];
 	int rc;
 
 	strcpy(ifname, job->ifname);
-	rc = netns_run(job->netns_fd, ask_to_announce, ifname);
+	rc = rtnl_link_set_announced(job->inside, job->ifindex);
+	if (!rc && has_v6(request))
+		rc = netns_run(job->netns_fd, announce_v6, ifname);
 	if (!rc)
 		rc = rtnl_link_set_up(job->inside, job->ifindex, true);
 
@@ -400,7 +408,7 @@ int iface_attach(struct client *c, const struct iface_request *request,
 	if (!rc)
 		rc = ask_attach(&job, request, &reply, e);
 	if (!rc)
-		rc = set_up(&job, e);
+		rc = set_up(&job, request, e);
 	if (rc) {
 		undo(&job);
 		json_decref(reply);

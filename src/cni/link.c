@@ -2,8 +2,6 @@
 #include "link.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "args.h"
@@ -92,71 +90,4 @@ int link_remove_left(const struct cni_args *args, int outside_fd,
 	rc = remove_in(inside, args->ifname, outside_fd, ports, mac);
 	rtnl_close(inside);
 	return rc;
-}
-
-/* ---- meanwhile */
-
-struct link_removal {
-	struct rtnl *inside;
-	uint32_t ifindex;
-	pthread_t thread;
-};
-
-static void *remove_link(void *arg)
-{
-	struct link_removal *r = arg;
-
-	/* The daemon looks whether it has gone. */
-	if (rtnl_link_delete(r->inside, r->ifindex))
-		return NULL;
-	return r;
-}
-
-/* The one that the daemon speaks of, and no other of that name. */
-static bool is_that_port(const json_t *port, int fd, struct rtnl *inside,
-			 const char *ifname, uint32_t *ret_ifindex)
-{
-	const char *netns = json_string_value(json_object_get(port, "netns"));
-	const char *text = json_string_value(json_object_get(port, "mac"));
-	char id[NETNS_ID_SIZE];
-	struct rtnl_link link;
-	struct mac mac;
-
-	if (!netns || netns_id(fd, id) || strcmp(id, netns) != 0 || !text ||
-	    !addr_parse_mac(text, &mac) ||
-	    rtnl_link_by_name(inside, ifname, &link))
-		return false;
-	*ret_ifindex = link.ifindex;
-	return strcmp(link.kind, "veth") == 0 && mac_equal(&link.mac, &mac);
-}
-
-struct link_removal *link_remove_begin(const struct cni_args *args,
-				       const json_t *port)
-{
-	struct link_removal *r;
-	CLEAN_FD int fd = -1;
-
-	if (!args->netns || !strchr(args->netns, '/') ||
-	    netns_open(args->netns, &fd, NULL))
-		return NULL;
-	r = calloc(1, sizeof(*r));
-	if (!r || rtnl_open_at(fd, &r->inside)) {
-		free(r);
-		return NULL;
-	}
-	if (is_that_port(port, fd, r->inside, args->ifname, &r->ifindex) &&
-	    !pthread_create(&r->thread, NULL, remove_link, r))
-		return r;
-	rtnl_close(r->inside);
-	free(r);
-	return NULL;
-}
-
-void link_remove_end(struct link_removal *r)
-{
-	if (!r)
-		return;
-	pthread_join(r->thread, NULL);
-	rtnl_close(r->inside);
-	free(r);
 }

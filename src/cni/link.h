@@ -29,15 +29,4 @@ bool link_is_host_name(const char *ifname);
 int link_remove_left(const struct cni_args *args, int outside_fd,
 		     const json_t *ports, const char *mac) WARN_UNUSED;
 
-/*
- * The kernel needs its time to forget a link, most of it after nobody can see
- * it any more. Begins to delete the container's end of the daemon's @port in a
- * thread: what else is to be done is done meanwhile. NULL: it is not to be
- * found, and the daemon's to delete.
- */
-struct link_removal *link_remove_begin(const struct cni_args *args,
-				       const json_t *port);
-/* Waits for its end; NULL is fine. */
-void link_remove_end(struct link_removal *r);
-
 #endif

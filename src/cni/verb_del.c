@@ -37,10 +37,9 @@ static const char *mac_of(const struct cni_args *args,
 struct del {
 	const struct cni_args *args;
 	const struct cni_config *config;
-	struct link_removal *removal; /* under way */
-	bool is_done;		      /* the daemon has detached the port */
-	json_t *ports;		      /* else: all of the daemon's */
-	int daemon_fd;		      /* its namespace, or -1 */
+	bool is_done;  /* the daemon has detached the port */
+	json_t *ports; /* else: all of the daemon's */
+	int daemon_fd; /* its namespace, or -1 */
 };
 
 /*
@@ -58,7 +57,6 @@ static int detach_from(struct client *client, struct del *d, struct error *why)
 		return -1;
 	port = port_find(ports, d->config, id, d->args->ifname);
 	if (port) {
-		d->removal = link_remove_begin(d->args, port);
 		rc = port_detach(client, port, why);
 		d->is_done = rc == 0;
 	} else {
@@ -114,7 +112,6 @@ int verb_del(const struct cni_args *args, struct cni_config *config,
 	(void)lock;
 	if (rc == 0 && config->ipam_type)
 		rc = ipam_run(args, config, "DEL", NULL, NULL, e);
-	link_remove_end(d.removal);
 	json_decref(d.ports);
 	if (d.daemon_fd >= 0)
 		close(d.daemon_fd);

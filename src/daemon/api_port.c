@@ -15,6 +15,7 @@
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
+#include "sys/link_end.h"
 #include "turn.h"
 
 static int copy_text(const json_t *request, const char *key, char *ret,
@@ -276,16 +277,13 @@ static int next_port_no(struct daemon *d, port_no_t *ret, struct error *e)
 
 /* The host end is a wire, not an interface of the host's: no address of its
  * own, so no neighbour discovery into the container. */
-static void quiet(const char *ifname)
+static void quiet(struct daemon *d, const struct rtnl_link *link)
 {
-	char path[128];
-	CLEAN_FD int fd = -1;
+	int error = rtnl_link_set_no_address(d->rtnl, link->ifindex);
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/addr_gen_mode",
-		 ifname);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && write(fd, "1", 1) != 1)
-		log_debug("%s: %s", path, strerror(errno));
+	/* A kernel without IPv6 makes none. */
+	if (error && error != -EAFNOSUPPORT)
+		log_debug("%s: %s", link->ifname, strerror(-error));
 }
 
 static int check_link(struct daemon *d, const char *ifname,
@@ -318,7 +316,7 @@ static struct port_record *attach(struct daemon *d, struct port_record *r,
 	if (check_link(d, r->host_ifname, &link, e) ||
 	    next_port_no(d, &r->port_no, e))
 		return NULL;
-	quiet(r->host_ifname);
+	quiet(d, &link);
 	error = rtnl_link_set_up(d->rtnl, link.ifindex, true);
 	if (error) {
 		error_set(e, "system", "cannot set %s up: %s", r->host_ifname,
@@ -347,7 +345,7 @@ static void remove_port(struct daemon *d, struct port_record *r)
 	datapath_remove_port(d->datapath, r->port_no);
 	/* Both ends go; it may have gone with its container already. */
 	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
-	    rtnl_link_delete(d->rtnl, link.ifindex))
+	    link_end_delete(d->link_end, d->rtnl, link.ifindex))
 		log_warn("cannot delete %s", r->host_ifname);
 	log_info("detached %s of %s", r->ifname, r->netns_path);
 	portbook_remove(&d->ports, r);

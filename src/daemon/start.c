@@ -31,6 +31,7 @@
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
+#include "sys/link_end.h"
 #include "sys/ovs_dp.h"
 #include "turn.h"
 #include "visitor.h"
@@ -290,6 +291,7 @@ int start_daemon(struct daemon *d, struct error *e)
 	if (error)
 		return error_set(e, "system", "no rtnetlink: %s",
 				 strerror(-error));
+	d->link_end = link_end_new();
 	d->loop = loop_new();
 	if (!d->loop)
 		return error_set(e, "system", "no event loop");
@@ -343,6 +345,7 @@ void start_undo(struct daemon *d)
 	portbook_close(&d->ports);
 	loop_timer_free(d->timer);
 	loop_free(d->loop);
+	link_end_free(d->link_end);
 	rtnl_close(d->rtnl);
 	visitor_stop(d->visitor);
 	if (d->lock_fd >= 0)

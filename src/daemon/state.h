@@ -29,6 +29,7 @@ struct audit;
 struct carrier;
 struct egress;
 struct ipam;
+struct link_end;
 struct masq_ports;
 struct mtu;
 struct visitor;
@@ -66,6 +67,7 @@ struct daemon {
 	bool has_check_len;  /* flows can tell long packets */
 	uint32_t mtu_limit;  /* without: what the narrowest peer takes; or 0 */
 	struct rtnl *rtnl;
+	struct link_end *link_end;
 	struct ipam *ipam;
 	struct masq_ports *masq;
 	struct api *api;

@@ -79,6 +79,13 @@ int rtnl_link_set_mtu(struct rtnl *r, uint32_t ifindex, uint32_t mtu)
 	WARN_UNUSED;
 int rtnl_link_set_mac(struct rtnl *r, uint32_t ifindex, const struct mac *mac)
 	WARN_UNUSED;
+/*
+ * Settings that have a file in /proc/sys, too; there it takes the longer to
+ * find, the more namespaces have a link of that name. IPv6 makes no address
+ * for the link; IPv4 announces its addresses when it comes up.
+ */
+int rtnl_link_set_no_address(struct rtnl *r, uint32_t ifindex) WARN_UNUSED;
+int rtnl_link_set_announced(struct rtnl *r, uint32_t ifindex) WARN_UNUSED;
 /* Of a veth: both ends go. -ENODEV: it had gone before. */
 int rtnl_link_delete(struct rtnl *r, uint32_t ifindex) WARN_UNUSED;
 

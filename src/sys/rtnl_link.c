@@ -2,6 +2,8 @@
 #include "rtnl.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/veth.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -217,6 +219,32 @@ int rtnl_link_set_mac(struct rtnl *r, uint32_t ifindex, const struct mac *mac)
 	struct nlmsghdr *nlh = link_request(r, RTM_NEWLINK, 0, ifindex);
 
 	mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(mac->b), mac->b);
+	return rtnl_transact(r, NULL, NULL);
+}
+
+int rtnl_link_set_no_address(struct rtnl *r, uint32_t ifindex)
+{
+	struct nlmsghdr *nlh = link_request(r, RTM_NEWLINK, 0, ifindex);
+	struct nlattr *spec = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	struct nlattr *v6 = mnl_attr_nest_start(nlh, AF_INET6);
+
+	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(nlh, v6);
+	mnl_attr_nest_end(nlh, spec);
+	return rtnl_transact(r, NULL, NULL);
+}
+
+int rtnl_link_set_announced(struct rtnl *r, uint32_t ifindex)
+{
+	struct nlmsghdr *nlh = link_request(r, RTM_NEWLINK, 0, ifindex);
+	struct nlattr *spec = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	struct nlattr *v4 = mnl_attr_nest_start(nlh, AF_INET);
+	struct nlattr *conf = mnl_attr_nest_start(nlh, IFLA_INET_CONF);
+
+	mnl_attr_put_u32(nlh, IPV4_DEVCONF_ARP_NOTIFY, 1);
+	mnl_attr_nest_end(nlh, conf);
+	mnl_attr_nest_end(nlh, v4);
+	mnl_attr_nest_end(nlh, spec);
 	return rtnl_transact(r, NULL, NULL);
 }
 

@@ -25,6 +25,7 @@
 #include <cmocka.h>
 
 #include "sys/error.h"
+#include "sys/link_end.h"
 #include "sys/netns.h"
 #include "sys/rtnl_internal.h"
 
@@ -176,6 +177,41 @@ static void test_veth_across_namespaces(void **state)
 	assert_int_equal(rtnl_link_by_name(b, "fd0", &far), -ENODEV);
 	assert_int_equal(rtnl_link_delete(a, ifindex), -ENODEV);
 	assert_int_equal(rtnl_link_delete(a, 0), -ENODEV);
+}
+
+/* In the namespace of this thread: as many as come, and one that has gone. */
+static void test_links_end(void **state)
+{
+	struct link_end *l = link_end_new();
+	struct rtnl_veth veth = { .peer_ifname = "fd0",
+				  .peer_netns_fd = ns_b,
+				  .mtu = 1450 };
+	uint32_t indices[8], i;
+	char ifname[16], peer[16];
+	struct rtnl_link link;
+	struct rtnl *here;
+
+	(void)state;
+	assert_int_equal(rtnl_open(&here), 0);
+	for (i = 0; i < 8; i++) {
+		snprintf(ifname, sizeof(ifname), "eth%u", i);
+		snprintf(peer, sizeof(peer), "fd%u", i);
+		veth.ifname = ifname;
+		veth.peer_ifname = peer;
+		assert_int_equal(rtnl_veth_create(here, &veth), 0);
+		assert_int_equal(rtnl_link_by_name(here, ifname, &link), 0);
+		indices[i] = link.ifindex;
+	}
+	for (i = 0; i < 8; i++) {
+		assert_int_equal(link_end_delete(l, here, indices[i]), 0);
+		assert_int_equal(rtnl_link_by_index(here, indices[i], &link),
+				 -ENODEV);
+		assert_int_equal(link_end_delete(l, here, indices[i]), 0);
+	}
+	link_end_free(l);
+	assert_int_equal(count_links(b), 1);
+	link_end_free(link_end_new());
+	rtnl_close(here);
 }
 
 static void test_veth_name_taken(void **state)
@@ -901,6 +937,7 @@ int main(void)
 		TEST(test_names),
 		TEST(test_link_lookup),
 		TEST(test_veth_across_namespaces),
+		TEST(test_links_end),
 		TEST(test_veth_name_taken),
 		TEST(test_veth_without_macs),
 		TEST(test_link_set),
