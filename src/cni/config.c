@@ -300,6 +300,11 @@ const json_t *config_asked_ips(const struct cni_config *c)
 	return asked(c, "ips");
 }
 
+const json_t *config_asked_dns(const struct cni_config *c)
+{
+	return asked(c, "dns");
+}
+
 const char *config_asked_ip(const struct cni_config *c,
 			    const struct cni_args *args)
 {

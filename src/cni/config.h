@@ -57,6 +57,8 @@ json_t *config_member(const json_t *object, const char *key);
 
 /* The list of addresses that were asked for; NULL: none, or in CNI_ARGS. */
 const json_t *config_asked_ips(const struct cni_config *c);
+/* What the runtime asks for in the words of its capability; NULL: nothing. */
+const json_t *config_asked_dns(const struct cni_config *c);
 /* The first of the addresses that were asked for, or NULL. */
 const char *config_asked_ip(const struct cni_config *c,
 			    const struct cni_args *args);

@@ -287,13 +287,37 @@ static int add_routes(struct add *a, struct cni_error *e)
 	return 0;
 }
 
-/* The configuration's word on names goes before the IPAM plugin's. */
-static const json_t *dns_of(const struct add *a)
+/* The capability has words of its own for what a result has. */
+static json_t *asked_dns(const struct add *a)
 {
-	const json_t *dns = json_object_get(a->config->json, "dns");
+	static const char *const words[][2] = { { "servers", "nameservers" },
+						{ "searches", "search" },
+						{ "options", "options" } };
+	const json_t *asked = config_asked_dns(a->config);
+	json_t *dns = json_object(), *value;
+	size_t i;
 
-	return json_object_size(dns) > 0 ? dns
-					 : json_object_get(a->lease, "dns");
+	for (i = 0; json_is_object(asked) && i < 3; i++) {
+		value = config_member(asked, words[i][0]);
+		if (json_array_size(value) > 0)
+			json_object_set(dns, words[i][1], value);
+	}
+	return dns;
+}
+
+/* The runtime's word on names goes before the configuration's, and that before
+ * the IPAM plugin's. */
+static json_t *dns_of(const struct add *a)
+{
+	json_t *configured = json_object_get(a->config->json, "dns");
+	json_t *dns = asked_dns(a);
+
+	if (json_object_size(dns) > 0)
+		return dns;
+	json_decref(dns);
+	return json_incref(json_object_size(configured) > 0
+				   ? configured
+				   : json_object_get(a->lease, "dns"));
 }
 
 /* Of the host end; absent when it cannot be told. */
@@ -321,7 +345,7 @@ static int tell(struct add *a, struct cni_error *e)
 {
 	struct result_interface outside = { 0 }, inside = { 0 };
 	char mac[ADDR_MAC_SIZE];
-	json_t *json;
+	json_t *dns = dns_of(a), *json;
 	int rc;
 
 	describe_outside(a, mac, &outside);
@@ -330,7 +354,8 @@ static int tell(struct add *a, struct cni_error *e)
 	inside.mtu = a->mtu;
 	inside.sandbox = a->args->netns;
 	json = result_json(a->config->version, a->config->previous, &a->result,
-			   &outside, &inside, dns_of(a));
+			   &outside, &inside, dns);
+	json_decref(dns);
 	rc = cni_print(json);
 	json_decref(json);
 	return rc ? cni_fail(e, CNI_IO, "cannot write to stdout: %s",

@@ -129,6 +129,12 @@ def test_dns(world):
     ipam = {"type": "fake_ipam", "dns": theirs}
     for conf, want in ((world.conf(dns=ours, ipam=ipam), ours),
                        (world.conf(ipam=ipam), theirs),
+                       (world.conf(dns=ours, runtimeConfig={"dns": {
+                           "Servers": ["192.0.2.2"], "searches": ["a.example"],
+                           "options": []}}),
+                        {"nameservers": ["192.0.2.2"],
+                         "search": ["a.example"]}),
+                       (world.conf(dns=ours, runtimeConfig={"dns": [3]}), ours),
                        (world.conf(dns={}), {})):
         c = world.container()
         assert world.add(conf, c).done().json["dns"] == want
