@@ -10,9 +10,9 @@
 #include "log.h"
 #include "sys/clock.h"
 
-/* A comparison of all entries takes time: a tenth of ours at most, and a
- * change is in it after this at most. */
-#define SYNC_SHARE 9U
+/* A comparison of all entries takes time: a twentieth of ours at most, so that
+ * few requests wait for one, and a change is in it after this at most. */
+#define SYNC_SHARE 19U
 #define SYNC_PAUSE_MAX_US (500 * USEC_PER_MS)
 #define RETRY_US USEC_PER_SEC
 /* Forwarding entries are told one by one: sessions and local clients wait no

@@ -168,17 +168,21 @@ class Outside:
         return "refused" in self._get(url).stderr
 
 
-def assert_nothing_left(host, engine):
-    """No port, link, lease, rule, namespace, cache file, directory entry."""
-    wait_until("nobody to be known", lambda: not host.macs(), 10, 0.1)
-    host.assert_nothing_left()
-    assert host.ask("ipam", "list")["leases"] == []
-    # The chains that all of portmap's rules are in stay, by its design.
+def assert_no_rules(host):
+    """The chains that all rules of a plugin are in stay, by their design."""
     left = [line.strip() for line in host.ns.run(
         "nft", "list", "ruleset").stdout.splitlines()
         if "10.32." in line or "dnat to" in line or "CNI-DN-" in line or
         "table inet masq_" in line]
     assert left == []
+
+
+def assert_nothing_left(host, engine):
+    """No port, link, lease, rule, namespace, cache file, directory entry."""
+    wait_until("nobody to be known", lambda: not host.macs(), 10, 0.1)
+    host.assert_nothing_left()
+    assert host.ask("ipam", "list")["leases"] == []
+    assert_no_rules(host)
     assert engine.kept() == []
     # With the last container the host's own address goes, and its link.
     assert "10.32." not in host.ns.ip("addr", "show").stdout

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import threading
 
 import pytest
 
@@ -48,7 +49,11 @@ def make(request):
         request.addfinalizer(world.etcd.close)
         for host in world.hosts:
             host.configure(CONF % (etcd.URL, LEASE_S, length))
-            host.start()
+        starts = [threading.Thread(target=h.start) for h in world.hosts]
+        for start in starts:
+            start.start()
+        for start in starts:
+            start.join()
         return world
 
     return build

@@ -12,9 +12,10 @@ import threading
 
 import pytest
 
+import client
 import real
 from real import find_reference, ping
-from space import wait_until
+from space import sh, wait_until
 
 _why_not = []
 
@@ -407,6 +408,57 @@ def test_chain(local):
     host.delete_list(conflist, c, result, **asked)
     host.delete_list(conflist, c, None, **asked)
     host.assert_nothing_left()
+
+
+def has_shaping():
+    """Whether this kernel has what the bandwidth plugin uses."""
+    return sh("unshare", "-n", "sh", "-c", "ip link add i0 type ifb && "
+              "tc qdisc add dev i0 root tbf rate 1mbit burst 32kbit "
+              "latency 25ms", check=False).returncode == 0
+
+
+def test_whole_chain(local):
+    """All that the reference plugins have to add, as containerd words it."""
+    if not client.has_nat() or not has_shaping():
+        pytest.skip("no NAT or no tbf here: the running kernel has them")
+    host, other = local.hosts
+    c = local.container()
+    ours = host.local_conf(isGateway=True, ipMasq=True)
+    del ours["name"], ours["cniVersion"]
+    conflist = {"cniVersion": "1.0.0", "name": "net1", "plugins": [
+        ours,
+        {"type": "portmap", "capabilities": {"portMappings": True}},
+        {"type": "bandwidth", "capabilities": {"bandwidth": True}},
+        {"type": "tuning"}, {"type": "firewall", "backend": "iptables"}]}
+    asked = {"portMappings": [{"HostPort": 8080, "ContainerPort": 7000,
+                               "Protocol": "tcp", "HostIP": ""}],
+             "bandwidth": {"IngressRate": 800000000,
+                           "IngressBurst": 4294967295,
+                           "EgressRate": 800000000,
+                           "EgressBurst": 4294967295}}
+    before = host.ns.links()
+    result = host.add_list(conflist, c, **asked)
+    (port,) = [p for p in host.ports() if p["container_id"]]
+    assert "tbf" in host.ns.run("tc", "qdisc", "show", "dev",
+                                port["host_ifname"]).stdout
+    # Of the others portmap misses rules of IPv6 that nobody asked for.
+    host.check_list(dict(conflist, plugins=[ours]), c, result, **asked)
+    # By a host that is in the same underlay, to the port of this one.
+    server = c.ns.popen("/usr/bin/python3", "-m", "http.server", "7000",
+                        "--bind", first(result), stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL, cwd=host.directory)
+    wait_until("an answer", lambda: "7" in other.ns.run(
+        "/usr/bin/python3", "-c", "import socket, sys\ns = socket."
+        "create_connection((sys.argv[1], 8080), 5)\ns.sendall(b'GET / "
+        "HTTP/1.0\\r\\n\\r\\n')\nprint(b'200' in s.recv(99) and 7)\n",
+        host.address, check=False).stdout, 20, 0.2)
+    server.kill()
+    server.wait()
+    host.delete_list(conflist, c, result, **asked)
+    host.delete_list(conflist, c, None, **asked)
+    host.assert_nothing_left()
+    client.assert_no_rules(host)
+    assert set(host.ns.links()) - {"fastdp"} == set(before) - {"fastdp"}
 
 
 def test_sample_conflist_is_one():
