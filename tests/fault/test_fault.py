@@ -31,10 +31,10 @@ NOT_HERE = {"libc.so.6", "ld-linux-x86-64."}
 NOT_REAL = {("write", "libev.so.4")}
 # Of src/sys: what makes no system call, or one that has no way to fail.
 HARMLESS = re.compile(
-    r"mnl_|nl_|nla_|nft_|genl_|str|mem|_?_?v?f?sn?printf|pthread_(mutex|cond|"
+    r"mnl_|nl_|nla_|nft_|genl_|str|mem|_?_?v?(f|sn?)printf|pthread_(mutex|cond|"
     r"join|detach|sigmask)|inet_|_GLOBAL_|(close|closedir|fclose|free|abort|"
     r"freeaddrinfo|sigfillset|ferror|fgets|fgetc|dirfd|readdir|__assert_fail|"
-    r"__errno_location|__ctype_b_loc|__stack_chk_fail|syscall)$")
+    r"__errno_location|__ctype_b_loc|__stack_chk_fail|getpid|getsid|syscall)$")
 
 
 class Victim:
