@@ -256,6 +256,16 @@ static enum reason why_not_fastdp(const struct path *fastdp)
 					     : fastdp->reason;
 }
 
+/* Of no path at all: why not the one that there could be. */
+static enum reason why_none(const struct peer *p)
+{
+	const enum reason reason = p->paths[PATH_FASTDP].reason;
+
+	if (reason == REASON_NO_FASTDP_HERE || reason == REASON_NO_FASTDP_THERE)
+		return p->paths[PATH_SLEEVE].reason;
+	return reason;
+}
+
 bool peer_choose(struct peer *p, usec_t now)
 {
 	const bool had = p->has_choice;
@@ -265,10 +275,13 @@ bool peer_choose(struct peer *p, usec_t now)
 	p->has_choice = best(p, now, &kind);
 	if (p->has_choice)
 		p->choice = kind;
-	p->choice_reason = p->paths[kind].reason;
 	/* On sleeve, what matters is why not on fastdp. */
-	if (p->has_choice && kind == PATH_SLEEVE)
+	if (!p->has_choice)
+		p->choice_reason = why_none(p);
+	else if (kind == PATH_SLEEVE)
 		p->choice_reason = why_not_fastdp(&p->paths[PATH_FASTDP]);
+	else
+		p->choice_reason = p->paths[kind].reason;
 	if (had == p->has_choice && (!had || old == p->choice))
 		return false;
 	settle(p, now, had, old);

@@ -180,6 +180,7 @@ void bridge_show_metrics(struct datapath *d, json_t *metrics)
 	put(metrics, "datapath_flows", b->is.n);
 	put(metrics, "bridge_fdb_entries", n);
 	put(metrics, "bridge_refused", b->n_errors);
+	put(metrics, "bridge_news_lost", b->n_news_lost);
 	put(metrics, "bridge_tagged", c.n_tagged);
 	put(metrics, "bridge_foreign_macs", c.n_foreign_macs);
 	put(metrics, "bridge_foreign_senders", c.n_foreign_senders);

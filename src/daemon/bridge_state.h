@@ -70,7 +70,7 @@ struct bridges {
 	bool must_read;		  /* what is, is not known for sure */
 	usec_t kept_until;	  /* inherited facts that nobody wants yet */
 	uint32_t n_kept;	  /* of those */
-	uint64_t n_errors;
+	uint64_t n_errors, n_news_lost;
 	struct log_limit limit;
 };
 

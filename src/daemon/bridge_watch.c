@@ -79,6 +79,68 @@ static void port_gone(struct bridges *b, struct bridge_port *p)
 	b->events.port_gone(b->events.ctx, port_no);
 }
 
+static void warn(struct bridges *b, const char *what, const char *ifname,
+		 const char *then)
+{
+	if (log_allows(LOG_WARN, &b->limit))
+		log_warn("somebody %s %s: it is %s", what, ifname, then);
+}
+
+/*
+ * Somebody took it out of its bridge, where it still is: who wants a container
+ * gone detaches it. With its bridge it is as before: a new start makes that
+ * again, and must find the port. False: it has gone.
+ */
+static bool put_back(struct bridges *b, struct bridge_port *p)
+{
+	struct rtnl_link link = { .master_ifindex = 0 };
+	int error = rtnl_link_by_index(b->rtnl, p->ifindex, &link);
+
+	/* TAPs are made again by who has them. */
+	if (p->is_tap || error == -ENODEV ||
+	    (link.master_ifindex && link.master_ifindex != p->net->ifindex))
+		return false;
+	/* No answer says nothing of it. */
+	if (error || link.master_ifindex ||
+	    rtnl_link_by_index(b->rtnl, p->net->ifindex, &link) == -ENODEV)
+		return true;
+	error = rtnl_link_set_master(b->rtnl, p->ifindex, p->net->ifindex);
+	if (!error)
+		error = bridge_port_set_up(b, p);
+	if (error) {
+		/* Half made it must not stay there, unguarded. */
+		if (rtnl_link_set_master(b->rtnl, p->ifindex, 0))
+			log_debug("%s had gone", p->ifname);
+		return false;
+	}
+	warn(b, "took out of its bridge", p->ifname, "put back");
+	/* Its entries have gone. */
+	bridge_sync_read_again(b);
+	return true;
+}
+
+static void link_down(struct bridges *b, uint32_t ifindex, const char *ifname)
+{
+	struct rtnl_link link;
+
+	/* It was down when it was made: what counts is what it is now. */
+	if (rtnl_link_by_index(b->rtnl, ifindex, &link) || link.flags & IFF_UP)
+		return;
+	if (!rtnl_link_set_up(b->rtnl, ifindex, true))
+		warn(b, "set down", ifname, "set up again");
+}
+
+static void on_link_down(struct bridges *b, uint32_t ifindex)
+{
+	const struct bridge_port *p = bridge_port_by_index(b, ifindex);
+	const struct bridge_net *net = bridge_net_by_index(b, ifindex);
+
+	if (net)
+		link_down(b, ifindex, net->ifname);
+	else if (p && p->is_joined)
+		link_down(b, ifindex, p->ifname);
+}
+
 static void on_event(struct bridges *b, const struct rtnl_bridge_event *ev)
 {
 	struct bridge_port *p;
@@ -91,24 +153,36 @@ static void on_event(struct bridges *b, const struct rtnl_bridge_event *ev)
 	case RTNL_BRIDGE_FDB_GONE:
 		on_fdb_gone(b, &ev->fdb);
 		return;
+	case RTNL_BRIDGE_LINK_DOWN:
+		on_link_down(b, ev->ifindex);
+		return;
 	case RTNL_BRIDGE_PORT_GONE:
 	case RTNL_BRIDGE_LINK_GONE:
 		break;
 	}
 	p = bridge_port_by_index(b, ev->ifindex);
 	net = bridge_net_by_index(b, ev->ifindex);
-	if (p && p->is_joined)
-		port_gone(b, p);
-	else if (net && ev->type == RTNL_BRIDGE_LINK_GONE)
+	if (p && p->is_joined) {
+		if (ev->type != RTNL_BRIDGE_PORT_GONE || !put_back(b, p))
+			port_gone(b, p);
+	}
+	if (net && ev->type == RTNL_BRIDGE_LINK_GONE)
 		b->events.gone(b->events.ctx, net->ifname);
 }
 
-/* Events were lost: which of our ports does the kernel still have? */
-static void look_at_ports(struct bridges *b)
+/* Events were lost: what does the kernel still have of ours? */
+static void look_at_links(struct bridges *b)
 {
 	struct rtnl_link link;
 	uint32_t i = b->n_ports;
 
+	EACH_NET(b, net)
+	{
+		if (rtnl_link_by_index(b->rtnl, net->ifindex, &link) == -ENODEV)
+			b->events.gone(b->events.ctx, net->ifname);
+		else
+			link_down(b, net->ifindex, net->ifname);
+	}
 	while (i-- > 0) {
 		struct bridge_port *p = &b->ports[i];
 		const int error = rtnl_link_by_index(b->rtnl, p->ifindex,
@@ -116,8 +190,11 @@ static void look_at_ports(struct bridges *b)
 
 		/* No answer says nothing of the port. */
 		if (error == -ENODEV ||
-		    (!error && link.master_ifindex != p->net->ifindex))
+		    (!error && link.master_ifindex != p->net->ifindex &&
+		     !put_back(b, p)))
 			port_gone(b, p);
+		else if (p->is_joined)
+			link_down(b, p->ifindex, p->ifname);
 	}
 	bridge_sync_read_again(b);
 }
@@ -143,8 +220,10 @@ static void on_readable(void *ctx, int fd, unsigned int events)
 		rc = rtnl_bridge_watch_next(b->watch, &ev);
 		if (rc > 0)
 			on_event(b, &ev);
-		else if (rc == -ENOBUFS)
-			look_at_ports(b);
+	}
+	if (rc == -ENOBUFS) {
+		b->n_news_lost++;
+		look_at_links(b);
 	}
 	if (rc < 0 && rc != -ENOBUFS) {
 		log_error("no word of bridges: %s; it is asked for again",
@@ -176,7 +255,7 @@ static void on_reopen(void *ctx)
 		loop_timer_set(b->reopen, clock_monotonic_us() + REOPEN_US);
 		return;
 	}
-	look_at_ports(b);
+	look_at_links(b);
 	bridge_watch_tell_learnt(b);
 	b->events.turn(b->events.ctx);
 }

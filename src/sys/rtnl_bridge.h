@@ -84,6 +84,7 @@ enum rtnl_bridge_event_type {
 	RTNL_BRIDGE_FDB_GONE,  /* fdb */
 	RTNL_BRIDGE_PORT_GONE, /* ifindex: out of its bridge, or deleted */
 	RTNL_BRIDGE_LINK_GONE, /* ifindex: deleted, or moved elsewhere */
+	RTNL_BRIDGE_LINK_DOWN, /* ifindex: not up, at that time */
 };
 
 struct rtnl_bridge_event {

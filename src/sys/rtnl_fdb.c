@@ -155,18 +155,22 @@ int rtnl_bridge_watch_fd(const struct rtnl_bridge_watch *w)
 	return w->feed.fd;
 }
 
-static bool decode_link_gone(const struct nlmsghdr *nlh,
-			     struct rtnl_bridge_event *ev)
+static bool decode_link(const struct nlmsghdr *nlh,
+			struct rtnl_bridge_event *ev)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi) ||
 	    ifi->ifi_index <= 0)
 		return false;
-	ev->type = ifi->ifi_family == AF_BRIDGE ? RTNL_BRIDGE_PORT_GONE
-						: RTNL_BRIDGE_LINK_GONE;
 	ev->ifindex = (uint32_t)ifi->ifi_index;
-	return true;
+	if (nlh->nlmsg_type == RTM_NEWLINK)
+		ev->type = RTNL_BRIDGE_LINK_DOWN;
+	else if (ifi->ifi_family == AF_BRIDGE)
+		ev->type = RTNL_BRIDGE_PORT_GONE;
+	else
+		ev->type = RTNL_BRIDGE_LINK_GONE;
+	return nlh->nlmsg_type == RTM_DELLINK || !(ifi->ifi_flags & IFF_UP);
 }
 
 bool rtnl_bridge_event_decode(const struct nlmsghdr *nlh, void *ret)
@@ -181,8 +185,9 @@ bool rtnl_bridge_event_decode(const struct nlmsghdr *nlh, void *ret)
 	case RTM_DELNEIGH:
 		ev->type = RTNL_BRIDGE_FDB_GONE;
 		return rtnl_fdb_decode(nlh, &ev->fdb);
+	case RTM_NEWLINK:
 	case RTM_DELLINK:
-		return decode_link_gone(nlh, ev);
+		return decode_link(nlh, ev);
 	default:
 		return false;
 	}

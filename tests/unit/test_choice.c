@@ -132,6 +132,30 @@ static void test_start_without_fastdp(void **state)
 	end(&pl);
 }
 
+/* With no path: not that there cannot be the other one, which is no news. */
+static void test_reason_of_no_path(void **state)
+{
+	struct play pl;
+
+	(void)state;
+	begin(&pl);
+	pl.p->paths[PATH_FASTDP].reason = REASON_NO_FASTDP_HERE;
+	set(&pl, PATH_SLEEVE, PATH_UP);
+	assert_int_equal(pl.p->choice_reason, REASON_NO_FASTDP_HERE);
+	set(&pl, PATH_SLEEVE, PATH_DOWN);
+	assert_false(pl.p->has_choice);
+	assert_int_equal(pl.p->choice_reason, REASON_NO_ANSWER);
+	pl.p->paths[PATH_FASTDP].reason = REASON_NO_FASTDP_THERE;
+	pl.p->paths[PATH_SLEEVE].reason = REASON_NO_SLEEVE_HERE;
+	peer_choose(pl.p, pl.now);
+	assert_int_equal(pl.p->choice_reason, REASON_NO_SLEEVE_HERE);
+	/* Where there could be both, it is the better one that is missed. */
+	pl.p->paths[PATH_FASTDP].reason = REASON_STARTING;
+	peer_choose(pl.p, pl.now);
+	assert_int_equal(pl.p->choice_reason, REASON_STARTING);
+	end(&pl);
+}
+
 static void test_failover_and_return(void **state)
 {
 	struct play pl;
@@ -265,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_preference),
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_start_without_fastdp),
+		cmocka_unit_test(test_reason_of_no_path),
 		cmocka_unit_test(test_failover_and_return),
 		cmocka_unit_test(test_no_waiting_without_sleeve),
 		cmocka_unit_test(test_flapping),
