@@ -96,6 +96,13 @@ static void say_size(json_t *lines, const char *name, const struct path_view *p)
 	    name, p->plpmtu, ago(p->pmtu_changed_at, time),
 	    reason_text(p->pmtu_reason), pmtu_state_text(p->pmtu_state),
 	    p->link_mtu, p->route_mtu);
+	if (p->pmtu_state == PMTU_ERROR && !p->n_mtu_probes_acked)
+		say(lines,
+		    "none of %llu probes of its size was ever answered, though "
+		    "heartbeats are: a firewall drops all longer packets, or "
+		    "the peer runs a version that knows no such probes; then "
+		    "upgrade it",
+		    (unsigned long long)p->n_mtu_probes);
 	ladder_text(p, ladder, sizeof(ladder));
 	if (ladder[0])
 		say(lines, "the last search of %s: %s", name, ladder);

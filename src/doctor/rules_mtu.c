@@ -296,7 +296,8 @@ static void judge_search(const struct facts_peer *peer,
 				  "and IPv6 in the network does not work");
 	finding_remedy(item,
 		       "look for what drops longer packets between: "
-		       "tracepath -n %s; fragments and DF in firewalls",
+		       "tracepath -n %s; fragments and DF in firewalls; a "
+		       "peer of a version without such probes: upgrade it",
 		       peer->address);
 }
 

@@ -106,3 +106,21 @@ def test_found_on_ipv6(make_cluster):
         wait_plpmtu(net.two, net.one, to_one, 3, "sleeve")
         if undo:
             undo()
+
+
+def test_only_heartbeats_pass(make_cluster):
+    """Every longer packet is lost: the path stays up, and it is said."""
+    world = make_cluster(2, mode="routers", start=False)
+    Paths(world.underlay).swallow(1, 200)
+    world.start()
+    one, two = world.hosts
+    wait_until("the search to end", lambda: one.peer(two)["paths"]["fastdp"]
+               ["pmtu"]["state"] == "error", 5)
+    wait_plpmtu(one, two, 576, 5)
+    wait_plpmtu(two, one, 1500, 5)
+    assert one.peer(two)["path"] == "fastdp"
+    why = one.ctl("why", "host2", json_out=False)
+    assert "was ever answered" in why, why
+    found = one.ctl("doctor", check=False).json["findings"]
+    assert [f for f in found if f["id"] == "mtu-error"], found
+    assert "was ever answered" not in two.ctl("why", "host1", json_out=False)
