@@ -337,6 +337,32 @@ static void test_long_way(void **state)
 	assert_in_range(last, 95, 140);
 }
 
+/* With another path's heartbeat, if it would be due soon; never when one is
+ * unanswered, for then each has its moment. */
+static void test_join(void **state)
+{
+	struct play pl;
+	uint64_t seq;
+	usec_t due;
+
+	(void)state;
+	start(&pl);
+	run(&pl, pl.now + 2 * INTERVAL);
+	due = path_deadline(&pl.p);
+	pl.now = due - INTERVAL / 2;
+	path_join(&pl.p, pl.now, INTERVAL / 2 - 1);
+	assert_int_equal(path_deadline(&pl.p), due);
+	path_join(&pl.p, pl.now, INTERVAL / 2);
+	assert_int_equal(path_deadline(&pl.p), pl.now);
+	assert_true(path_poll(&pl.p, pl.now, &seq));
+	due = path_deadline(&pl.p);
+	path_join(&pl.p, pl.now, INTERVAL);
+	assert_int_equal(path_deadline(&pl.p), due);
+	path_stop(&pl.p, pl.now, REASON_STARTING);
+	path_join(&pl.p, pl.now, INTERVAL);
+	assert_true(path_deadline(&pl.p) == USEC_NEVER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_starved_daemon),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_long_way),
+		cmocka_unit_test(test_join),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -339,6 +339,31 @@ static void test_grace_then_base(void **state)
 	assert_int_equal(pl.m.usable, 1200);
 }
 
+/* A confirmation goes with a heartbeat that is sent a little before it. */
+static void test_confirmation_joins(void **state)
+{
+	struct play pl;
+	usec_t due;
+
+	(void)state;
+	start(&pl, &v4, 1500, 1500);
+	pmtu_join(&pl.m, pl.now, SEC);
+	settle(&pl, SEC);
+	due = pmtu_deadline(&pl.m);
+	pl.now = due - 50 * MS;
+	pmtu_join(&pl.m, pl.now, 49 * MS);
+	assert_int_equal(pmtu_deadline(&pl.m), due);
+	pmtu_join(&pl.m, pl.now, 50 * MS);
+	assert_int_equal(pmtu_deadline(&pl.m), pl.now);
+	pl.n_sent = 0;
+	step(&pl);
+	assert_int_equal(pl.n_sent, 1);
+	/* It is waited for: no second one. */
+	due = pmtu_deadline(&pl.m);
+	pmtu_join(&pl.m, pl.now, SEC);
+	assert_int_equal(pmtu_deadline(&pl.m), due);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_forged_answers_change_nothing),
 		cmocka_unit_test(test_late_answers_count),
 		cmocka_unit_test(test_grace_then_base),
+		cmocka_unit_test(test_confirmation_joins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
