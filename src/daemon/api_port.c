@@ -54,17 +54,17 @@ static int get_network(const struct daemon *d, const json_t *request,
 	{
 		const struct port_record *other = RECORD_OF(node);
 
-		if (other->vni == r->vni &&
-		    strcmp(other->network, r->network)) {
-			error_set(e, "in-use",
-				  "networks %s and %s would share VNI %u",
-				  r->network, other->network, r->vni);
-			return error_hint(e,
-					  "give one of them a VNI of its "
-					  "own on every host: [network %s] "
-					  "vni = N",
-					  r->network);
-		}
+		if (other->vni != r->vni)
+			continue;
+		/* What holds for one of a VNI's ports holds for all. */
+		if (strcmp(other->network, r->network) == 0)
+			break;
+		error_set(e, "in-use", "networks %s and %s would share VNI %u",
+			  r->network, other->network, r->vni);
+		return error_hint(e,
+				  "give one of them a VNI of its own on every "
+				  "host: [network %s] vni = N",
+				  r->network);
 	}
 	return 0;
 }

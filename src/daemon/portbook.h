@@ -19,28 +19,29 @@
 #define PORT_MAX_TEXT 256U
 #define PORT_MAX_GATEWAYS 4U
 
+/* All are walked for each new one: what is compared then comes first. */
 struct port_record {
 	struct list all;
 	port_no_t port_no;
-	char host_ifname[MAX_IFNAME];
-	char ifname[MAX_IFNAME]; /* in the container */
-	struct mac mac;
-	char network[MAX_NAME];
 	vni_t vni;
+	struct mac mac;
 	bool is_trusted;
+	bool is_masqueraded;
 	uint8_t n_addresses;
-	struct ip ips[MAX_ADDRESSES];
-	uint8_t prefix_lens[MAX_ADDRESSES];
-	/* Of the host's own port: those that expose has set; a bit each. */
-	uint32_t by_hand;
 	/* Of a container's: addresses that the host has because of it. */
 	uint8_t n_gateways;
+	char netns[64];		 /* "dev:ino" */
+	char ifname[MAX_IFNAME]; /* in the container */
+	char host_ifname[MAX_IFNAME];
+	struct ip ips[MAX_ADDRESSES];
+	uint8_t prefix_lens[MAX_ADDRESSES];
+	char network[MAX_NAME];
+	/* Of the host's own port: those that expose has set; a bit each. */
+	uint32_t by_hand;
 	struct ip gateways[PORT_MAX_GATEWAYS];
 	uint8_t gateway_lens[PORT_MAX_GATEWAYS];
-	bool is_masqueraded;
 	char container_id[PORT_MAX_TEXT];
 	char owner[PORT_MAX_TEXT]; /* who manages it: "cni:NETWORK", or "" */
-	char netns[64];		   /* "dev:ino" */
 	char netns_path[PORT_MAX_TEXT];
 	uint64_t revision;
 };
