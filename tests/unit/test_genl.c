@@ -19,7 +19,8 @@
 #include "sys/nl.h"
 
 /* Room for messages, aligned for their headers. */
-#define MESSAGE(name, size) uint8_t name[size] __attribute__((aligned(8)))
+#define MESSAGE(name, size) \
+	uint8_t name[size] __attribute__((aligned(8))) = { 0 }
 
 static uint64_t random_state = UINT64_C(0x9e3779b97f4a7c15);
 
