@@ -49,7 +49,6 @@ struct host {
 	char ip_text[20], alias[20]; /* two names of one address */
 	bool has_power, has_discovery;
 	bool has_sleeve;
-	bool is_clone;	    /* it has another's identity */
 	bool has_check_len; /* its kernel has check_pkt_len */
 	bool is_bridge;	    /* no openvswitch.ko: sleeve alone */
 	unsigned int
