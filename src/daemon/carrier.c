@@ -407,6 +407,17 @@ bool carrier_is_possible(struct error *e)
 
 	if (fd >= 0)
 		return true;
+	switch (errno) {
+	case EAGAIN:
+	case EINTR:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		/* It passes, and a TAP that fails is tried again. */
+		return true;
+	default:
+		break;
+	}
 	error_set(e, error_code_of(errno), "cannot open /dev/net/tun: %s",
 		  strerror(errno));
 	return false;
