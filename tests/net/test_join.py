@@ -8,9 +8,8 @@ import pytest
 from container import PingResult
 from ns import always, wait_until
 
-pytestmark = pytest.mark.any_datapath
 
-
+@pytest.mark.any_datapath
 def test_one_address_joins_the_whole(three):
     """Hosts 2 and 3 were told of host 1 alone."""
     for host in three.hosts:
@@ -90,6 +89,7 @@ def test_host_names_are_resolved_again(make_cluster):
     cluster.wait_connected(timeout=15)
 
 
+@pytest.mark.any_datapath
 def test_sessions_come_back(two):
     """The TCP connection breaks; traffic does not notice."""
     a, b = (two.container(h) for h in two.hosts)

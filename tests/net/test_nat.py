@@ -12,8 +12,6 @@ from nat import SLEEVE_PORT, Nat
 from ns import always, figure, wait_until
 from traffic import Numbered, longest_gap, transfer
 
-pytestmark = pytest.mark.any_datapath
-
 REBIND_S = 3.0
 
 
@@ -62,6 +60,7 @@ def world(make_nat):
     return cluster
 
 
+@pytest.mark.any_datapath
 def test_nobody_gets_in(world):
     """The router is what the other tests take it for."""
     namespace = world.outside
@@ -87,6 +86,7 @@ def test_nobody_gets_in(world):
         assert inside.recv(100) == b"answer"
 
 
+@pytest.mark.any_datapath
 def test_both_ways(world):
     """Pings, TCP and what is learnt of a further host, from either side."""
     out, inside = world.containers
@@ -101,6 +101,7 @@ def test_both_ways(world):
     assert p["paths"]["fastdp"]["reason"], p
 
 
+@pytest.mark.any_datapath
 def test_two_behind_one_router(make_nat):
     """They have one address. Both find by discovery a host that cannot dial
     in; one that goes does not take the other's way along."""
@@ -132,6 +133,7 @@ def test_two_behind_one_router(make_nat):
         ping.stop().assert_perfect(ping.who)
 
 
+@pytest.mark.any_datapath
 def test_rebinding_under_traffic(world):
     """Another port on the outside: found within 3 s, both ways."""
     out, inside = world.containers
@@ -159,6 +161,7 @@ def test_rebinding_under_traffic(world):
     assert 40000 <= source_port(world) < 41000
 
 
+@pytest.mark.any_datapath
 def test_rebinding_of_an_idle_host(world):
     """Nothing comes out but heartbeats; who is outside speaks first."""
     out, inside = world.containers
