@@ -89,7 +89,7 @@ bool nft_is_full(const struct nft *n)
 
 static ssize_t receive(struct nft *n)
 {
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = { .nl_family = AF_NETLINK };
 	socklen_t size;
 	ssize_t got;
 

@@ -102,6 +102,13 @@ static void finish(void)
 	merge.n = 0;
 }
 
+static bool is_same(const struct sleeve_frame *a, const struct sleeve_frame *b)
+{
+	return a->vni == b->vni && a->flags == b->flags &&
+	       a->csum_start == b->csum_start &&
+	       a->csum_offset == b->csum_offset && a->size == b->size;
+}
+
 static void join(uint8_t *frame, const struct sleeve_frame *f)
 {
 	struct inner in;
@@ -113,8 +120,7 @@ static void join(uint8_t *frame, const struct sleeve_frame *f)
 	}
 	assert(merge_slot(frame, &in) < MERGE_SLOTS);
 	/* The short way must say what the long one says. */
-	is_followed = merge.n && n_seen && f->size == seen[n_seen - 1].f.size &&
-		      !memcmp(f, &seen[n_seen - 1].f, sizeof(*f)) &&
+	is_followed = merge.n && n_seen && is_same(f, &seen[n_seen - 1].f) &&
 		      merge_expect(&merge, seen[n_seen - 1].copy, f->size) &&
 		      merge_follow(&merge, frame, f->size);
 	if (is_followed) {

@@ -853,7 +853,7 @@ static void test_netns_by_name(void **state)
 	assert_true(fd >= 0);
 	close(fd);
 	snprintf(source, sizeof(source), "/proc/self/fd/%d", ns_a);
-	assert_int_equal(mount(source, "/run/netns/web", NULL, MS_BIND, NULL),
+	assert_int_equal(mount(source, "/run/netns/web", "none", MS_BIND, NULL),
 			 0);
 	assert_int_equal(netns_open("web", &fd, NULL), 0);
 	assert_int_equal(netns_id(fd, id), 0);
@@ -964,7 +964,7 @@ int main(void)
 			strerror(errno));
 		return SKIP;
 	}
-	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0)
 		return SKIP;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
