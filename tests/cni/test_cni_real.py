@@ -210,7 +210,7 @@ def test_datapath_made_anew(local):
     """Somebody takes it away while the daemon is down: containers have their
     gateway again, by the MAC that they know it by, and are masqueraded."""
     host = local.hosts[0]
-    conf = host.local_conf(isGateway=True, ipMasq=True)
+    conf = host.local_conf(isGateway=True, ipMasq=client.has_nat())
     c, d = local.container(), local.container()
     host.add(conf, c).done()
     host.ask("expose", "10.32.1.2/16")
