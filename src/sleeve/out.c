@@ -24,6 +24,8 @@ static void clear(struct out *o)
 void out_init(struct out *o, bool has_segment)
 {
 	memset(o, 0, offsetof(struct out, pieces));
+	/* What pads them goes to the kernel, too. */
+	memset(o->control, 0, sizeof(o->control));
 	o->fd = -1;
 	o->max_segments = has_segment ? OUT_MAX_SEGMENTS : 1;
 	o->max_bytes = OUT_MAX_BYTES;
