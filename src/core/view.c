@@ -134,6 +134,27 @@ bool engine_each_removed(const struct engine *e, size_t *pos, peer_id_t *ret)
 	return true;
 }
 
+/* One that is ourselves tells nothing. */
+static bool is_open(const struct target *t)
+{
+	return t->peer_id == PEER_ID_NONE && t->reason != REASON_OURSELVES;
+}
+
+bool engine_is_complete(const struct engine *e)
+{
+	const struct list *at;
+
+	EACH_PEER(&e->peers, node) {
+		if (!PEER_OF(node)->has_snapshot)
+			return false;
+	}
+	for (at = e->targets.all.next; at != &e->targets.all; at = at->next) {
+		if (is_open(CONTAINER_OF(at, struct target, all)))
+			return false;
+	}
+	return true;
+}
+
 uint32_t engine_narrowest_mtu(const struct engine *e)
 {
 	return sizing_narrowest(e);

@@ -129,6 +129,12 @@ void engine_all_flows(const struct engine *e,
 const struct flow_actions *engine_find_flow(const struct engine *e,
 					    const struct flow_match *match);
 
+/*
+ * All peers that are known, and who is to be found where we dial, have told
+ * in this life what they have: what nobody has told of is nobody's.
+ */
+bool engine_is_complete(const struct engine *e);
+
 /* What the narrowest peer with a path takes of a container; 0: not known. */
 uint32_t engine_narrowest_mtu(const struct engine *e);
 

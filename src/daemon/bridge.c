@@ -267,7 +267,7 @@ static void look(struct datapath *d)
 			bridge_sync_read_again(b);
 	}
 	look_at_rules(b);
-	if (b->n_kept && clock_monotonic_us() >= b->kept_until)
+	if (b->n_kept && !bridge_sync_waits(b))
 		bridge_sync_later(b);
 }
 

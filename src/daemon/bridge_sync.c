@@ -159,6 +159,7 @@ struct telling {
 	struct facts after;
 	uint32_t n_fdb;
 	bool has_more;
+	bool waits;   /* bridge_sync_waits() */
 	bool is_anew; /* the rules' table is: it is empty */
 };
 
@@ -255,9 +256,11 @@ static bool is_owned_by_peer(struct bridges *b, const struct fact *known)
  * Of the last life, about peers: they are given the time to say it again. What
  * is of this host is known.
  */
-static bool is_kept(struct bridges *b, const struct fact *f)
+static bool is_kept(const struct telling *t, const struct fact *f)
 {
-	if (!f->is_inherited || clock_monotonic_us() >= b->kept_until)
+	struct bridges *b = t->b;
+
+	if (!f->is_inherited || !t->waits)
 		return false;
 	switch (f->kind) {
 	case FACT_FDB:
@@ -284,7 +287,7 @@ static void keep(struct telling *t, const struct fact *f)
 
 static void del(struct telling *t, const struct fact *f)
 {
-	if (is_kept(t->b, f)) {
+	if (is_kept(t, f)) {
 		t->b->n_kept++;
 		keep(t, f);
 	} else if (f->kind != FACT_FDB) {
@@ -331,6 +334,7 @@ static int tell(struct bridges *b)
 	int error;
 
 	b->n_kept = 0;
+	t.waits = bridge_sync_waits(b);
 	t.is_anew = guard_begin(b->guard);
 	compare(&t);
 	error = guard_commit(b->guard);
@@ -511,6 +515,12 @@ void bridge_sync_later(struct bridges *b)
 	if (!b->engine)
 		return;
 	due(b, now < b->sync_at ? b->sync_at : now);
+}
+
+bool bridge_sync_waits(const struct bridges *b)
+{
+	return clock_monotonic_us() < b->kept_until &&
+	       !engine_is_complete(b->engine);
 }
 
 void bridge_sync_read_again(struct bridges *b)

@@ -24,6 +24,9 @@ int bridge_sync_now(struct bridges *b);
 int bridge_sync_port(struct bridges *b, const struct bridge_port *p);
 /* Soon, not more often than it is cheap. */
 void bridge_sync_later(struct bridges *b);
+/* Facts of the last life about peers are kept: not all peers have told yet
+ * what they have, and --hold-time is not over. */
+bool bridge_sync_waits(const struct bridges *b);
 void bridge_sync_read_again(struct bridges *b);
 
 #endif

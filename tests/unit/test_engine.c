@@ -838,6 +838,38 @@ static void test_hold(void **state)
 	engine_free(e);
 }
 
+/* Who has not told yet, or was not met where we dial, may still tell. */
+static void test_complete(void **state)
+{
+	const struct who b = { "b", 1, 2 }, a = { "a", 1, 2 };
+	struct engine *e = make("a", 1);
+	target_t targets[2];
+	struct log log;
+
+	(void)state;
+	add_target(e, "b");
+	add_target(e, "a");
+	tell(e, EVENT_STARTED);
+	log = drain(e);
+	assert_int_equal(log.n_dials, 2);
+	memcpy(targets, log.dials, sizeof(targets));
+	assert_false(engine_is_complete(e));
+	session_up(e, 1, targets[0], &b, 40000);
+	send_entries(e, 1, 0, 5, false);
+	drain(e);
+	assert_false(engine_is_complete(e));
+	send_entries(e, 1, 0, 5, true);
+	assert_false(engine_is_complete(e));
+	/* The other one is this host itself. */
+	session_up(e, 2, targets[1], &a, 40000);
+	drain(e);
+	assert_true(engine_is_complete(e));
+	session_down(e, 1);
+	drain(e);
+	assert_true(engine_is_complete(e));
+	engine_free(e);
+}
+
 /* Anything that is not what it should be: nothing happens. */
 static void test_strangers(void **state)
 {
@@ -905,6 +937,7 @@ int main(void)
 		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_not_ready),
 		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_complete),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_reasons),
 	};
