@@ -536,9 +536,27 @@ static int read_sets(struct guard *g, vni_t vni, struct facts *ret)
 	return error;
 }
 
+/* A network whose ports are all gone still has its sets, chains and rules. */
+static void take_set(void *ctx, const char *name)
+{
+	const char *ports = sets[FACT_PORT].name;
+	struct guard *g = ctx;
+	unsigned int vni;
+
+	if (strncmp(name, ports, strlen(ports)) == 0 &&
+	    sscanf(name + strlen(ports), "%6x", &vni) == 1 &&
+	    !has_network(g, vni) && g->n_networks < MAX_TABLE_NETWORKS)
+		g->networks[g->n_networks++] = vni;
+}
+
 int guard_read(struct guard *g, struct facts *ret)
 {
-	return g->missing ? 0 : read_sets(g, VNI_NONE, ret);
+	int error;
+
+	if (g->missing)
+		return 0;
+	error = nft_each_set(g->nft, take_set, g);
+	return error ? error : read_sets(g, VNI_NONE, ret);
 }
 
 int guard_read_network(struct guard *g, vni_t vni, struct facts *ret)
@@ -548,12 +566,7 @@ int guard_read_network(struct guard *g, vni_t vni, struct facts *ret)
 	if (g->missing)
 		return 0;
 	error = read_sets(g, vni, ret);
-	if (error == -ENOENT)
-		return 0; /* it has none yet */
-	if (!error && !has_network(g, vni) &&
-	    g->n_networks < MAX_TABLE_NETWORKS)
-		g->networks[g->n_networks++] = vni;
-	return error;
+	return error == -ENOENT ? 0 : error; /* it has none yet */
 }
 
 static uint64_t count(struct guard *g, const char *chain, size_t from, size_t n)

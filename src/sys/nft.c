@@ -216,6 +216,20 @@ int nft_each_element(struct nft *n, const char *set, nft_element_fn *fn,
 	return error;
 }
 
+int nft_each_set(struct nft *n, nft_name_fn *fn, void *ctx)
+{
+	struct nft_naming naming = { .fn = fn, .ctx = ctx, .table = n->table };
+	struct nl_builder b;
+	int i, error = -EAGAIN;
+
+	for (i = 0; i < MAX_DUMP_TRIES && error == -EAGAIN; i++) {
+		question(n, &b, NFT_MSG_GETSET, NLM_F_DUMP);
+		nft_put_text(&b, NFTA_SET_TABLE, n->table);
+		error = b.error ? b.error : ask_once(n, nft_take_set, &naming);
+	}
+	return error == -ENOENT ? 0 : error;
+}
+
 int nft_read_counters(struct nft *n, const char *chain, uint64_t *ret,
 		      size_t n_max)
 {

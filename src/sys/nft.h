@@ -90,6 +90,10 @@ typedef void nft_element_fn(void *ctx, const uint8_t *key, size_t size);
 int nft_each_element(struct nft *n, const char *set, nft_element_fn *fn,
 		     void *ctx) WARN_UNUSED;
 
+typedef void nft_name_fn(void *ctx, const char *name);
+/* The names of all sets. 0: none, too, or no such table. */
+int nft_each_set(struct nft *n, nft_name_fn *fn, void *ctx) WARN_UNUSED;
+
 /* Packets of the counters (NFT_STEP_COUNT) of a chain, in its order. */
 int nft_read_counters(struct nft *n, const char *chain, uint64_t *ret,
 		      size_t n_max) WARN_UNUSED;

@@ -55,12 +55,19 @@ struct nft_each {
 	void *ctx;
 };
 
+struct nft_naming {
+	nft_name_fn *fn;
+	void *ctx;
+	const char *table;
+};
+
 struct nft_counting {
 	uint64_t *ret;
 	size_t n, n_max;
 };
 
-/* Answers. @arg: char[NFT_MARK_SIZE], struct nft_each, struct nft_counting */
-nft_answer_fn nft_take_mark, nft_take_elements, nft_take_rule;
+/* Answers. @arg: char[NFT_MARK_SIZE], struct nft_each, struct nft_naming,
+ * struct nft_counting */
+nft_answer_fn nft_take_mark, nft_take_elements, nft_take_set, nft_take_rule;
 
 #endif

@@ -150,6 +150,27 @@ int nft_take_elements(const struct nlmsghdr *nlh, void *arg)
 	return rc;
 }
 
+static bool is_text(const struct nlattr *attr)
+{
+	return attr && nl_size(attr) &&
+	       strnlen(nl_data(attr), nl_size(attr)) < nl_size(attr);
+}
+
+int nft_take_set(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlattr *tb[NFTA_SET_MAX + 1];
+	const struct nft_naming *naming = arg;
+	const int rc = sort_message(nlh, NFTA_SET_MAX, tb);
+
+	if (rc)
+		return rc;
+	if (!is_text(tb[NFTA_SET_TABLE]) || !is_text(tb[NFTA_SET_NAME]))
+		return -EPROTO;
+	if (strcmp(nl_data(tb[NFTA_SET_TABLE]), naming->table) == 0)
+		naming->fn(naming->ctx, nl_data(tb[NFTA_SET_NAME]));
+	return 0;
+}
+
 static void take_counter(const struct nlattr *expression,
 			 struct nft_counting *c)
 {

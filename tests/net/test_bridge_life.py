@@ -3,6 +3,7 @@
 leaves, and news of the kernel's that get lost."""
 
 import signal
+import time
 
 import pytest
 
@@ -94,6 +95,47 @@ def test_a_bridge_that_somebody_deletes(world):
     world.wait_connected()
     assert sorted(p["mac"] for p in host.status()["ports"]) == ports
     all_talk(world)
+
+
+def test_what_a_peer_gave_up_meanwhile(world):
+    """All peers have told what they have: the rest goes before the hold time
+    is over."""
+    host, gone = world.hosts[0], world.containers[2]
+    mac, ip4 = gone.mac, gone.ip4
+    host.kill()
+    assert host.kernel.mentions(mac)
+    gone.close()
+    wait_until("its host to forget it",
+               lambda: mac not in world.hosts[1].known_macs(), 3)
+    host.start()
+    start = time.monotonic()
+    wait_until("%s to go" % mac, lambda: not host.kernel.mentions(mac) and
+               not host.kernel.mentions(ip4), HOLD_S - 1)
+    assert time.monotonic() - start < HOLD_S, "nothing was shown"
+    gone.host = None
+    world.containers[0].ping(world.containers[3].ip4, 3).assert_perfect()
+
+
+def n_rules(host):
+    text = host.ns.run("nft", "list", "table", "bridge",
+                       "fastdp-fastdp").stdout
+    return sum(1 for line in text.splitlines()
+               if " goto " in line or " drop" in line)
+
+
+def test_a_network_that_returns(world):
+    """In another life of the daemon: its rules are there already."""
+    host, red = world.hosts[0], world.container(world.hosts[0], network="red")
+    before = n_rules(host)
+    red.close()
+    wait_until("it to be forgotten", lambda: len(host.status()["ports"]) == 2,
+               3)
+    host.kill()
+    host.start()
+    red.host = None
+    one, two = (world.container(host, network="red") for _ in range(2))
+    assert n_rules(host) == before
+    wait_until("both to talk", lambda: one.reaches(two.ip4), 3)
 
 
 def entries_of_others(host):

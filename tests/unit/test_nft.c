@@ -158,6 +158,50 @@ static void test_mark(void **state)
 	assert_int_equal(strlen(mark), NFT_MARK_SIZE - 1);
 }
 
+static void see_name(void *ctx, const char *name)
+{
+	unsigned int *n = ctx;
+
+	*n += strlen(name) < sizeof(room);
+}
+
+static void read_set(const struct nlmsghdr *nlh, void *arg)
+{
+	struct nft_naming naming = { .fn = see_name,
+				     .ctx = arg,
+				     .table = "fastdp-x" };
+	const int rc = nft_take_set(nlh, &naming);
+
+	assert_true(rc == 0 || rc == -EPROTO);
+}
+
+static void set_message(const char *table, const char *name, size_t size)
+{
+	begin(NFT_MSG_NEWSET);
+	nft_put_text(&b, NFTA_SET_TABLE, table);
+	nl_put(&b, NFTA_SET_NAME, name, size);
+	assert_int_equal(b.error, 0);
+}
+
+static void test_sets(void **state)
+{
+	unsigned int n = 0;
+
+	(void)state;
+	set_message("fastdp-x", "ports-123456", 13);
+	read_set(b.nlh, &n);
+	assert_int_equal(n, 1);
+	nl_read_cut(b.nlh, read_set, &n);
+	nl_read_changed(b.nlh, read_set, &n);
+	/* Another table's; a name without its end. */
+	n = 0;
+	set_message("fastdp-y", "ports-123456", 13);
+	read_set(b.nlh, &n);
+	set_message("fastdp-x", "ports-123456", 12);
+	read_set(b.nlh, &n);
+	assert_int_equal(n, 0);
+}
+
 static void put_expression(const char *name, size_t name_size, uint64_t value)
 {
 	size_t element, data;
@@ -513,6 +557,7 @@ int main(void)
 	const struct CMUnitTest pure[] = {
 		cmocka_unit_test(test_elements),
 		cmocka_unit_test(test_mark),
+		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_results_of_a_batch),
 		cmocka_unit_test(test_answers_to_a_question),
