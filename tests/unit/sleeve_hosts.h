@@ -314,7 +314,11 @@ static inline void put_tag_back(struct packet *p, struct msghdr *h)
 	const struct cmsghdr *c = CMSG_FIRSTHDR(h);
 	struct tpacket_auxdata aux;
 
-	assert_true(c && c->cmsg_level == SOL_PACKET &&
+	if (!c) {
+		fail_msg("a packet without auxiliary data");
+		abort();
+	}
+	assert_true(c->cmsg_level == SOL_PACKET &&
 		    c->cmsg_type == PACKET_AUXDATA);
 	memcpy(&aux, CMSG_DATA(c), sizeof(aux));
 	if (!(aux.tp_status & TP_STATUS_VLAN_VALID))

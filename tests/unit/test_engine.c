@@ -816,7 +816,7 @@ static void test_hold(void **state)
 	const struct who b = { "b", 1, 2 };
 	struct engine *e = make("a", 1);
 	struct engine_counters c;
-	struct log log = { 0 };
+	struct log log;
 
 	(void)state;
 	tell(e, EVENT_STARTED);

@@ -181,7 +181,8 @@ static void provoke(const char *dst, struct rtnl_route *ret)
 {
 	const struct ip to = ip_of(dst);
 	const bool is_v4 = ip_is_v4(&to);
-	const int probe = is_v4 ? IP_PMTUDISC_PROBE : IPV6_PMTUDISC_PROBE;
+	/* The number is the same for both families. */
+	static const int probe = IP_PMTUDISC_PROBE;
 	static const uint8_t data[1400];
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = 9 };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = 9 };

@@ -146,7 +146,7 @@ static void test_discovered(void **state)
 	}
 	assert_int_equal(i, 13);
 	assert_int_equal(ts.n, 1);
-	t = targets_discover(&ts, now, PEER, &one);
+	assert_non_null(targets_discover(&ts, now, PEER, &one));
 	target_answers(&ts, c, PEER);
 	targets_forget(&ts, PEER);
 	assert_int_equal(ts.n, 1); /* the configured one stays */
