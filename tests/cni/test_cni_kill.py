@@ -107,7 +107,7 @@ def test_killed_at_every_system_call(world, call):
 
 
 @pytest.mark.limit(300)
-@pytest.mark.parametrize("call", ["sendto", "write", "poll"])
+@pytest.mark.parametrize("call", ["sendmsg", "write", "poll"])
 def test_del_killed_and_tried_again(world, call):
     if not shutil.which("strace"):
         pytest.skip("no strace")
