@@ -5,27 +5,35 @@
 
 void ports_init(struct ports *ps)
 {
+	memset(ps, 0, sizeof(*ps));
 	list_init(&ps->all);
-	ps->n = 0;
 }
 
 void ports_free(struct ports *ps)
 {
 	while (!list_is_empty(&ps->all))
 		ports_remove(ps, PORT_OF(ps->all.next));
+	table_free(&ps->by_number);
+}
+
+static uint64_t hash_of(port_no_t port_no)
+{
+	return core_hash(&port_no, sizeof(port_no), 0);
 }
 
 /*
  * In the order of their numbers: after a restart they come in any order, and
- * flows that list them must say the same.
+ * flows that list them must say the same. The next one's place is at the end
+ * as a rule.
  */
 static struct list *place_of(struct ports *ps, port_no_t port_no)
 {
-	EACH_PORT(ps, node) {
-		if (PORT_OF(node)->port.port_no > port_no)
-			return node;
-	}
-	return &ps->all;
+	struct list *place = &ps->all;
+
+	while (place->prev != &ps->all &&
+	       PORT_OF(place->prev)->port.port_no > port_no)
+		place = place->prev;
+	return place;
 }
 
 struct local_port *ports_put(struct ports *ps, const struct port *port)
@@ -38,6 +46,7 @@ struct local_port *ports_put(struct ports *ps, const struct port *port)
 		p = core_alloc(sizeof(*p));
 		list_init(&p->all);
 		list_append(place_of(ps, port->port_no), &p->all);
+		table_add(&ps->by_number, &p->node, hash_of(port->port_no));
 		ps->n++;
 	}
 	p->port = *port;
@@ -47,15 +56,20 @@ struct local_port *ports_put(struct ports *ps, const struct port *port)
 void ports_remove(struct ports *ps, struct local_port *p)
 {
 	list_remove(&p->all);
+	table_remove(&ps->by_number, &p->node);
 	ps->n--;
 	free(p);
 }
 
 struct local_port *ports_find(const struct ports *ps, port_no_t port_no)
 {
-	EACH_PORT(ps, node) {
-		if (PORT_OF(node)->port.port_no == port_no)
-			return PORT_OF(node);
+	struct table_node *node = table_first(&ps->by_number, hash_of(port_no));
+	struct local_port *p;
+
+	for (; node; node = table_next(node)) {
+		p = CONTAINER_OF(node, struct local_port, node);
+		if (p->port.port_no == port_no)
+			return p;
 	}
 	return NULL;
 }

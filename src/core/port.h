@@ -10,9 +10,11 @@
 #include "event.h"
 #include "list.h"
 #include "rate.h"
+#include "table.h"
 
 struct local_port {
-	struct list all;
+	struct list all;	/* in the order of their numbers */
+	struct table_node node; /* by number */
 	struct port port;
 	uint32_t n_learnt;   /* MACs behind a trusted port */
 	struct rate slow;    /* packets that get no flow */
@@ -21,6 +23,7 @@ struct local_port {
 
 struct ports {
 	struct list all;
+	struct table by_number;
 	uint32_t n;
 };
 

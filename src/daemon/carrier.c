@@ -322,12 +322,12 @@ static void on_publish(void *ctx)
 				       : PUBLISH_PAUSE_MAX_US);
 }
 
+/* Not at once in any case: who asked for the change has its answer first. */
 void carrier_publish(struct carrier *c)
 {
-	if (clock_monotonic_us() < c->publish_at)
-		loop_timer_set(c->publish, c->publish_at);
-	else
-		on_publish(c);
+	const usec_t now = clock_monotonic_us();
+
+	loop_timer_set(c->publish, now < c->publish_at ? c->publish_at : now);
 }
 
 void carrier_look(struct carrier *c)

@@ -74,6 +74,15 @@ static bool parse_lease(const json_t *json, struct lease *ret)
 	return true;
 }
 
+static uint64_t hash_of(const char *container_id, const char *ifname,
+			const char *owner)
+{
+	const uint64_t id = core_hash(container_id, strlen(container_id), 0);
+
+	return core_hash(owner, strlen(owner),
+			 core_hash(ifname, strlen(ifname), id));
+}
+
 /*
  * Names of containers may be anything: a file's name is a hash of them. With a
  * slash in the first, others parts with slashes would give the same text; no
@@ -118,6 +127,8 @@ static void insert(struct ipam_book *b, const struct lease *lease)
 	kept->all.next = node->next;
 	node->next->prev = &kept->all;
 	node->next = &kept->all;
+	table_add(&b->table, &kept->node,
+		  hash_of(kept->container_id, kept->ifname, kept->owner));
 	b->n++;
 	if (kept->serial > b->serial)
 		b->serial = kept->serial;
@@ -183,6 +194,7 @@ int ipam_book_open(struct ipam_book *b, const char *state_dir, struct error *e)
 static void free_one(struct ipam_book *b, struct lease *lease)
 {
 	list_remove(&lease->all);
+	table_remove(&b->table, &lease->node);
 	b->n--;
 	free(lease);
 }
@@ -193,15 +205,18 @@ void ipam_book_close(struct ipam_book *b)
 		return;
 	while (!list_is_empty(&b->all))
 		free_one(b, LEASE_OF(b->all.next));
+	table_free(&b->table);
 }
 
 struct lease *ipam_book_find(const struct ipam_book *b,
 			     const char *container_id, const char *ifname,
 			     const char *owner)
 {
-	EACH_LEASE(b, node)
-	{
-		struct lease *l = LEASE_OF(node);
+	struct table_node *node =
+		table_first(&b->table, hash_of(container_id, ifname, owner));
+
+	for (; node; node = table_next(node)) {
+		struct lease *l = CONTAINER_OF(node, struct lease, node);
 
 		if (strcmp(l->container_id, container_id) == 0 &&
 		    strcmp(l->ifname, ifname) == 0 &&

@@ -15,6 +15,7 @@
 #include "core/alloc.h"
 #include "core/core.h"
 #include "core/list.h"
+#include "core/table.h"
 
 struct error;
 
@@ -23,7 +24,8 @@ struct error;
 #define LEASE_MAX_TEXT 256U
 
 struct lease {
-	struct list all; /* in the order in which they were given */
+	struct list all;	/* in the order in which they were given */
+	struct table_node node; /* by whose it is */
 	uint64_t serial;
 	char network[MAX_NAME];
 	/* Whose it is: these three together are there once. */
@@ -38,6 +40,7 @@ struct lease {
 
 struct ipam_book {
 	struct list all;
+	struct table table;
 	unsigned int n, n_damaged;
 	uint64_t serial;
 	char directory[PATH_MAX - 64];

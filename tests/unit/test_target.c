@@ -279,8 +279,11 @@ static void test_ports(void **state)
 	assert_null(ports_find(&ps, 18));
 	for (i = ps.n; i < MAX_PORTS; i++) {
 		port.port_no = (port_no_t)(100 + i);
-		assert_non_null(ports_put(&ps, &port));
+		p = ports_put(&ps, &port);
+		assert_non_null(p);
+		assert_ptr_equal(ports_find(&ps, port.port_no), p);
 	}
+	assert_int_equal(ports_find(&ps, 16)->port.port_no, 16);
 	port.port_no = 99;
 	assert_null(ports_put(&ps, &port));
 	ports_free(&ps);
