@@ -40,17 +40,35 @@ static bool takes_part(struct pipeline *pl, const struct peer *p, vni_t vni)
 	return false;
 }
 
-static int by_id(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
 	const struct peer *const *p = a, *const *q = b;
+	const int order = memcmp((*p)->remote.ip.b, (*q)->remote.ip.b,
+				 sizeof((*p)->remote.ip.b));
 
-	if ((*p)->hello.id == (*q)->hello.id)
-		return 0;
-	return (*p)->hello.id < (*q)->hello.id ? -1 : 1;
+	if (order || (*p)->hello.vxlan_port == (*q)->hello.vxlan_port)
+		return order;
+	return (*p)->hello.vxlan_port < (*q)->hello.vxlan_port ? -1 : 1;
 }
 
-/* Those on fastdp; *ret_has_sleeve: there are others, on sleeve. */
-static size_t members(struct pipeline *pl, vni_t vni,
+/* Two identities at one place, an old and a new one: one kernel, one copy. */
+static size_t one_of_each_place(const struct peer *list[], size_t n)
+{
+	size_t i, n_kept = 0;
+
+	qsort(list, n, sizeof(list[0]), by_place);
+	for (i = 0; i < n; i++) {
+		if (!n_kept || by_place(&list[n_kept - 1], &list[i]) != 0)
+			list[n_kept++] = list[i];
+	}
+	return n_kept;
+}
+
+/*
+ * Those on fastdp, one of each place; *ret_has_sleeve: there are others, on
+ * sleeve. @flags: those alone that have such entries there, unless 0.
+ */
+static size_t members(struct pipeline *pl, vni_t vni, uint8_t flags,
 		      const struct peer *ret[MAX_PEERS], bool *ret_has_sleeve)
 {
 	size_t n = 0;
@@ -59,15 +77,16 @@ static size_t members(struct pipeline *pl, vni_t vni,
 	EACH_PEER(pl->peers, node) {
 		const struct peer *p = PEER_OF(node);
 
-		if (!takes_part(pl, p, vni))
+		if (flags ? !directory_is_member(pl->directory, p->hello.id,
+						 vni, flags)
+			  : !takes_part(pl, p, vni))
 			continue;
 		if (way_is_by_tap(pl, p, vni))
 			*ret_has_sleeve = true;
 		else if (p->hello.can_fastdp && !ip_is_zero(&p->remote.ip))
 			ret[n++] = p;
 	}
-	qsort(ret, n, sizeof(ret[0]), by_id);
-	return n;
+	return one_of_each_place(ret, n);
 }
 
 static void set_copied(struct pipeline *pl, vni_t vni, bool is_copied)
@@ -103,7 +122,7 @@ static void peers_of_network(struct pipeline *pl, vni_t vni)
 {
 	const struct peer *list[MAX_PEERS];
 	bool has_sleeve;
-	const size_t n = members(pl, vni, list, &has_sleeve);
+	const size_t n = members(pl, vni, 0, list, &has_sleeve);
 	size_t i, chunk;
 
 	for (chunk = 0; chunk < MAX_PEERS / FLOW_PEERS_PER_CHUNK; chunk++) {
@@ -151,7 +170,9 @@ void group_flood(struct pipeline *pl, vni_t vni, port_no_t except,
 void group_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
 			 bool to_peers, struct flow_actions *ret)
 {
-	bool has_sleeve = false;
+	const struct peer *list[MAX_PEERS];
+	bool has_sleeve;
+	size_t i, n;
 
 	flow_actions_clear(ret);
 	EACH_PORT(pl->ports, node) {
@@ -163,17 +184,9 @@ void group_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
 	}
 	if (!to_peers)
 		return;
-	EACH_PEER(pl->peers, node) {
-		const struct peer *p = PEER_OF(node);
-
-		if (!directory_is_member(pl->directory, p->hello.id, vni,
-					 ENTRY_TRUSTED))
-			continue;
-		if (way_is_by_tap(pl, p, vni))
-			has_sleeve = true;
-		else
-			way_to_peer(pl, p, vni, ret);
-	}
+	n = members(pl, vni, ENTRY_TRUSTED, list, &has_sleeve);
+	for (i = 0; i < n; i++)
+		way_to_peer(pl, list[i], vni, ret);
 	if (has_sleeve)
 		way_to_tap(pl, vni, ret);
 }

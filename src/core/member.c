@@ -292,18 +292,38 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 	e->peers_changed = true;
 }
 
+static bool has_successor(const struct engine *e, const struct peer *p)
+{
+	EACH_PEER(&e->peers, node) {
+		const struct peer *other = PEER_OF(node);
+
+		/* Two behind one NAT have different ports there. */
+		if (other != p && other->session &&
+		    other->session_since >= p->session_since &&
+		    ip_equal(&other->remote.ip, &p->remote.ip) &&
+		    other->sleeve.endpoint.port == p->sleeve.endpoint.port)
+			return true;
+	}
+	return false;
+}
+
 void member_session_down(struct engine *e, usec_t now, const struct event *ev)
 {
 	struct peer *p = peers_find_session(&e->peers, ev->down.session);
+	bool is_replaced;
 	struct note *n;
 
 	if (!p)
 		return;
+	/* The end of the old session may come after the new one has begun. */
+	is_replaced = has_successor(e, p);
 	drop_session(e, now, p, ev->down.reason);
 	targets_disconnected(&e->targets, now, p->hello.id);
 	n = engine_note(e, NOTE_PEER_DOWN);
 	n->peer_id = p->hello.id;
 	n->reason = ev->down.reason;
+	if (is_replaced)
+		forget(e, now, p, REASON_LEFT);
 }
 
 void member_removed(struct engine *e, usec_t now, peer_id_t id)
@@ -380,6 +400,28 @@ static void take_entries(struct engine *e, usec_t now, struct peer *p,
 	flowset_release(&e->flows, &p->remote.ip);
 }
 
+/* False: who is known to answer there has its session from there. */
+static bool is_open(const struct engine *e, const struct target *t,
+		    const struct peer_hint *hint)
+{
+	const struct peer *p = peers_find(&e->peers, t->peer_id);
+
+	return t->state != TARGET_CONNECTED ||
+	       (p && !ip_equal(&p->remote.ip, &hint->control.ip));
+}
+
+static void take_hint(struct engine *e, usec_t now,
+		      const struct peer_hint *hint)
+{
+	struct target *t = targets_discover(&e->targets, now, hint->id,
+					    &hint->control);
+
+	if (!t)
+		engine_limit(e, "targets");
+	else if (t->peer_id != hint->id && is_open(e, t, hint))
+		targets_say(&e->targets, now, t, hint->id);
+}
+
 static void take_hints(struct engine *e, usec_t now, const struct message *m)
 {
 	uint32_t i;
@@ -393,9 +435,7 @@ static void take_hints(struct engine *e, usec_t now, const struct message *m)
 		if (hint->id == e->config.id || (p && p->session) ||
 		    member_is_removed(e, hint->id))
 			continue;
-		if (!targets_discover(&e->targets, now, hint->id,
-				      &hint->control))
-			engine_limit(e, "targets");
+		take_hint(e, now, hint);
 	}
 }
 

@@ -279,6 +279,16 @@ void targets_doubt(struct targets *ts, usec_t now, peer_id_t id,
 	}
 }
 
+void targets_say(struct targets *ts, usec_t now, struct target *t, peer_id_t id)
+{
+	target_answers(ts, t, id);
+	if (t->state != TARGET_CONNECTED)
+		return;
+	t->state = TARGET_IDLE;
+	timerq_set(ts->timers, &t->timer,
+		   now + jitter(ts, BACKOFF_FIRST_US / 4));
+}
+
 static usec_t backoff(struct targets *ts, const struct target *t)
 {
 	usec_t pause = BACKOFF_FIRST_US;

@@ -69,6 +69,9 @@ void targets_forget(struct targets *ts, peer_id_t id);
  */
 void targets_doubt(struct targets *ts, usec_t now, peer_id_t id,
 		   target_t except);
+/* It is said that @id is there, and who answered before is elsewhere. */
+void targets_say(struct targets *ts, usec_t now, struct target *t,
+		 peer_id_t id);
 
 /* It is @id who answers there. */
 void target_answers(struct targets *ts, struct target *t, peer_id_t id);

@@ -570,6 +570,58 @@ static void test_one_address(void **state)
 	engine_free(e);
 }
 
+static uint32_t n_copies(struct engine *e)
+{
+	const struct flow_match m = { .recirc_id = RECIRC_PEERS(100, 0) };
+	const struct flow_actions *actions = engine_find_flow(e, &m);
+	uint32_t i, n = 0;
+
+	for (i = 0; actions && i < actions->n; i++)
+		n += actions->list[i].type == FLOW_SET_TUNNEL;
+	return n;
+}
+
+/* Installed anew, and the end of the old session comes after the new one. */
+static void test_successor(void **state)
+{
+	const struct who old = { "b", 1, 2 }, new = { "c", 2, 2 };
+	const struct who other = { "d", 3, 3 };
+	struct engine *e = make("a", 1);
+	struct peer_view v;
+
+	(void)state;
+	add_port(e, 16);
+	tell(e, EVENT_STARTED);
+	session_up(e, 1, 0, &old, 40000);
+	send_entries(e, 1, 1, 1, true);
+	session_up(e, 2, 0, &other, 40000);
+	send_entries(e, 2, 2, 1, true);
+	drain(e);
+	assert_int_equal(n_copies(e), 2);
+	now += USEC_PER_SEC;
+	session_up(e, 3, 0, &new, 40001);
+	send_entries(e, 3, 1, 1, true);
+	drain(e);
+	/* One kernel: it would get them twice. */
+	assert_int_equal(n_copies(e), 2);
+	now += USEC_PER_SEC;
+	session_down(e, 1);
+	drain(e);
+	assert_false(engine_find_peer(e, peer_id_of_name("b"), &v));
+	assert_int_equal(n_copies(e), 2);
+	/* Nobody has come to where this one was: it may be back in a moment. */
+	session_down(e, 2);
+	drain(e);
+	assert_true(engine_find_peer(e, peer_id_of_name("d"), &v));
+	/* Nor if who was there before is still there. */
+	session_up(e, 4, 0, &old, 40002);
+	now += USEC_PER_SEC;
+	session_down(e, 4);
+	drain(e);
+	assert_true(engine_find_peer(e, peer_id_of_name("b"), &v));
+	engine_free(e);
+}
+
 static struct flow_match delivery(uint32_t ip, const struct mac *mac)
 {
 	struct flow_match m = { .fields = FLOW_IN_PORT | FLOW_TUN_SRC |
@@ -929,6 +981,7 @@ int main(void)
 		cmocka_unit_test(test_restart_and_clone),
 		cmocka_unit_test(test_removed),
 		cmocka_unit_test(test_one_address),
+		cmocka_unit_test(test_successor),
 		cmocka_unit_test(test_wide_inherited),
 		cmocka_unit_test(test_both_gone),
 		cmocka_unit_test(test_lazy_of_peer),

@@ -214,6 +214,29 @@ static void test_doubt(void **state)
 	assert_int_equal(old->peer_id, PEER_ID_NONE);
 }
 
+/* Where a clone was said to be another one is: it is dialled. */
+static void test_said(void **state)
+{
+	const struct endpoint one = endpoint_of(1), two = endpoint_of(2);
+	struct target *t = targets_discover(&ts, now, PEER, &one);
+	struct target *clone = targets_discover(&ts, now, PEER, &two);
+
+	(void)state;
+	targets_connected(&ts, PEER);
+	pass(60 * USEC_PER_SEC);
+	assert_null(targets_poll(&ts));
+	assert_ptr_equal(targets_discover(&ts, now, 80, &two), clone);
+	targets_say(&ts, now, clone, 80);
+	assert_true(clone->peer_id == 80);
+	pass(100 * USEC_PER_MS);
+	assert_ptr_equal(targets_poll(&ts), clone);
+	assert_null(targets_poll(&ts));
+	/* That it is being dialled, or waits to be, does not change. */
+	targets_say(&ts, now, clone, 81);
+	assert_int_equal(clone->state, TARGET_DIALLING);
+	assert_int_equal(t->state, TARGET_CONNECTED);
+}
+
 static void test_target_limits(void **state)
 {
 	char longest[MAX_HOST + 1];
@@ -342,11 +365,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		TEST(test_backoff),	  TEST(test_hopeless),
-		TEST(test_connected),	  TEST(test_discovered),
-		TEST(test_places),	  TEST(test_doubt),
-		TEST(test_target_limits), TEST(test_ip_text),
-		TEST(test_ports),	  TEST(test_neighbours),
+		TEST(test_backoff),    TEST(test_hopeless),
+		TEST(test_connected),  TEST(test_discovered),
+		TEST(test_places),     TEST(test_doubt),
+		TEST(test_said),       TEST(test_target_limits),
+		TEST(test_ip_text),    TEST(test_ports),
+		TEST(test_neighbours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
