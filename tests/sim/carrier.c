@@ -25,6 +25,7 @@ struct tap {
 
 /* What the thread remembers of a peer while its tokens stay. */
 struct state {
+	peer_id_t peer_id;
 	uint64_t rx_token;
 	uint64_t tx_seq;
 	uint64_t top, window; /* of data */
@@ -35,18 +36,16 @@ struct state {
 
 struct carrier {
 	struct carrier_table *table;
-	struct state *states; /* by host */
+	struct state *states; /* by identity: clones share one, as in sleeve */
+	size_t n_states;
 	struct tap taps[N_TAPS];
 	uint64_t control_seq;
 	bool is_stale; /* a newer table is owed */
 };
 
-struct carrier *carrier_new(struct host *h)
+struct carrier *carrier_new(void)
 {
-	struct carrier *c = sim_alloc(sizeof(*c));
-
-	c->states = sim_alloc(h->sim->n_hosts * sizeof(c->states[0]));
-	return c;
+	return sim_alloc(sizeof(struct carrier));
 }
 
 void carrier_free(struct carrier *c)
@@ -180,15 +179,31 @@ bool carrier_is_stale(const struct host *h)
 
 /* Datagrams out */
 
+static struct state *find_state(struct carrier *c, peer_id_t id)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_states; i++) {
+		if (c->states[i].peer_id == id)
+			return &c->states[i];
+	}
+	c->states = realloc(c->states,
+			    (c->n_states + 1) * sizeof(c->states[0]));
+	if (!c->states)
+		abort();
+	memset(&c->states[i], 0, sizeof(c->states[i]));
+	c->states[i].peer_id = id;
+	c->n_states++;
+	return &c->states[i];
+}
+
 static struct state *state_of(struct host *h, const struct sleeve_place *place)
 {
-	const struct host *peer = host_of_id(h->sim, place->peer_id);
-	struct state *s = peer ? &h->carrier->states[peer->index] : NULL;
+	struct state *s = find_state(h->carrier, place->peer_id);
 
-	if (s && s->rx_token != place->rx_token) {
-		memset(s, 0, sizeof(*s));
-		s->rx_token = place->rx_token;
-	}
+	if (s->rx_token != place->rx_token)
+		*s = (struct state){ .peer_id = place->peer_id,
+				     .rx_token = place->rx_token };
 	return s;
 }
 
@@ -249,7 +264,7 @@ static void send_to(struct host *h, const struct sleeve_place *place, vni_t vni,
 					    .size = (uint16_t)p->size };
 	uint8_t data[MAX_FRAME + FRAME_AT];
 
-	if (!s || !place->tx_token || p->size > MAX_FRAME)
+	if (!place->tx_token || p->size > MAX_FRAME)
 		return;
 	if (FRAME_AT + p->size > max) {
 		struct event ev = { .type = EVENT_TOO_BIG };
@@ -384,10 +399,10 @@ void carrier_datagram(struct host *h, const struct net_datagram *d)
 	    sleeve_get_header(d->data, d->size, &head) != SLEEVE_OK)
 		return;
 	found = carrier_table_find(c->table, head.token);
-	s = found ? state_of(h, found) : NULL;
-	if (!s)
+	if (!found)
 		return;
 	place = *found;
+	s = state_of(h, &place);
 	is_newest = head.seq >
 		    (head.type == SLEEVE_DATA ? s->top : s->control_top);
 	if (head.type == SLEEVE_DATA && !accept(s, head.seq))

@@ -16,7 +16,7 @@
 struct host;
 struct carrier;
 
-struct carrier *carrier_new(struct host *h);
+struct carrier *carrier_new(void);
 void carrier_free(struct carrier *c); /* NULL is fine */
 
 /* ACTION_NETWORK, ACTION_SLEEVE_TABLE, ACTION_SLEEVE_BEAT */

@@ -35,6 +35,7 @@ static const struct {
 	[CHURN_NAT] = { "the NAT forgets", 1, true },
 	[CHURN_FLUSH] = { "the kernel's flows are flushed", 1, false },
 	[CHURN_TAP] = { "a TAP is taken away", 2, true },
+	[CHURN_CLONE] = { "it has the other's identity, or its own", 1, false },
 	[CHURN_UPGRADE] = { "another version of daemon and kernel", 1, false },
 	[CHURN_FULL] = { "the kernel's table is full, or no more", 1, false },
 };
@@ -162,6 +163,17 @@ static void power(struct host *h, uint64_t c)
 		host_power_on(h, take(&c, 2));
 }
 
+/* The disk of the other one, or its own again. */
+static void clone(struct host *h, const struct host *other)
+{
+	const bool is_one = h->is_clone;
+
+	host_kill(h);
+	host_rename(h, is_one ? NULL : other->hello.name);
+	h->is_clone = !is_one;
+	host_start(h);
+}
+
 /* Two versions of the daemon, two kernels: any may meet any. */
 static void upgrade(struct host *h, uint64_t c)
 {
@@ -276,6 +288,9 @@ void churn_do(struct sim *sim, const struct churn_step *s)
 		break;
 	case CHURN_POWER:
 		power(h, c);
+		break;
+	case CHURN_CLONE:
+		clone(h, other);
 		break;
 	case CHURN_UPGRADE:
 		upgrade(h, c);

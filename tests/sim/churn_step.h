@@ -31,6 +31,7 @@ enum churn_kind {
 	CHURN_NAT,     /* a NAT forgets */
 	CHURN_FLUSH,   /* somebody flushes the kernel's flows */
 	CHURN_TAP,     /* somebody takes a TAP away */
+	CHURN_CLONE,   /* a host with another's identity; or its own again */
 	CHURN_UPGRADE, /* another version of the daemon, on another kernel */
 	CHURN_FULL, /* the kernel's table takes no more flows, or does again */
 	N_CHURN_KINDS

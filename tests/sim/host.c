@@ -150,17 +150,6 @@ struct host *host_of_text(const struct sim *sim, const char *text)
 	return NULL;
 }
 
-struct host *host_of_id(const struct sim *sim, peer_id_t id)
-{
-	uint32_t i;
-
-	for (i = 0; i < sim->n_hosts; i++) {
-		if (sim->hosts[i]->hello.id == id)
-			return sim->hosts[i];
-	}
-	return NULL;
-}
-
 static void tell_target(struct host *h, const char *text)
 {
 	struct event ev = { .type = EVENT_TARGET_ADDED };
@@ -290,7 +279,7 @@ void host_start(struct host *h)
 	h->told_mtu = 0;
 	h->engine = engine_new(&config, h->sim->now);
 	if (h->has_sleeve)
-		h->carrier = carrier_new(h);
+		h->carrier = carrier_new();
 	sim_log(h->sim, "host %u starts", h->index);
 	h->is_draining = true; /* nothing is owed yet */
 	tell_flows(h);

@@ -49,6 +49,7 @@ struct host {
 	char ip_text[20], alias[20]; /* two names of one address */
 	bool has_power, has_discovery;
 	bool has_sleeve;
+	bool is_clone;	    /* it has another's identity */
 	bool has_check_len; /* its kernel has check_pkt_len */
 	bool is_bridge;	    /* no openvswitch.ko: sleeve alone */
 	unsigned int
@@ -86,8 +87,6 @@ struct host *host_of_ip(const struct sim *sim, const struct ip *ip);
 /* The one that others see at @ip. */
 struct host *host_seen_as(const struct sim *sim, const struct ip *ip);
 struct host *host_of_text(const struct sim *sim, const char *text);
-/* The one whose identity @id is, or NULL. */
-struct host *host_of_id(const struct sim *sim, peer_id_t id);
 
 /* An address to dial at each start, and at once when the daemon runs. */
 void host_add_target(struct host *h, const struct host *to);

@@ -178,7 +178,10 @@ static void apply_execute(struct host *h, const struct action *a)
 	fake_dp_execute(&h->dp, h->sim->now, &p, a->execute.actions);
 }
 
-/* Peers of this life, as the engine has them now, with their last hello. */
+/*
+ * Peers of this life, as the engine has them now, with their last hello: each
+ * once, also when a clone of it has been elsewhere.
+ */
 static void keep_peers(struct host *h)
 {
 	struct peer_view view;
@@ -188,7 +191,8 @@ static void keep_peers(struct host *h)
 		struct memory *m = &h->memory[i];
 
 		m->is_kept = m->hello.id &&
-			     engine_find_peer(h->engine, m->hello.id, &view);
+			     engine_find_peer(h->engine, m->hello.id, &view) &&
+			     ip_equal(&m->remote.ip, &view.remote.ip);
 	}
 }
 

@@ -214,6 +214,8 @@ const struct scenario scenarios[] = {
 	{ "removed", 3, SLEEVE_EITHER, scenario_removed, false },
 	{ "cloned", 3, SLEEVE_EITHER, scenario_cloned, false },
 	{ "uncloned", 3, SLEEVE_YES, scenario_uncloned, false },
+	{ "hinted", 5, SLEEVE_YES, scenario_hinted, false },
+	{ "renamed", 3, SLEEVE_EITHER, scenario_renamed, false },
 	{ "versions", 4, SLEEVE_EITHER, scenario_versions, false },
 	{ "leave", 3, SLEEVE_EITHER, scenario_leave, false },
 	{ "blocked", 2, SLEEVE_YES, scenario_blocked, false },

@@ -37,6 +37,11 @@ static void heal(struct sim *sim)
 		h->tap_fault_percent = 0;
 		h->dp.max_flows = UINT32_MAX;
 		host_set_link(h, NET_LINK_MTU);
+		if (h->is_clone) {
+			host_kill(h);
+			host_rename(h, NULL);
+			h->is_clone = false;
+		}
 		if (!h->has_power)
 			host_power_on(h, true);
 		host_start(h);

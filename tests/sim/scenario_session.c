@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions: two names of one host, half-open ones, removal, clones. */
+/* Sessions: two names of one host, half-open ones, removal, clones, other
+ * identities. */
 #include "check.h"
 #include "nat.h"
 #include "net.h"
@@ -152,6 +153,102 @@ void scenario_uncloned(struct sim *sim, uint32_t n_steps)
 	host_start(h);
 	sim_run(sim, 80 * USEC_PER_SEC);
 	check_sessions(sim);
+}
+
+static void slow_link(struct sim *sim, uint32_t a, uint32_t b, usec_t us)
+{
+	net_link(sim, a, b)->latency_us = us;
+	net_link(sim, b, a)->latency_us = us;
+}
+
+/*
+ * One peer, cut off from a host, has a session with its clone, and tells where
+ * that is: who can only dial, and is started again, takes both places for the
+ * one host's. When the clone has its own identity it is found where it is said
+ * to be.
+ */
+void scenario_hinted(struct sim *sim, uint32_t n_steps)
+{
+	struct host *const *hosts = sim->hosts;
+	struct host *clone = hosts[1];
+	uint32_t i;
+
+	(void)n_steps;
+	nat_put(hosts[0]);
+	net_cut(sim, 2, 3, true);
+	slow_link(sim, 0, 2, USEC_PER_MS);
+	slow_link(sim, 0, 1, 5 * USEC_PER_MS);
+	host_add_target(hosts[0], hosts[3]);
+	for (i = 0; i < 3; i++)
+		host_add_target(hosts[i], hosts[4]);
+	host_add_target(hosts[3], hosts[4]);
+	host_add_target(clone, hosts[3]);
+	for (i = 0; i < 5; i++) {
+		if (hosts[i] != clone)
+			host_start(hosts[i]);
+	}
+	sim_run(sim, 5 * USEC_PER_SEC);
+	host_rename(clone, hosts[2]->hello.name);
+	host_start(clone);
+	sim_run(sim, 5 * USEC_PER_SEC);
+	if (session_count(sim, 3, 1) != 1 || session_count(sim, 4, 2) != 1)
+		sim_fail(sim, "the clone does not live beside the first");
+	host_kill(hosts[0]);
+	host_start(hosts[0]);
+	sim_run(sim, USEC_PER_SEC + sim_random(sim, 5 * USEC_PER_SEC));
+	host_kill(clone);
+	net_cut(sim, 2, 3, false);
+	sim_run(sim, sim_random(sim, 30 * USEC_PER_SEC));
+	host_rename(clone, NULL);
+	host_start(clone);
+	sim_run(sim, 80 * USEC_PER_SEC);
+	check_sessions(sim);
+}
+
+/*
+ * A host is installed anew: the same address, other identity. The end of the
+ * old sessions and the beginning of the new ones come in any order.
+ */
+void scenario_renamed(struct sim *sim, uint32_t n_steps)
+{
+	struct host *h = sim->hosts[sim_random(sim, 3)];
+	const peer_id_t old = h->hello.id;
+	struct peer_view view;
+	uint32_t i;
+
+	(void)n_steps;
+	build_cluster(sim, 2);
+	if (sim_chance(sim, 50)) {
+		host_kill(h);
+		host_rename(h, "new");
+		host_start(h);
+	} else {
+		/* Nobody was told: the old sessions last for a while. */
+		host_power_off(h);
+		host_power_on(h, false);
+		host_rename(h, "new");
+		host_start(h);
+		build_port(h, 1, false);
+		build_port(h, 2, false);
+	}
+	for (i = 0; i < 100; i++) {
+		struct host *from = sim->hosts[i % 3];
+
+		traffic_send(sim, from, &from->ports[0], NULL,
+			     TRAFFIC_BROADCAST, TRAFFIC_ANY, NULL);
+		sim_run(sim, 100);
+	}
+	sim_run(sim, 5 * USEC_PER_SEC);
+	for (i = 0; i < sim->n_hosts; i++) {
+		if (engine_find_peer(sim->hosts[i]->engine, old, &view))
+			sim_fail(sim, "host %u keeps the old identity", i);
+	}
+	check_settled(sim);
+	for (i = 0; i < sim->n_hosts; i++)
+		traffic_send(sim, sim->hosts[i], &sim->hosts[i]->ports[0], NULL,
+			     TRAFFIC_BROADCAST, TRAFFIC_ALL, NULL);
+	sim_run(sim, USEC_PER_SEC);
+	traffic_check(sim);
 }
 
 /*
