@@ -125,7 +125,7 @@ static void port_added(struct engine *e, usec_t now, const struct port *port)
 		engine_limit(e, "ports");
 		return;
 	}
-	e->networks_changed = true;
+	e->networks_changed |= !tap_ports_find(&e->taps, port->vni);
 	if (port->revision > e->revision && port->revision < MAX_REVISION)
 		e->revision = port->revision;
 	engine_own(e, now, port, &port->mac, false);

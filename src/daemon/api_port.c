@@ -179,22 +179,6 @@ static int get_record(const struct daemon *d, const json_t *request,
 	return 0;
 }
 
-static bool shares_address(const struct port_record *a,
-			   const struct port_record *b, size_t *ret_i)
-{
-	size_t i, k;
-
-	for (i = 0; i < a->n_addresses; i++) {
-		for (k = 0; k < b->n_addresses; k++) {
-			if (ip_equal(&a->ips[i], &b->ips[k])) {
-				*ret_i = i;
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
 static int in_use(const char *what, const struct port_record *other,
 		  struct error *e)
 {
@@ -213,21 +197,19 @@ static int in_use(const char *what, const struct port_record *other,
 static int check_free(const struct daemon *d, const struct port_record *r,
 		      struct error *e)
 {
+	const struct port_record *other;
 	char text[ADDR_PREFIX_SIZE];
 	size_t i;
 
-	EACH_RECORD(&d->ports, node)
-	{
-		const struct port_record *other = RECORD_OF(node);
-
-		if (r->netns[0] && strcmp(other->netns, r->netns) == 0 &&
-		    strcmp(other->ifname, r->ifname) == 0)
-			return in_use("that interface", other, e);
-		if (other->vni != r->vni)
-			continue;
-		if (mac_equal(&other->mac, &r->mac))
-			return in_use(addr_print_mac(&r->mac, text), other, e);
-		if (shares_address(r, other, &i))
+	other = portbook_find_interface(&d->ports, r->netns, r->ifname);
+	if (other)
+		return in_use("that interface", other, e);
+	other = portbook_find_mac(&d->ports, r->vni, &r->mac);
+	if (other)
+		return in_use(addr_print_mac(&r->mac, text), other, e);
+	for (i = 0; i < r->n_addresses; i++) {
+		other = portbook_find_ip(&d->ports, r->vni, &r->ips[i]);
+		if (other)
 			return in_use(addr_print_ip(&r->ips[i], text), other,
 				      e);
 	}

@@ -40,18 +40,9 @@ static bool is_foreign(const void *ctx, const struct ip *ip)
 	const struct place *place = ctx;
 	const struct daemon *d = place->i->d;
 	struct entry_view entry;
-	size_t k;
 
-	EACH_RECORD(&d->ports, node)
-	{
-		const struct port_record *r = RECORD_OF(node);
-
-		for (k = 0; r->vni == place->vni && k < r->n_addresses; k++) {
-			if (ip_equal(&r->ips[k], ip))
-				return true;
-		}
-	}
-	return is_gateway(&d->settings, place->vni, ip) ||
+	return portbook_find_ip(&d->ports, place->vni, ip) ||
+	       is_gateway(&d->settings, place->vni, ip) ||
 	       (engine_find_ip(d->engine, place->vni, ip, &entry) &&
 		entry.owner != d->id);
 }

@@ -65,6 +65,8 @@ static void collect(const struct daemon *d, struct ips *ret)
 {
 	size_t i;
 
+	if (d->ports.n_masqueraded == 0)
+		return;
 	EACH_RECORD(&d->ports, node)
 	{
 		const struct port_record *r = RECORD_OF(node);

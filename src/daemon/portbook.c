@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "portbook.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,26 @@
 #include "log.h"
 #include "sys/addr.h"
 #include "sys/rtnl.h"
+
+/* Number, host's interface, container's interface, MAC, and addresses. */
+#define MAX_KEYS (4U + MAX_ADDRESSES)
+
+/* Of whatever kind: who looks for one compares. */
+struct port_key {
+	struct table_node node;
+	struct port_record *record;
+};
+
+/* A record of the book's. */
+struct kept {
+	struct port_record record;
+	struct port_key keys[MAX_KEYS];
+	size_t n_keys;
+};
+
+#define EACH_LIKE(b, hash, node)                                              \
+	for (struct table_node *node = table_first(&(b)->keys, (hash)); node; \
+	     node = table_next(node))
 
 static json_t *prefixes_json(const struct ip *ips, const uint8_t *lens,
 			     size_t n)
@@ -135,16 +156,77 @@ static void path_of(const struct portbook *b, const char *host_ifname,
 	snprintf(ret, PATH_MAX, "%s/%s.json", b->directory, host_ifname);
 }
 
+static uint64_t number_hash(port_no_t port_no)
+{
+	return core_hash(&port_no, sizeof(port_no), 0);
+}
+
+static uint64_t text_hash(const char *text, uint64_t seed)
+{
+	return core_hash(text, strlen(text), seed);
+}
+
+static uint64_t mac_hash(vni_t vni, const struct mac *mac)
+{
+	return core_hash(mac->b, sizeof(mac->b), vni);
+}
+
+static uint64_t ip_hash(vni_t vni, const struct ip *ip)
+{
+	return core_hash(ip->b, sizeof(ip->b), vni);
+}
+
+static struct kept *kept_of(struct port_record *record)
+{
+	return CONTAINER_OF(record, struct kept, record);
+}
+
+static struct port_record *record_of(struct table_node *node)
+{
+	return CONTAINER_OF(node, struct port_key, node)->record;
+}
+
+static void add_key(struct portbook *b, struct kept *k, uint64_t hash)
+{
+	struct port_key *key = &k->keys[k->n_keys++];
+
+	assert(k->n_keys <= MAX_KEYS);
+	key->record = &k->record;
+	table_add(&b->keys, &key->node, hash);
+}
+
+static void add_keys(struct portbook *b, struct kept *k)
+{
+	const struct port_record *r = &k->record;
+	size_t i;
+
+	add_key(b, k, number_hash(r->port_no));
+	add_key(b, k, text_hash(r->host_ifname, 0));
+	if (r->netns[0])
+		add_key(b, k, text_hash(r->ifname, text_hash(r->netns, 0)));
+	add_key(b, k, mac_hash(r->vni, &r->mac));
+	for (i = 0; i < r->n_addresses; i++)
+		add_key(b, k, ip_hash(r->vni, &r->ips[i]));
+}
+
+static void remove_keys(struct portbook *b, struct kept *k)
+{
+	while (k->n_keys)
+		table_remove(&b->keys, &k->keys[--k->n_keys].node);
+}
+
 static struct port_record *keep(struct portbook *b,
 				const struct port_record *record)
 {
-	struct port_record *r = core_alloc(sizeof(*r));
+	struct kept *k = core_alloc(sizeof(*k));
 
-	*r = *record;
-	list_init(&r->all);
-	list_append(&b->all, &r->all);
+	k->record = *record;
+	list_init(&k->record.all);
+	list_append(&b->all, &k->record.all);
+	add_keys(b, k);
 	b->n++;
-	return r;
+	b->n_masqueraded += record->is_masqueraded;
+	return &k->record;
 }
 
 static void load(struct portbook *b, const char *file)
@@ -197,13 +279,14 @@ void portbook_close(struct portbook *b)
 
 	for (node = b->all.next; node && node != &b->all; node = next) {
 		next = node->next;
-		free(RECORD_OF(node));
+		free(kept_of(RECORD_OF(node)));
 	}
+	table_free(&b->keys);
 	memset(b, 0, sizeof(*b));
 }
 
-int portbook_save(struct portbook *b, const struct port_record *record,
-		  struct error *e)
+static int write_file(const struct portbook *b,
+		      const struct port_record *record, struct error *e)
 {
 	char path[PATH_MAX];
 	json_t *json = port_record_json(record);
@@ -215,6 +298,14 @@ int portbook_save(struct portbook *b, const struct port_record *record,
 	return result;
 }
 
+int portbook_save(struct portbook *b, struct port_record *record,
+		  struct error *e)
+{
+	remove_keys(b, kept_of(record));
+	add_keys(b, kept_of(record));
+	return write_file(b, record, e);
+}
+
 struct port_record *portbook_add(struct portbook *b,
 				 const struct port_record *record,
 				 struct error *e)
@@ -224,7 +315,7 @@ struct port_record *portbook_add(struct portbook *b,
 			  MAX_PORTS);
 		return NULL;
 	}
-	return portbook_save(b, record, e) ? NULL : keep(b, record);
+	return write_file(b, record, e) ? NULL : keep(b, record);
 }
 
 void portbook_remove(struct portbook *b, struct port_record *record)
@@ -234,16 +325,18 @@ void portbook_remove(struct portbook *b, struct port_record *record)
 	path_of(b, record->host_ifname, path);
 	unlink(path);
 	list_remove(&record->all);
+	remove_keys(b, kept_of(record));
 	b->n--;
-	free(record);
+	b->n_masqueraded -= record->is_masqueraded;
+	free(kept_of(record));
 }
 
 struct port_record *portbook_find(const struct portbook *b, port_no_t port_no)
 {
-	EACH_RECORD(b, node)
+	EACH_LIKE(b, number_hash(port_no), node)
 	{
-		if (RECORD_OF(node)->port_no == port_no)
-			return RECORD_OF(node);
+		if (record_of(node)->port_no == port_no)
+			return record_of(node);
 	}
 	return NULL;
 }
@@ -251,10 +344,64 @@ struct port_record *portbook_find(const struct portbook *b, port_no_t port_no)
 struct port_record *portbook_find_host(const struct portbook *b,
 				       const char *host_ifname)
 {
-	EACH_RECORD(b, node)
+	EACH_LIKE(b, text_hash(host_ifname, 0), node)
 	{
-		if (strcmp(RECORD_OF(node)->host_ifname, host_ifname) == 0)
-			return RECORD_OF(node);
+		if (strcmp(record_of(node)->host_ifname, host_ifname) == 0)
+			return record_of(node);
+	}
+	return NULL;
+}
+
+struct port_record *portbook_find_interface(const struct portbook *b,
+					    const char *netns,
+					    const char *ifname)
+{
+	if (!netns[0])
+		return NULL;
+	EACH_LIKE(b, text_hash(ifname, text_hash(netns, 0)), node)
+	{
+		struct port_record *r = record_of(node);
+
+		if (strcmp(r->netns, netns) == 0 &&
+		    strcmp(r->ifname, ifname) == 0)
+			return r;
+	}
+	return NULL;
+}
+
+struct port_record *portbook_find_mac(const struct portbook *b, vni_t vni,
+				      const struct mac *mac)
+{
+	EACH_LIKE(b, mac_hash(vni, mac), node)
+	{
+		struct port_record *r = record_of(node);
+
+		if (r->vni == vni && mac_equal(&r->mac, mac))
+			return r;
+	}
+	return NULL;
+}
+
+static bool has_ip(const struct port_record *r, const struct ip *ip)
+{
+	size_t i;
+
+	for (i = 0; i < r->n_addresses; i++) {
+		if (ip_equal(&r->ips[i], ip))
+			return true;
+	}
+	return false;
+}
+
+struct port_record *portbook_find_ip(const struct portbook *b, vni_t vni,
+				     const struct ip *ip)
+{
+	EACH_LIKE(b, ip_hash(vni, ip), node)
+	{
+		struct port_record *r = record_of(node);
+
+		if (r->vni == vni && has_ip(r, ip))
+			return r;
 	}
 	return NULL;
 }

@@ -14,12 +14,12 @@
 #include "core/alloc.h"
 #include "core/engine.h"
 #include "core/list.h"
+#include "core/table.h"
 #include "sys/error.h"
 
 #define PORT_MAX_TEXT 256U
 #define PORT_MAX_GATEWAYS 4U
 
-/* All are walked for each new one: what is compared then comes first. */
 struct port_record {
 	struct list all;
 	port_no_t port_no;
@@ -48,7 +48,8 @@ struct port_record {
 
 struct portbook {
 	struct list all;
-	unsigned int n;
+	struct table keys; /* of each record, all that it is found by */
+	unsigned int n, n_masqueraded;
 	char directory[PATH_MAX - 300];
 };
 
@@ -60,14 +61,23 @@ void portbook_close(struct portbook *b);
 struct port_record *portbook_add(struct portbook *b,
 				 const struct port_record *record,
 				 struct error *e);
-/* Writes it again after a change. */
-int portbook_save(struct portbook *b, const struct port_record *record,
+/* One of the book's: writes it again after a change, and only then it is found
+ * by what it has now. */
+int portbook_save(struct portbook *b, struct port_record *record,
 		  struct error *e);
 void portbook_remove(struct portbook *b, struct port_record *record);
 
 struct port_record *portbook_find(const struct portbook *b, port_no_t port_no);
 struct port_record *portbook_find_host(const struct portbook *b,
 				       const char *host_ifname);
+/* @ifname of a container. @netns "": none, for it may be any. */
+struct port_record *portbook_find_interface(const struct portbook *b,
+					    const char *netns,
+					    const char *ifname);
+struct port_record *portbook_find_mac(const struct portbook *b, vni_t vni,
+				      const struct mac *mac);
+struct port_record *portbook_find_ip(const struct portbook *b, vni_t vni,
+				     const struct ip *ip);
 
 /* To the engine's value, and to what clients see. */
 void port_record_value(const struct port_record *r, struct port *ret);
