@@ -144,6 +144,8 @@ bool engine_is_complete(const struct engine *e)
 {
 	const struct list *at;
 
+	if (!e->is_started)
+		return false;
 	EACH_PEER(&e->peers, node) {
 		if (!PEER_OF(node)->has_snapshot)
 			return false;

@@ -131,7 +131,8 @@ const struct flow_actions *engine_find_flow(const struct engine *e,
 
 /*
  * All peers that are known, and who is to be found where we dial, have told
- * in this life what they have: what nobody has told of is nobody's.
+ * in this life what they have: what nobody has told of is nobody's. Never
+ * before EVENT_STARTED, when it is known who is known.
  */
 bool engine_is_complete(const struct engine *e);
 

@@ -899,6 +899,7 @@ static void test_complete(void **state)
 	struct log log;
 
 	(void)state;
+	assert_false(engine_is_complete(e));
 	add_target(e, "b");
 	add_target(e, "a");
 	tell(e, EVENT_STARTED);
