@@ -79,8 +79,12 @@ static void set_place(struct engine *e, usec_t now, struct peer *p,
 	if (!is_moved || !e->is_started)
 		return;
 	pipeline_peer(&e->pipeline, p);
-	if (!ip_is_zero(&old))
-		group_copies(&e->pipeline, &old);
+	if (ip_is_zero(&old))
+		return;
+	/* What the last life left for its old place waits for nobody now. */
+	if (!peers_find_ip(&e->peers, &old))
+		flowset_release(&e->flows, &old);
+	group_copies(&e->pipeline, &old);
 }
 
 static struct peer *find_or_add(struct engine *e, usec_t now, peer_id_t id)

@@ -216,6 +216,7 @@ const struct scenario scenarios[] = {
 	{ "uncloned", 3, SLEEVE_YES, scenario_uncloned, false },
 	{ "hinted", 5, SLEEVE_YES, scenario_hinted, false },
 	{ "renamed", 3, SLEEVE_EITHER, scenario_renamed, false },
+	{ "elsewhere", 3, SLEEVE_EITHER, scenario_elsewhere, false },
 	{ "versions", 4, SLEEVE_EITHER, scenario_versions, false },
 	{ "leave", 3, SLEEVE_EITHER, scenario_leave, false },
 	{ "blocked", 2, SLEEVE_YES, scenario_blocked, false },

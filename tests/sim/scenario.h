@@ -37,6 +37,7 @@ void scenario_cloned(struct sim *sim, uint32_t n_steps);
 void scenario_uncloned(struct sim *sim, uint32_t n_steps);
 void scenario_hinted(struct sim *sim, uint32_t n_steps);
 void scenario_renamed(struct sim *sim, uint32_t n_steps);
+void scenario_elsewhere(struct sim *sim, uint32_t n_steps);
 void scenario_versions(struct sim *sim, uint32_t n_steps);
 void scenario_leave(struct sim *sim, uint32_t n_steps);
 /* scenario_sleeve.c */

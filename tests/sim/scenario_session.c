@@ -252,6 +252,35 @@ void scenario_renamed(struct sim *sim, uint32_t n_steps)
 }
 
 /*
+ * A host whose peer's daemon is away starts again, and keeps what leads there.
+ * Then the peer is back at another address.
+ */
+void scenario_elsewhere(struct sim *sim, uint32_t n_steps)
+{
+	struct host *h = sim->hosts[0], *away = sim->hosts[1];
+	struct host *elsewhere = sim->hosts[2];
+
+	(void)n_steps;
+	build_cluster(sim, 2);
+	host_kill(elsewhere);
+	host_kill(away);
+	sim_run(sim, sim_random(sim, HOLD_US / 2));
+	host_kill(h);
+	host_start(h);
+	sim_run(sim, sim_random(sim, 3 * HOLD_US));
+	host_rename(elsewhere, away->hello.name);
+	host_start(elsewhere);
+	sim_run(sim, 2 * HOLD_US);
+	check_flows(h);
+	host_kill(elsewhere);
+	host_rename(elsewhere, NULL);
+	host_start(elsewhere);
+	host_start(away);
+	sim_run(sim, 80 * USEC_PER_SEC);
+	check_settled(sim);
+}
+
+/*
  * Hosts are upgraded one by one, while containers talk: what speaks the first
  * version alone does not meet what speaks only the second, and says so.
  */
