@@ -90,8 +90,8 @@ def test_lost_segments_are_told(pair):
     stream = Stream(a, b, b.ip4)
     time.sleep(0.3)
     assert stream.stop() == 0 and stream.n_received > 0
-    a.run("tc", "qdisc", "add", "dev", "eth0", "root", "netem", "loss", "20%")
     stream = Stream(a, b, b.ip6, 7001)
+    a.run("tc", "qdisc", "add", "dev", "eth0", "root", "netem", "loss", "20%")
     time.sleep(1)
     assert stream.stop() > 0
 

@@ -9,6 +9,7 @@ import pytest
 
 from capture import checksum, ethernet, ipv4, vxlan
 from mtu import Paths, Watch
+from ns import wait_until
 from topo import Underlay
 
 pytestmark = [pytest.mark.any_kernel, pytest.mark.no_daemon]
@@ -83,7 +84,8 @@ def inner(u):
 
 def test_the_watch_sees_what_must_not_be(routed):
     watch = routed.watch
-    assert ping(routed, 1, 2, 1500) and ping(routed, 1, 2, 1500, 6)
+    for family in (4, 6):
+        wait_until("a ping", lambda f=family: ping(routed, 1, 2, 1500, f), 5)
     assert not watch.faults()
 
     def sees(word):
