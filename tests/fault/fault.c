@@ -256,6 +256,9 @@ WRAP(int, epoll_ctl, -1, (int e, int op, int fd, struct epoll_event *ev),
 WRAP(int, epoll_wait, -1, (int e, struct epoll_event *ev, int n, int t),
      (e, ev, n, t))
 WRAP(int, eventfd, -1, (unsigned int n, int f), (n, f))
+WRAP(int, pipe2, -1, (int fds[2], int f), (fds, f))
+WRAP(int, nanosleep, -1, (const struct timespec *t, struct timespec *left),
+     (t, left))
 WRAP(int, mkdir, -1, (const char *p, mode_t m), (p, m))
 WRAP(int, rename, -1, (const char *a, const char *b), (a, b))
 WRAP(int, unlink, -1, (const char *p), (p))

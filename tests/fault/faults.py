@@ -26,6 +26,7 @@ ERRORS = {
     "readv": [errno.EIO, errno.EINTR], "writev": [errno.EIO, errno.EAGAIN],
     "epoll_create1": [errno.EMFILE], "epoll_ctl": [errno.ENOMEM],
     "epoll_wait": [errno.EINTR], "eventfd": [errno.EMFILE],
+    "pipe2": [errno.EMFILE], "nanosleep": [errno.EINTR],
     "mkdir": [errno.ENOSPC], "rename": [errno.ENOSPC],
     "unlink": [errno.EIO], "fsync": [errno.EIO], "flock": [errno.ENOLCK],
     "setns": [errno.EPERM], "fstat": [errno.ENOMEM], "stat": [errno.EACCES],
