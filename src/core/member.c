@@ -49,7 +49,7 @@ static void forget(struct engine *e, usec_t now, struct peer *p,
 	/* One that told nothing in this life takes part by its flows alone. */
 	if (!p->has_snapshot)
 		group_copies(&e->pipeline, &ip);
-	targets_disconnected(&e->targets, now, p->hello.id);
+	targets_disconnected(&e->targets, now, p->hello.id, USEC_NEVER);
 	targets_forget(&e->targets, p->hello.id);
 	peer_free(p);
 	health_pace(e);
@@ -315,14 +315,16 @@ void member_session_down(struct engine *e, usec_t now, const struct event *ev)
 {
 	struct peer *p = peers_find_session(&e->peers, ev->down.session);
 	bool is_replaced;
+	usec_t lasted_us;
 	struct note *n;
 
 	if (!p)
 		return;
 	/* The end of the old session may come after the new one has begun. */
 	is_replaced = has_successor(e, p);
+	lasted_us = now - p->session_since;
 	drop_session(e, now, p, ev->down.reason);
-	targets_disconnected(&e->targets, now, p->hello.id);
+	targets_disconnected(&e->targets, now, p->hello.id, lasted_us);
 	n = engine_note(e, NOTE_PEER_DOWN);
 	n->peer_id = p->hello.id;
 	n->reason = ev->down.reason;

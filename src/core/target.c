@@ -4,6 +4,8 @@
 #include "alloc.h"
 
 #define BACKOFF_FIRST_US (250 * USEC_PER_MS)
+/* A session that ends sooner was refused. */
+#define LASTING_US USEC_PER_SEC
 #define BACKOFF_MAX_US (30 * USEC_PER_SEC)
 /* Nothing changes by itself there: an operator must act. */
 #define BACKOFF_HOPELESS_US (60 * USEC_PER_SEC)
@@ -238,7 +240,6 @@ void targets_connected(struct targets *ts, peer_id_t id)
 		if (t->peer_id != id)
 			continue;
 		t->state = TARGET_CONNECTED;
-		t->n_failures = 0;
 		set_due(ts, t, false);
 		t->reason = REASON_NONE;
 		timerq_set(ts->timers, &t->timer, USEC_NEVER);
@@ -250,18 +251,40 @@ static usec_t jitter(struct targets *ts, usec_t pause)
 	return pause * 3 / 4 + targets_random(ts, pause / 2);
 }
 
-void targets_disconnected(struct targets *ts, usec_t now, peer_id_t id)
+static usec_t backoff(struct targets *ts, const struct target *t)
+{
+	usec_t pause = BACKOFF_FIRST_US;
+	uint32_t i;
+
+	if (t->reason == REASON_OURSELVES || t->reason == REASON_VERSION)
+		return BACKOFF_HOPELESS_US;
+	for (i = 1; i < t->n_failures && pause < BACKOFF_MAX_US; i++)
+		pause *= 2;
+	if (pause > BACKOFF_MAX_US)
+		pause = BACKOFF_MAX_US;
+	return jitter(ts, pause);
+}
+
+void targets_disconnected(struct targets *ts, usec_t now, peer_id_t id,
+			  usec_t lasted_us)
 {
 	struct list *node;
 
 	for (node = ts->all.next; node != &ts->all; node = node->next) {
 		struct target *t = target_of(node);
+		usec_t pause;
 
 		if (t->peer_id != id || t->state != TARGET_CONNECTED)
 			continue;
 		t->state = TARGET_IDLE;
-		timerq_set(ts->timers, &t->timer,
-			   now + jitter(ts, BACKOFF_FIRST_US / 4));
+		if (lasted_us < LASTING_US) {
+			t->n_failures++;
+			pause = backoff(ts, t);
+		} else {
+			t->n_failures = 0;
+			pause = jitter(ts, BACKOFF_FIRST_US / 4);
+		}
+		timerq_set(ts->timers, &t->timer, now + pause);
 	}
 }
 
@@ -270,7 +293,7 @@ void targets_doubt(struct targets *ts, usec_t now, peer_id_t id,
 {
 	struct list *node;
 
-	targets_disconnected(ts, now, id);
+	targets_disconnected(ts, now, id, USEC_NEVER);
 	for (node = ts->all.next; node != &ts->all; node = node->next) {
 		struct target *t = target_of(node);
 
@@ -287,20 +310,6 @@ void targets_say(struct targets *ts, usec_t now, struct target *t, peer_id_t id)
 	t->state = TARGET_IDLE;
 	timerq_set(ts->timers, &t->timer,
 		   now + jitter(ts, BACKOFF_FIRST_US / 4));
-}
-
-static usec_t backoff(struct targets *ts, const struct target *t)
-{
-	usec_t pause = BACKOFF_FIRST_US;
-	uint32_t i;
-
-	if (t->reason == REASON_OURSELVES || t->reason == REASON_VERSION)
-		return BACKOFF_HOPELESS_US;
-	for (i = 1; i < t->n_failures && pause < BACKOFF_MAX_US; i++)
-		pause *= 2;
-	if (pause > BACKOFF_MAX_US)
-		pause = BACKOFF_MAX_US;
-	return jitter(ts, pause);
 }
 
 bool target_failed(struct targets *ts, usec_t now, struct target *t,
@@ -354,6 +363,6 @@ void target_view(const struct target *t, struct target_view *ret)
 	ret->peer_id = t->peer_id;
 	ret->has_session = t->state == TARGET_CONNECTED;
 	ret->next_dial = t->timer.at;
-	ret->n_failures = t->n_failures;
+	ret->n_failures = t->state == TARGET_CONNECTED ? 0 : t->n_failures;
 	ret->reason = t->reason;
 }

@@ -77,8 +77,12 @@ void targets_say(struct targets *ts, usec_t now, struct target *t,
 void target_answers(struct targets *ts, struct target *t, peer_id_t id);
 /* A session with @id is up: none of its targets needs dialling. */
 void targets_connected(struct targets *ts, peer_id_t id);
-/* It is lost. */
-void targets_disconnected(struct targets *ts, usec_t now, peer_id_t id);
+/*
+ * It is lost. One that did not even last for a second was refused, as that of
+ * a clone is: this counts as a failure, and is dialled ever less often.
+ */
+void targets_disconnected(struct targets *ts, usec_t now, peer_id_t id,
+			  usec_t lasted_us);
 
 /* True: the reason is another than last time, worth a word. */
 bool target_failed(struct targets *ts, usec_t now, struct target *t,

@@ -114,12 +114,37 @@ static void test_connected(void **state)
 	assert_false(target_failed(&ts, now, b, REASON_TIMED_OUT));
 	pass(1000 * USEC_PER_SEC);
 	assert_null(targets_poll(&ts));
-	targets_disconnected(&ts, now, PEER);
+	targets_disconnected(&ts, now, PEER, 1000 * USEC_PER_SEC);
 	pass(0);
 	assert_null(targets_poll(&ts)); /* not all at the same moment */
 	pass(100 * USEC_PER_MS);
 	assert_non_null(targets_poll(&ts));
 	assert_non_null(targets_poll(&ts));
+}
+
+/* One that begins and ends at once, again and again, as a clone's do. */
+static void test_refused_at_once(void **state)
+{
+	struct target *t = targets_add(&ts, now, "host1", 6783, true);
+	const usec_t end = now + 600 * USEC_PER_SEC;
+	uint32_t n = 0;
+
+	(void)state;
+	while (now < end) {
+		pass(10 * USEC_PER_MS);
+		if (!targets_poll(&ts))
+			continue;
+		n++;
+		target_answers(&ts, t, PEER);
+		targets_connected(&ts, PEER);
+		targets_disconnected(&ts, now, PEER, USEC_PER_MS);
+	}
+	assert_in_range(n, 10, 40);
+	/* It is forgiven once it has lasted. */
+	targets_connected(&ts, PEER);
+	targets_disconnected(&ts, now, PEER, 2 * USEC_PER_SEC);
+	pass(100 * USEC_PER_MS);
+	assert_ptr_equal(targets_poll(&ts), t);
 }
 
 static void test_discovered(void **state)
@@ -365,12 +390,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		TEST(test_backoff),    TEST(test_hopeless),
-		TEST(test_connected),  TEST(test_discovered),
-		TEST(test_places),     TEST(test_doubt),
-		TEST(test_said),       TEST(test_target_limits),
-		TEST(test_ip_text),    TEST(test_ports),
-		TEST(test_neighbours),
+		TEST(test_backoff),	    TEST(test_hopeless),
+		TEST(test_refused_at_once), TEST(test_connected),
+		TEST(test_discovered),	    TEST(test_places),
+		TEST(test_doubt),	    TEST(test_said),
+		TEST(test_target_limits),   TEST(test_ip_text),
+		TEST(test_ports),	    TEST(test_neighbours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
