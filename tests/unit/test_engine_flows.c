@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine through its door: flows of peers at one place, of TAPs, inherited. */
+#include "engine_door.h"
+
+static bool has_arrival(struct engine *e, uint32_t ip, vni_t vni)
+{
+	const struct flow_match m = { .fields = FLOW_IN_PORT | FLOW_TUN_SRC |
+						FLOW_ETH_GROUP | FLOW_TUN_ID,
+				      .in_port = PORT_NO_VXLAN,
+				      .tun_src = ip_number(ip),
+				      .tun_id = vni };
+
+	return engine_find_flow(e, &m) != NULL;
+}
+
+/* Two behind one address: what serves both stays with the one that stays. */
+static void test_one_address(void **state)
+{
+	const struct who b = { "b", 1, 2 }, c = { "c", 2, 2 };
+	struct event ev = { .type = EVENT_PEER_REMOVED };
+	struct engine *e = make("a", 1);
+	struct engine_counters before, after;
+
+	(void)state;
+	add_port(e, 16);
+	tell(e, EVENT_STARTED);
+	session_up(e, 1, 0, &b, 40000);
+	drain(e);
+	assert_true(has_arrival(e, 2, 100));
+	engine_counters(e, &before);
+	session_up(e, 2, 0, &c, 40001);
+	drain(e);
+	assert_true(has_session(e, "b") && has_session(e, "c"));
+	ev.peer_id = peer_id_of_name("b");
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_true(has_arrival(e, 2, 100));
+	engine_counters(e, &after);
+	assert_int_equal(after.n_flows, before.n_flows); /* H too */
+	ev.peer_id = peer_id_of_name("c");
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_false(has_arrival(e, 2, 100));
+	/* Installed anew: the old identity goes as soon as the new one comes. */
+	session_up(e, 3, 0, &(struct who){ "d", 1, 4 }, 40000);
+	drain(e);
+	session_down(e, 3);
+	drain(e);
+	session_up(e, 4, 0, &(struct who){ "d2", 1, 4 }, 40000);
+	drain(e);
+	assert_true(has_arrival(e, 4, 100) && has_session(e, "d2"));
+	engine_counters(e, &after);
+	assert_int_equal(after.n_peers, 1);
+	engine_free(e);
+}
+
+static uint32_t n_copies(struct engine *e)
+{
+	const struct flow_match m = { .recirc_id = RECIRC_PEERS(100, 0) };
+	const struct flow_actions *actions = engine_find_flow(e, &m);
+	uint32_t i, n = 0;
+
+	for (i = 0; actions && i < actions->n; i++)
+		n += actions->list[i].type == FLOW_SET_TUNNEL;
+	return n;
+}
+
+/* Installed anew, and the end of the old session comes after the new one. */
+static void test_successor(void **state)
+{
+	const struct who old = { "b", 1, 2 }, new = { "c", 2, 2 };
+	const struct who other = { "d", 3, 3 };
+	struct engine *e = make("a", 1);
+	struct peer_view v;
+
+	(void)state;
+	add_port(e, 16);
+	tell(e, EVENT_STARTED);
+	session_up(e, 1, 0, &old, 40000);
+	send_entries(e, 1, 1, 1, true);
+	session_up(e, 2, 0, &other, 40000);
+	send_entries(e, 2, 2, 1, true);
+	drain(e);
+	assert_int_equal(n_copies(e), 2);
+	now += USEC_PER_SEC;
+	session_up(e, 3, 0, &new, 40001);
+	send_entries(e, 3, 1, 1, true);
+	drain(e);
+	/* One kernel: it would get them twice. */
+	assert_int_equal(n_copies(e), 2);
+	now += USEC_PER_SEC;
+	session_down(e, 1);
+	drain(e);
+	assert_false(engine_find_peer(e, peer_id_of_name("b"), &v));
+	assert_int_equal(n_copies(e), 2);
+	/* Nobody has come to where this one was: it may be back in a moment. */
+	session_down(e, 2);
+	drain(e);
+	assert_true(engine_find_peer(e, peer_id_of_name("d"), &v));
+	/* Nor if who was there before is still there. */
+	session_up(e, 4, 0, &old, 40002);
+	now += USEC_PER_SEC;
+	session_down(e, 4);
+	drain(e);
+	assert_true(engine_find_peer(e, peer_id_of_name("b"), &v));
+	engine_free(e);
+}
+
+static struct flow_match delivery(uint32_t ip, const struct mac *mac)
+{
+	struct flow_match m = { .fields = FLOW_IN_PORT | FLOW_TUN_SRC |
+					  FLOW_TUN_ID,
+				.in_port = PORT_NO_VXLAN,
+				.tun_src = ip_number(ip),
+				.tun_id = 100 };
+
+	if (mac) {
+		m.fields |= FLOW_ETH_DST;
+		m.eth_dst = *mac;
+	}
+	return m;
+}
+
+/* The kernel takes no narrow D while it has the wide one of an earlier life. */
+static void test_wide_inherited(void **state)
+{
+	const struct who b = { "b", 1, 2 };
+	const struct flow_match wide = delivery(2, NULL);
+	struct event ev = { .type = EVENT_FLOW_FOUND };
+	struct flow_actions actions = { 0 };
+	struct engine *e = make("a", 1);
+	bool is_gone = false;
+	struct action a;
+
+	(void)state;
+	flow_recirc(&actions, RECIRC_REMOTE(100));
+	ev.flow.match = wide;
+	ev.flow.actions = &actions;
+	engine_handle(e, now, &ev);
+	flow_actions_free(&actions);
+	add_port(e, 16);
+	tell(e, EVENT_STARTED);
+	session_up(e, 1, 0, &b, 40000);
+	while (engine_poll(e, now, &a)) {
+		if (a.type == ACTION_FLOW_DEL &&
+		    flow_match_equal(&a.flow.match, &wide))
+			is_gone = true;
+		else if (a.type == ACTION_FLOW_PUT &&
+			 flow_match_overlap(&a.flow.match, &wide))
+			assert_true(is_gone);
+	}
+	assert_true(is_gone && has_arrival(e, 2, 100));
+	engine_free(e);
+}
+
+/* A port and a peer that go at once: no D of the two stays. */
+static void test_both_gone(void **state)
+{
+	const struct who b = { "b", 1, 2 };
+	const struct mac mac = { { 2, 0, 0, 0, 0, 16 } };
+	const struct flow_match d = delivery(2, &mac);
+	struct event ev = { .type = EVENT_PORT_REMOVED };
+	struct engine *e = make("a", 1);
+
+	(void)state;
+	add_port(e, 16);
+	add_port(e, 17);
+	tell(e, EVENT_STARTED);
+	session_up(e, 1, 0, &b, 40000);
+	drain(e);
+	assert_non_null(engine_find_flow(e, &d));
+	ev.port_no = 16;
+	engine_handle(e, now, &ev);
+	ev.type = EVENT_PEER_REMOVED;
+	ev.peer_id = peer_id_of_name("b");
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_null(engine_find_flow(e, &d));
+	engine_free(e);
+}
+
+/* A packet of a peer makes a flow for a MAC that is not ours: with the peer it
+ * goes, be it in use. */
+static void test_lazy_of_peer(void **state)
+{
+	const struct who b = { "b", 1, 2 };
+	const struct mac mac = { { 2, 9, 9, 9, 9, 9 } };
+	const struct flow_match d = delivery(2, &mac);
+	uint8_t frame[60] = { 2, 9, 9, 9, 9, 9, 2, 1, 0, 0, 0, 1, 8, 0, 0x45 };
+	struct event ev = { .type = EVENT_UPCALL };
+	struct engine *e = make("a", 1);
+
+	(void)state;
+	add_port(e, 16);
+	tell(e, EVENT_STARTED);
+	session_up(e, 1, 0, &b, 40000);
+	drain(e);
+	ev.upcall.in_port = PORT_NO_VXLAN;
+	ev.upcall.tun_id = 100;
+	ev.upcall.tun_src = ip_number(2);
+	ev.upcall.frame = frame;
+	ev.upcall.size = sizeof(frame);
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_non_null(engine_find_flow(e, &d));
+	ev.type = EVENT_PEER_REMOVED;
+	ev.peer_id = peer_id_of_name("b");
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_null(engine_find_flow(e, &d));
+	engine_free(e);
+}
+
+static void set_tap(struct engine *e, port_no_t port_no)
+{
+	struct event ev = { .type = EVENT_TAP };
+
+	ev.tap.vni = 100;
+	ev.tap.port_no = port_no;
+	engine_handle(e, now, &ev);
+}
+
+static port_no_t way_to_first(struct engine *e)
+{
+	const struct flow_match m = { .fields = FLOW_ETH_DST,
+				      .recirc_id = RECIRC_LOCAL(100),
+				      .eth_dst = { { 2, 1, 0, 0, 0, 0 } } };
+	const struct flow_actions *a = engine_find_flow(e, &m);
+
+	return a && a->n == 1 && a->list[0].type == FLOW_OUTPUT
+		       ? a->list[0].port
+		       : PORT_NO_NONE;
+}
+
+/* With its TAP, whose number another network may get, go all ways to it. */
+static void test_tap(void **state)
+{
+	const struct who b = { "b", 1, 2 };
+	struct event ev = { .type = EVENT_PORT_REMOVED };
+	struct engine *e = make_with("a", 1, true);
+
+	(void)state;
+	tell(e, EVENT_STARTED);
+	session_of(e, 1, 0, &b, 40000, true);
+	send_entries(e, 1, 0, 1, true);
+	add_port(e, 16);
+	drain(e);
+	assert_int_equal(way_to_first(e), PORT_NO_NONE);
+	set_tap(e, PORT_NO_TAP);
+	drain(e);
+	assert_int_equal(way_to_first(e), PORT_NO_TAP);
+	set_tap(e, PORT_NO_NONE);
+	drain(e);
+	assert_int_equal(way_to_first(e), PORT_NO_NONE);
+	set_tap(e, PORT_NO_TAP + 1);
+	drain(e);
+	assert_int_equal(way_to_first(e), PORT_NO_TAP + 1);
+	ev.port_no = 16;
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_int_equal(way_to_first(e), PORT_NO_NONE);
+	engine_free(e);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_address),
+		cmocka_unit_test(test_successor),
+		cmocka_unit_test(test_wide_inherited),
+		cmocka_unit_test(test_both_gone),
+		cmocka_unit_test(test_lazy_of_peer),
+		cmocka_unit_test(test_tap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
