@@ -87,14 +87,72 @@ static void check(const struct options *o)
 	}
 }
 
+static void print_help(void)
+{
+	const struct scenario *s;
+
+	printf("usage: sim [--seed N] [--seeds N] [--hosts N] [--steps N]\n"
+	       "           [--scenario NAME] [--jobs N] [--heartbeats N]\n"
+	       "           [--only STEP,STEP...] [-v]\n\n"
+	       "Plays scenarios with many hosts in one process. scenarios:\n");
+	for (s = scenarios; s->name; s++)
+		printf("  %s\n", s->name);
+}
+
+static void take(struct options *o, int c)
+{
+	switch (c) {
+	case 's':
+		o->seed = number(optarg);
+		o->n_seeds = 1;
+		break;
+	case 'n':
+		o->n_seeds = number(optarg);
+		break;
+	case 'h':
+		o->n_hosts = (uint32_t)number(optarg);
+		break;
+	case 't':
+		o->n_steps = (uint32_t)number(optarg);
+		break;
+	case 'c':
+		o->scenario = optarg;
+		break;
+	case 'j':
+		o->n_jobs = (uint32_t)number(optarg);
+		break;
+	case 'b':
+		o->heartbeats_per_sec = (uint32_t)number(optarg);
+		break;
+	case 'o':
+		numbers(optarg, o);
+		break;
+	case 'v':
+		o->is_verbose = true;
+		break;
+	case 'H':
+		print_help();
+		exit(0);
+	default:
+		fprintf(stderr, "sim: see sim --help\n");
+		exit(2);
+	}
+}
+
 static struct options parse(int argc, char **argv)
 {
 	static const struct option table[] = {
-		{ "seed", 1, NULL, 's' },	{ "seeds", 1, NULL, 'n' },
-		{ "hosts", 1, NULL, 'h' },	{ "steps", 1, NULL, 't' },
-		{ "scenario", 1, NULL, 'c' },	{ "jobs", 1, NULL, 'j' },
-		{ "heartbeats", 1, NULL, 'b' }, { "only", 1, NULL, 'o' },
-		{ "verbose", 0, NULL, 'v' },	{ 0 },
+		{ "seed", 1, NULL, 's' },
+		{ "seeds", 1, NULL, 'n' },
+		{ "hosts", 1, NULL, 'h' },
+		{ "steps", 1, NULL, 't' },
+		{ "scenario", 1, NULL, 'c' },
+		{ "jobs", 1, NULL, 'j' },
+		{ "heartbeats", 1, NULL, 'b' },
+		{ "only", 1, NULL, 'o' },
+		{ "verbose", 0, NULL, 'v' },
+		{ "help", 0, NULL, 'H' },
+		{ 0 },
 	};
 	struct options o = { .seed = 1,
 			     .n_seeds = 200,
@@ -103,40 +161,8 @@ static struct options parse(int argc, char **argv)
 			     .n_jobs = 1 };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "v", table, NULL)) != -1) {
-		switch (c) {
-		case 's':
-			o.seed = number(optarg);
-			o.n_seeds = 1;
-			break;
-		case 'n':
-			o.n_seeds = number(optarg);
-			break;
-		case 'h':
-			o.n_hosts = (uint32_t)number(optarg);
-			break;
-		case 't':
-			o.n_steps = (uint32_t)number(optarg);
-			break;
-		case 'c':
-			o.scenario = optarg;
-			break;
-		case 'j':
-			o.n_jobs = (uint32_t)number(optarg);
-			break;
-		case 'b':
-			o.heartbeats_per_sec = (uint32_t)number(optarg);
-			break;
-		case 'o':
-			numbers(optarg, &o);
-			break;
-		case 'v':
-			o.is_verbose = true;
-			break;
-		default:
-			exit(2);
-		}
-	}
+	while ((c = getopt_long(argc, argv, "v", table, NULL)) != -1)
+		take(&o, c);
 	check(&o);
 	return o;
 }
