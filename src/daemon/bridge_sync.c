@@ -11,9 +11,11 @@
 #include "sys/clock.h"
 
 /* A comparison of all entries takes time: a twentieth of ours at most, so that
- * few requests wait for one, and a change is in it after this at most. */
-#define SYNC_SHARE 19U
+ * few requests wait for one, and a change is in it after this at most. Some
+ * may follow each other at once, for changes seldom come alone. */
+#define SYNC_SHARE 20U
 #define SYNC_PAUSE_MAX_US (500 * USEC_PER_MS)
+#define SYNC_AT_ONCE_US (250 * USEC_PER_MS)
 #define RETRY_US USEC_PER_SEC
 /* Forwarding entries are told one by one: sessions and local clients wait no
  * longer than so many take. */
@@ -442,10 +444,22 @@ static int read_all(struct bridges *b, bool is_first)
 	return 0;
 }
 
+/* When the next comparison may be, after one from @begin to @end. */
+static void pay(struct bridges *b, usec_t begin, usec_t end)
+{
+	const usec_t max = end + SYNC_PAUSE_MAX_US + SYNC_AT_ONCE_US;
+
+	if (b->sync_paid_at < begin)
+		b->sync_paid_at = begin;
+	b->sync_paid_at += (end - begin) * SYNC_SHARE;
+	if (b->sync_paid_at > max)
+		b->sync_paid_at = max;
+	b->sync_at = b->sync_paid_at - SYNC_AT_ONCE_US;
+}
+
 int bridge_sync_now(struct bridges *b)
 {
 	const usec_t begin = clock_monotonic_us();
-	usec_t end, pause;
 	int error = 0;
 
 	if (!b->engine || b->is_leaving)
@@ -461,10 +475,7 @@ int bridge_sync_now(struct bridges *b)
 	want_all(b);
 	error = tell(b);
 	set_floods(b);
-	end = clock_monotonic_us();
-	pause = (end - begin) * SYNC_SHARE;
-	b->sync_at = end +
-		     (pause < SYNC_PAUSE_MAX_US ? pause : SYNC_PAUSE_MAX_US);
+	pay(b, begin, clock_monotonic_us());
 	return error;
 }
 

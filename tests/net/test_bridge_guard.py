@@ -178,7 +178,7 @@ def test_a_trusted_port_does_not_fill_the_table(world):
                      for k in range(2000)], 1)
     child.wait(10)
     wait_until("it to be bounded", lambda: "no more are learnt" in
-               host.log_now(), 3)
+               host.log_now(), 10)
     learnt = [m for m, (_, is_static) in fdb(host).items() if not is_static]
     assert 0 < len(learnt) < 1200, len(learnt)
     mine = [m for m in host.known_macs() if m.startswith("02:00:00:aa")]
@@ -186,7 +186,7 @@ def test_a_trusted_port_does_not_fill_the_table(world):
     world.containers[0].ping(world.containers[2].ip4, 3).assert_perfect()
     host.detach(c)
     wait_until("the bridge to forget", lambda: not [
-        m for m in fdb(host) if m.startswith("02:00:00:aa")], 3)
+        m for m in fdb(host) if m.startswith("02:00:00:aa")], 10)
 
 
 def test_killed_it_forwards_on_and_restarted_it_adopts(world):
