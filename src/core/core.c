@@ -29,6 +29,17 @@ bool ip_equal(const struct ip *a, const struct ip *b)
 	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
 }
 
+bool ip_is_among(const struct ip *ip, const struct ip *list, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (ip_equal(&list[i], ip))
+			return true;
+	}
+	return false;
+}
+
 bool ip_is_zero(const struct ip *ip)
 {
 	static const struct ip zero;

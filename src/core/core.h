@@ -81,6 +81,8 @@ bool mac_is_zero(const struct mac *m);
 bool ip_equal(const struct ip *a, const struct ip *b);
 bool ip_is_zero(const struct ip *ip);
 bool ip_is_v4(const struct ip *ip);
+/* One of the @n of @list is equal to @ip. */
+bool ip_is_among(const struct ip *ip, const struct ip *list, size_t n);
 
 /* @v4: 4 bytes in network order. */
 struct ip ip_from_v4(const uint8_t v4[4]);

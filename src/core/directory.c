@@ -298,17 +298,6 @@ static void unlink_claim(struct directory *d, usec_t now, struct claim *c)
 	mac_changed(d, c);
 }
 
-static bool has_ip(const struct entry *e, size_t n, const struct ip *ip)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		if (ip_equal(&e->ips[i], ip))
-			return true;
-	}
-	return false;
-}
-
 static struct claim *make_claim(usec_t now, const struct owner *o,
 				const struct entry *entry, port_no_t port_no)
 {
@@ -326,7 +315,7 @@ static struct claim *make_claim(usec_t now, const struct owner *o,
 	c->since = now;
 	list_init(&c->of_owner);
 	for (i = 0; i < entry->n_ips && i < MAX_IPS_PER_ENTRY; i++) {
-		if (has_ip(entry, i, &entry->ips[i]))
+		if (ip_is_among(&entry->ips[i], entry->ips, i))
 			continue;
 		c->ips[c->n_ips].ip = entry->ips[i];
 		c->ips[c->n_ips].claim = c;

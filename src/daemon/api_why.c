@@ -316,17 +316,6 @@ struct search {
 	struct entry_view view;
 };
 
-static bool has_ip(const struct entry *entry, const struct ip *ip)
-{
-	size_t i;
-
-	for (i = 0; i < entry->n_ips; i++) {
-		if (ip_equal(&entry->ips[i], ip))
-			return true;
-	}
-	return false;
-}
-
 static void look(void *ctx, const struct entry_view *v)
 {
 	struct search *s = ctx;
@@ -334,7 +323,7 @@ static void look(void *ctx, const struct entry_view *v)
 	if (!v->is_winner || s->is_found)
 		return;
 	if (s->mac ? mac_equal(s->mac, &v->entry.mac)
-		   : has_ip(&v->entry, s->ip)) {
+		   : ip_is_among(s->ip, v->entry.ips, v->entry.n_ips)) {
 		s->view = *v;
 		s->is_found = true;
 	}

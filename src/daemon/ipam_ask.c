@@ -26,16 +26,12 @@ static int not_yet(const struct ipam *i, struct error *e)
 
 static bool is_what_was_asked(const struct lease *l, const struct ipam_ask *ask)
 {
-	size_t k, m;
+	size_t k;
 
 	if (strcmp(l->network, ask->network) != 0)
 		return false;
 	for (k = 0; k < ask->n_ips; k++) {
-		for (m = 0; m < l->n_ips; m++) {
-			if (ip_equal(&l->ips[m], &ask->ips[k]))
-				break;
-		}
-		if (m == l->n_ips)
+		if (!ip_is_among(&ask->ips[k], l->ips, l->n_ips))
 			return false;
 	}
 	return true;

@@ -382,17 +382,6 @@ struct port_record *portbook_find_mac(const struct portbook *b, vni_t vni,
 	return NULL;
 }
 
-static bool has_ip(const struct port_record *r, const struct ip *ip)
-{
-	size_t i;
-
-	for (i = 0; i < r->n_addresses; i++) {
-		if (ip_equal(&r->ips[i], ip))
-			return true;
-	}
-	return false;
-}
-
 struct port_record *portbook_find_ip(const struct portbook *b, vni_t vni,
 				     const struct ip *ip)
 {
@@ -400,7 +389,7 @@ struct port_record *portbook_find_ip(const struct portbook *b, vni_t vni,
 	{
 		struct port_record *r = record_of(node);
 
-		if (r->vni == vni && has_ip(r, ip))
+		if (r->vni == vni && ip_is_among(ip, r->ips, r->n_addresses))
 			return r;
 	}
 	return NULL;
