@@ -17,6 +17,7 @@
 #include "bridge_guard.h"
 #include "core/alloc.h"
 #include "datapath_kind.h"
+#include "pace.h"
 #include "sys/rtnl_bridge.h"
 
 #define BRIDGE_MAX_PORTS (MAX_PORTS + MAX_NETWORKS)
@@ -65,12 +66,11 @@ struct bridges {
 
 	struct loop_timer *timer; /* of the next comparison, */
 	usec_t due_at;		  /* which is then; USEC_NEVER: none */
-	usec_t sync_at;		  /* not before */
-	usec_t sync_paid_at; /* the comparisons so far are their share then */
-	struct facts is, wanted; /* sorted */
-	bool must_read;		 /* what is, is not known for sure */
-	usec_t kept_until;	 /* inherited facts that nobody wants yet */
-	uint32_t n_kept;	 /* of those */
+	struct pace pace;	  /* of comparisons */
+	struct facts is, wanted;  /* sorted */
+	bool must_read;		  /* what is, is not known for sure */
+	usec_t kept_until;	  /* inherited facts that nobody wants yet */
+	uint32_t n_kept;	  /* of those */
 	uint64_t n_errors, n_news_lost;
 	struct log_limit limit;
 };

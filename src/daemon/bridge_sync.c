@@ -444,19 +444,6 @@ static int read_all(struct bridges *b, bool is_first)
 	return 0;
 }
 
-/* When the next comparison may be, after one from @begin to @end. */
-static void pay(struct bridges *b, usec_t begin, usec_t end)
-{
-	const usec_t max = end + SYNC_PAUSE_MAX_US + SYNC_AT_ONCE_US;
-
-	if (b->sync_paid_at < begin)
-		b->sync_paid_at = begin;
-	b->sync_paid_at += (end - begin) * SYNC_SHARE;
-	if (b->sync_paid_at > max)
-		b->sync_paid_at = max;
-	b->sync_at = b->sync_paid_at - SYNC_AT_ONCE_US;
-}
-
 int bridge_sync_now(struct bridges *b)
 {
 	const usec_t begin = clock_monotonic_us();
@@ -475,7 +462,7 @@ int bridge_sync_now(struct bridges *b)
 	want_all(b);
 	error = tell(b);
 	set_floods(b);
-	pay(b, begin, clock_monotonic_us());
+	pace_ran(&b->pace, begin, clock_monotonic_us());
 	return error;
 }
 
@@ -521,11 +508,8 @@ int bridge_sync_port(struct bridges *b, const struct bridge_port *p)
 
 void bridge_sync_later(struct bridges *b)
 {
-	const usec_t now = clock_monotonic_us();
-
-	if (!b->engine)
-		return;
-	due(b, now < b->sync_at ? b->sync_at : now);
+	if (b->engine)
+		due(b, pace_next(&b->pace, clock_monotonic_us()));
 }
 
 bool bridge_sync_waits(const struct bridges *b)
@@ -545,6 +529,9 @@ void bridge_sync_start(struct bridges *b)
 {
 	const int error = read_all(b, true);
 
+	b->pace = (struct pace){ .share = SYNC_SHARE,
+				 .pause_max_us = SYNC_PAUSE_MAX_US,
+				 .at_once_us = SYNC_AT_ONCE_US };
 	b->kept_until = clock_monotonic_us() +
 			b->settings->hold_time_s * USEC_PER_SEC;
 	if (error)

@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/frame.h"
 #include "log.h"
+#include "pace.h"
 #include "sleeve/sleeve.h"
 #include "state.h"
 #include "sys/addr.h"
@@ -23,7 +24,7 @@
 #define TAP_RETRY_US (2 * USEC_PER_SEC)
 /* A table of all entries takes time: a tenth of ours at most, and a change is
  * in it after this at most. */
-#define PUBLISH_SHARE 9U
+#define PUBLISH_SHARE 10U
 #define PUBLISH_PAUSE_MAX_US (500 * USEC_PER_MS)
 
 struct network_tap {
@@ -39,7 +40,7 @@ struct carrier {
 	struct loop_io *io;
 	struct loop_timer *retry;   /* of TAPs */
 	struct loop_timer *publish; /* one is put off */
-	usec_t publish_at;	    /* not before */
+	struct pace pace;	    /* of tables */
 	uint32_t mtu;		    /* that the table was made with */
 	struct network_tap taps[MAX_NETWORKS];
 	size_t next_tap;
@@ -312,22 +313,15 @@ static void on_publish(void *ctx)
 {
 	struct carrier *c = ctx;
 	const usec_t begin = clock_monotonic_us();
-	usec_t end, pause;
 
 	publish(c);
-	end = clock_monotonic_us();
-	pause = (end - begin) * PUBLISH_SHARE;
-	c->publish_at = end + (pause < PUBLISH_PAUSE_MAX_US
-				       ? pause
-				       : PUBLISH_PAUSE_MAX_US);
+	pace_ran(&c->pace, begin, clock_monotonic_us());
 }
 
 /* Not at once in any case: who asked for the change has its answer first. */
 void carrier_publish(struct carrier *c)
 {
-	const usec_t now = clock_monotonic_us();
-
-	loop_timer_set(c->publish, now < c->publish_at ? c->publish_at : now);
+	loop_timer_set(c->publish, pace_next(&c->pace, clock_monotonic_us()));
 }
 
 void carrier_look(struct carrier *c)
@@ -435,6 +429,8 @@ struct carrier *carrier_open(struct daemon *d, void (*turn)(struct daemon *d),
 
 	c->daemon = d;
 	c->turn = turn;
+	c->pace = (struct pace){ .share = PUBLISH_SHARE,
+				 .pause_max_us = PUBLISH_PAUSE_MAX_US };
 	if (sleeve_new(&config, &c->sleeve, e)) {
 		free(c);
 		return NULL;
