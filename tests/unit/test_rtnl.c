@@ -24,12 +24,11 @@
 
 #include <cmocka.h>
 
+#include "own_netns.h"
 #include "sys/error.h"
 #include "sys/link_end.h"
 #include "sys/netns.h"
 #include "sys/rtnl_internal.h"
-
-#define SKIP 77 /* of the test driver */
 
 static int ns_a = -1, ns_b = -1;
 static struct rtnl *a, *b; /* one handle in each */
@@ -958,12 +957,8 @@ int main(void)
 		TEST(test_netns_run),
 	};
 
-	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 &&
-	    unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS) < 0) {
-		fprintf(stderr, "skipped: may not make namespaces: %s\n",
-			strerror(errno));
+	if (!enter_own_netns(CLONE_NEWNS))
 		return SKIP;
-	}
 	if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0)
 		return SKIP;
 	return cmocka_run_group_tests(tests, NULL, NULL);
