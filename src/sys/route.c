@@ -83,10 +83,14 @@ static int collect(const struct nlmsghdr *nlh, void *arg)
 	    rtm->rtm_dst_len > (rtm->rtm_family == AF_INET ? 32 : 128))
 		return 0;
 	/* No destination: the default route, all zeroes. */
-	if (!rtnl_get_ip(tb[RTA_DST], rtm->rtm_family, &route.dst) &&
-	    rtm->rtm_family == AF_INET)
-		route.dst = ip_from_v4((const uint8_t[4]){ 0 });
+	if (!tb[RTA_DST] && rtm->rtm_dst_len == 0)
+		route.dst = rtm->rtm_family == AF_INET
+				    ? ip_from_v4((const uint8_t[4]){ 0 })
+				    : (struct ip){ { 0 } };
+	else if (!rtnl_get_ip(tb[RTA_DST], rtm->rtm_family, &route.dst))
+		return 0;
 	route.prefix_len = rtm->rtm_dst_len;
+	route_mask(&route.dst, route.prefix_len);
 	route.has_gateway = rtnl_get_ip(tb[RTA_GATEWAY], rtm->rtm_family,
 					&route.gateway);
 	rtnl_get_u32(tb[RTA_OIF], &route.ifindex);

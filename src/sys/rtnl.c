@@ -293,17 +293,23 @@ bool rtnl_get_mac(const struct nlattr *attr, struct mac *ret)
 
 bool rtnl_get_ip(const struct nlattr *attr, int family, struct ip *ret)
 {
+	struct ip ip;
 	size_t size;
 
 	if (!attr)
 		return false;
 	size = mnl_attr_get_payload_len(attr);
-	if (family == AF_INET && size == 4)
+	if (family == AF_INET && size == 4) {
 		*ret = ip_from_v4(mnl_attr_get_payload(attr));
-	else if (family == AF_INET6 && size == 16)
-		*ret = ip_from_v6(mnl_attr_get_payload(attr));
-	else
+		return true;
+	}
+	if (family != AF_INET6 || size != 16)
 		return false;
+	ip = ip_from_v6(mnl_attr_get_payload(attr));
+	/* A struct ip that looks like this means the IPv4 address. */
+	if (ip_is_v4(&ip))
+		return false;
+	*ret = ip;
 	return true;
 }
 

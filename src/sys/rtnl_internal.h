@@ -65,7 +65,10 @@ int rtnl_attrs(const struct nlmsghdr *nlh, size_t header_size,
 void rtnl_nested(const struct nlattr *nest, const struct nlattr **ret,
 		 uint16_t max);
 
-/* False, and *ret as it was, when absent or not of the right length. */
+/*
+ * False, and *ret as it was, when absent or not of the right length; of
+ * addresses also when IPv6 maps one of IPv4: a struct ip is the latter then.
+ */
 bool rtnl_get_u32(const struct nlattr *attr, uint32_t *ret);
 bool rtnl_get_string(const struct nlattr *attr, char *ret, size_t size);
 bool rtnl_get_mac(const struct nlattr *attr, struct mac *ret);
