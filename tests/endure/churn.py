@@ -12,6 +12,8 @@ VXLAN_PORT, SLEEVE_PORT = 6784, 6783
 DETECT_S = 2.5
 # From a cut that heals to packets: the peer is asked once a second.
 BACK_S = 6.0
+# A path that failed again and again is taken again after a minute of health.
+SETTLE_S = 60.0
 
 
 class Window:
@@ -55,7 +57,7 @@ class Churn:
 
     def _settled(self):
         hosts = [h for h in self.cluster.hosts if h.is_running()]
-        self.cluster.wait_connected(45, hosts)
+        self.cluster.wait_connected(SETTLE_S + 45, hosts)
 
     def container_comes(self):
         host = self.cluster.hosts[self.random.choice(self.hosts()) - 1]

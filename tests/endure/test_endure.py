@@ -113,11 +113,13 @@ def test_endure(make_cluster, request):
     time.sleep(1)
     probes.start()
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        churn.step()
-        sizes.look(cluster.hosts)
-        assert not probes.wrong, probes.wrong[:5]
-    probes.stop()
+    try:
+        while time.monotonic() < end:
+            churn.step()
+            sizes.look(cluster.hosts)
+            assert not probes.wrong, probes.wrong[:5]
+    finally:
+        probes.stop()
     churn.finish()
     figure("what happened", churn.done)
     faults = judge(cluster, probes, churn) + unexplained(cluster)
