@@ -13,9 +13,10 @@
  *   view.c     what others see
  */
 
+#include "action.h"
 #include "announce.h"
 #include "directory.h"
-#include "engine.h"
+#include "engine_config.h"
 #include "flowset.h"
 #include "fragment.h"
 #include "neighbour.h"
@@ -24,7 +25,7 @@
 #include "port.h"
 #include "target.h"
 #include "timerq.h"
-#include "view.h"
+#include "views.h"
 
 #define MAX_NOTES 128U
 #define MAX_PACKETS 32U

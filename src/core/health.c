@@ -44,7 +44,7 @@ static void join(const struct engine *e, usec_t now, struct peer *p)
 	}
 }
 
-static void pace(struct engine *e, usec_t now, struct peer *p)
+static void keep_pace(struct engine *e, usec_t now, struct peer *p)
 {
 	const usec_t confirm = confirm_pause(e);
 	int i;
@@ -84,7 +84,7 @@ static void path_changed(struct engine *e, usec_t now, struct peer *p)
 	const bool is_chosen = peer_choose(p, now);
 
 	sizing_follow(e, now, p);
-	pace(e, now, p);
+	keep_pace(e, now, p);
 	/*
 	 * Its requests reach us though our own are not answered: it is told
 	 * over the session, since the kernel's echo finds no way back.
@@ -152,7 +152,7 @@ void health_expire(struct engine *e, usec_t now, struct peer *p)
 {
 	int i;
 
-	pace(e, now, p);
+	keep_pace(e, now, p);
 	for (i = 0; i < N_PATHS; i++) {
 		if (path_expired(&p->paths[i], now))
 			note_path(e, p, (enum path_kind)i);

@@ -22,7 +22,7 @@
  * peers the interval grows (path_pace), and all of this with it.
  */
 
-#include "view.h"
+#include "views.h"
 
 #define PATH_WINDOW 64U /* probes whose answers are waited for */
 

@@ -16,7 +16,7 @@
 #include "list.h"
 #include "table.h"
 #include "timerq.h"
-#include "view.h"
+#include "views.h"
 
 enum target_state { TARGET_IDLE, TARGET_DIALLING, TARGET_CONNECTED };
 

@@ -5,7 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "rules.h"
+#include "gatherers.h"
+#include "judges.h"
 #include "sys/clock.h"
 #include "sys/error.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gather.h"
+#include "gatherers.h"
 #include "sys/addr.h"
 
 /* As the daemon has them; Weave Net's. */

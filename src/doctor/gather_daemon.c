@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gather.h"
+#include "gatherers.h"
 
 /*
  * What is absent or of another type is not known; what has no name is

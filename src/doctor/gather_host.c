@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gather.h"
+#include "gatherers.h"
 #include "sys/addr.h"
 #include "sys/procfd.h"
 #include "sys/procnet.h"

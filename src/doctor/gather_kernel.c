@@ -7,7 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "gather.h"
+#include "gatherers.h"
 #include "sys/genl_names.h"
 #include "sys/kmodule.h"
 #include "sys/osrelease.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gather.h"
+#include "gatherers.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/netns.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "chain.h"
-#include "gather.h"
+#include "gatherers.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/ethtool.h"

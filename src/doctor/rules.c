@@ -2,6 +2,7 @@
 #include "rules.h"
 
 #include "faults.h"
+#include "judges.h"
 #include "sys/error.h"
 
 /* Where the daemon gave no reason, a finding says as much. */

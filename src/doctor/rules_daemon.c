@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rules.h"
+#include "judges.h"
 
 static void say_silent(const struct facts *f, struct findings *ret)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules.h"
+#include "judges.h"
 #include "sys/addr.h"
 
 #define MAX_RANGES 256U

@@ -7,7 +7,7 @@
 
 #include "chain.h"
 #include "faults.h"
-#include "rules.h"
+#include "judges.h"
 
 struct judging {
 	const struct facts *facts;

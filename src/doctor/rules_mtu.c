@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "chain.h"
-#include "rules.h"
+#include "judges.h"
 
 /* What VXLAN adds to a container's packet, and ESP to that. */
 #define OVERHEAD_V4 50U

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "chain.h"
-#include "rules.h"
+#include "judges.h"
 
 struct verdicts {
 	char cannot[400]; /* what should be on, and cannot be */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rules.h"
+#include "judges.h"
 
 static const char *label_of(const struct facts_peer *peer)
 {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rules.h"
+#include "judges.h"
 
 static bool is_tcp(const struct facts_socket *s)
 {

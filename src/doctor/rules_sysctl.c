@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rules.h"
+#include "judges.h"
 
 /* Fragments wait in memory for the rest: room for 64 large datagrams. */
 #define FRAGMENTS_LOW (4 * 1024 * 1024)

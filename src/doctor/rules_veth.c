@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rules.h"
+#include "judges.h"
 
 static void say_ends(const char *a, uint32_t mtu_a, const char *b,
 		     uint32_t mtu_b, enum severity severity,

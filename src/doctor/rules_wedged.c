@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "chain.h"
-#include "rules.h"
+#include "judges.h"
 
 static uint64_t grown(uint64_t before, uint64_t after)
 {

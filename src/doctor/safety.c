@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "safety.h"
 
-#include "gather.h"
+#include "gatherers.h"
 #include "rules.h"
 
 bool safety_is_capped(const char *ifname, struct error *why)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/frame.h"
+#include "core/sleeve_wire.h"
 #include "sys/addr.h"
 
 #define UDP_OVER_V4 28U

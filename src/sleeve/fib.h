@@ -4,13 +4,13 @@
 
 /*
  * The forwarding table as the thread reads it: struct sleeve_table, filled by
- * its owner (sleeve.h) and immutable once published. It knows no TAP and no
+ * its owner (sleeve_table.h) and immutable once published. It knows no TAP and no
  * state of a peer.
  */
 
 #include <sys/socket.h>
 
-#include "sleeve.h"
+#include "sleeve_table.h"
 
 #define FIB_NONE UINT16_MAX
 #define FIB_HERE (UINT16_MAX - 1) /* not a peer's: ours */

@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "sleeve.h"
+#include "sleeve_event.h"
 
 #define RING_SIZE 128U /* a power of two */
 

@@ -13,6 +13,7 @@
 
 #include "fib.h"
 #include "ring.h"
+#include "sleeve_counter.h"
 #include "sockets.h"
 #include "sys/tap.h"
 

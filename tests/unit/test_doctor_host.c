@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "doctor/facts_json.h"
+#include "doctor/gatherers.h"
 #include "doctor/rules.h"
 #include "sys/error.h"
 #include "sys/ethtool.h"
