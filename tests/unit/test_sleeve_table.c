@@ -17,6 +17,7 @@
 #include "sleeve/fib.h"
 #include "sleeve/inner.h"
 #include "sleeve/ring.h"
+#include "sleeve/sleeve.h"
 #include "sleeve/worker.h"
 
 static struct sleeve_peer make_peer(peer_id_t id)
