@@ -128,7 +128,7 @@ class Capture:
         return [f for f in self._read(1 << 20)
                 if not (incoming and f.outgoing)]
 
-    def wait_for(self, predicate, timeout=2.0):
+    def wait_for(self, predicate, timeout=20.0):
         """The first frame for which it is true; fails if none comes."""
         end = time.monotonic() + timeout
         while True:

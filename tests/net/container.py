@@ -13,9 +13,11 @@ import tempfile
 import threading
 import time
 
+import machine
 from capture import Capture
-from ns import Namespace, wait_until
+from ns import PATIENCE_S, Namespace, wait_until
 
+WAIT_S = 5  # for an answer that must come, be it late
 TCP_INFO_TOTAL_RETRANS = 100
 TCP_INFO_DSACK_DUPS = 216
 
@@ -76,11 +78,13 @@ class PingResult:
 class RunningPing:
     """A ping that goes on until it is stopped (or has sent `count`)."""
 
-    def __init__(self, container, target, interval, count=None, quiet=False):
+    def __init__(self, container, target, interval, count=None, quiet=False,
+                 wait=WAIT_S):
         self._quiet = quiet
         self._out = tempfile.TemporaryFile(mode="w+")
         self.who = "%s to %s" % (container.label, target)
-        argv = ["ping", "-q" if quiet else "-D", "-n", "-i", interval, "-W", 1]
+        argv = ["ping", "-q" if quiet else "-D", "-n", "-i", interval, "-W",
+                wait]
         if count is not None:
             argv += ["-c", count]
         self._child = container.ns.popen(
@@ -104,7 +108,7 @@ class RunningPing:
     def stop(self):
         if self._child.poll() is None:
             self._child.send_signal(signal.SIGINT)
-        self._child.wait(10)
+        self._child.wait(30)
         return self._done(True)
 
     def _done(self, cut_short):
@@ -125,9 +129,9 @@ class Stream:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
         listener.listen(1)
-        listener.settimeout(5)
+        listener.settimeout(PATIENCE_S)
         self._tx = client.socket(family, socket.SOCK_STREAM)
-        self._tx.settimeout(5)
+        self._tx.settimeout(PATIENCE_S)
         self._tx.connect((address, port))
         self._rx, _ = listener.accept()
         listener.close()
@@ -160,7 +164,9 @@ class Stream:
                 data = self._rx.recv(1 << 16)
                 now = time.monotonic()
                 if now - last > self.longest_gap:
-                    self.longest_gap, self.gap_at = now - last, last
+                    silence = now - last - machine.lost(last, now)
+                    if silence > self.longest_gap:
+                        self.longest_gap, self.gap_at = silence, last
                 last = now
                 if not data:
                     return
@@ -173,7 +179,7 @@ class Stream:
         except OSError as e:
             self.error = "receiver: %s" % e
 
-    def stop(self, timeout=10):
+    def stop(self, timeout=PATIENCE_S):
         """End it; returns segments sent again because they were lost."""
         self._stop.set()
         for thread in self._threads:
@@ -224,15 +230,18 @@ class Container:
         with Capture(self.ns, self.ifname, promiscuous=False) as c:
             c.send(frame)
 
-    def start_ping(self, target, interval=0.01, count=None, quiet=False):
-        return RunningPing(self, target, interval, count, quiet)
+    def start_ping(self, target, interval=0.01, count=None, quiet=False,
+                   wait=WAIT_S):
+        """@wait: seconds for the answer to the last one."""
+        return RunningPing(self, target, interval, count, quiet, wait)
 
     def ping(self, target, count=1, interval=0.01, timeout=60):
         return self.start_ping(target, interval, count).result(timeout)
 
     def reaches(self, target):
         """One ping, answered within a second."""
-        return self.ping(target).received == 1
+        return self.start_ping(target, count=1, wait=1).result() \
+            .received == 1
 
     def flush_neighbours(self):
         self.ns.ip("neigh", "flush", "all", check=False)
@@ -257,7 +266,7 @@ class Container:
     def has_link(self):
         return self.ifname in self.ns.links()
 
-    def wait_usable(self, timeout=3.0):
+    def wait_usable(self, timeout=PATIENCE_S):
         """Until no global address is tentative (RFC 4862 section 5.4)."""
         wait_until("%s still has tentative addresses" % self.label,
                    lambda: not self.ns.tentative(), timeout, 0.05)

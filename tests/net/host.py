@@ -13,7 +13,7 @@ import time
 
 from bridge import Bridges
 from flows import Datapath, FlowMonitor
-from ns import sh, wait_until
+from ns import PATIENCE_S, sh, wait_until
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|"
@@ -148,7 +148,7 @@ class Host:
             except BlockingIOError:
                 return self._told.decode()
 
-    def wait_ready(self, timeout=10.0):
+    def wait_ready(self, timeout=PATIENCE_S):
         def ready():
             if self.process.poll() is not None:
                 raise AssertionError("%s: fastdpd ended with status %d:\n%s"
@@ -165,18 +165,18 @@ class Host:
     def pid(self):
         return self.process.pid
 
-    def stop(self, timeout=10.0):
+    def stop(self, timeout=PATIENCE_S):
         """SIGTERM; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(5)
+        self.process.wait(PATIENCE_S)
 
     def restart(self, how=signal.SIGTERM, extra=()):
         self.process.send_signal(how)
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
         self.start(extra=extra)
 
     def log(self, lines=60):
@@ -207,7 +207,7 @@ class Host:
             " ".join(str(a) for a in args), self.label, done)
         return done.json if json_out else done.out
 
-    def api_raw(self, data, timeout=5.0, shut=False):
+    def api_raw(self, data, timeout=PATIENCE_S, shut=False):
         """Bytes to the Unix socket; the first line that comes back."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
             s.settimeout(timeout)
@@ -377,8 +377,8 @@ class Host:
                         self.label, status, self.log()))
             except subprocess.TimeoutExpired:
                 self.kill()
-                faults.append("%s: not ended 10 s after SIGTERM:\n%s" % (
-                    self.label, self.log()))
+                faults.append("%s: not ended %d s after SIGTERM:\n%s" % (
+                    self.label, PATIENCE_S, self.log()))
         if os.path.exists(self.log_path):
             with open(self.log_path, encoding="utf-8",
                       errors="replace") as f:

@@ -11,6 +11,8 @@ import subprocess
 import threading
 import time
 
+import machine
+
 CLONE_NEWNET = 0x40000000
 PR_CAPBSET_DROP, CAP_NET_RAW = 24, 13
 MS_BIND, MNT_DETACH = 4096, 2
@@ -18,6 +20,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 SIOCGIFHWADDR, SIOCGIFMTU = 0x8927, 0x8921
 IFA_F_TENTATIVE = 0x40
 _libc = ctypes.CDLL(None, use_errno=True)
+PATIENCE_S = 20.0  # for what has no bound: only who fails waits so long
 _serial = 0
 
 
@@ -31,15 +34,16 @@ def figure(what, value):
     print("figure: %s: %s" % (what, value))
 
 
-def wait_until(what, predicate, timeout=5.0, every=0.02):
+def wait_until(what, predicate, timeout=PATIENCE_S, every=0.02):
     """Ask until the answer is true and return it; fail with a sentence.
 
     @what may be a function that says at the end what was seen instead.
+    @timeout: a bound of what is tested, in the machine's time, if it has one.
     """
-    end = time.monotonic() + timeout
+    begin = time.monotonic()
     while True:
         # The clock first: what is true at the last look counts.
-        last = time.monotonic() >= end
+        last = machine.elapsed(begin) >= timeout
         answer = predicate()
         if answer:
             return answer
@@ -47,6 +51,14 @@ def wait_until(what, predicate, timeout=5.0, every=0.02):
             seen = what() if callable(what) else what
             raise AssertionError("not within %g s: %s" % (timeout, seen))
         time.sleep(every)
+
+
+def wait_for_some(predicate, timeout=PATIENCE_S, every=0.02):
+    """As wait_until, for who judges afterwards: is it true?"""
+    try:
+        return wait_until("", predicate, timeout, every)
+    except AssertionError:
+        return False
 
 
 def always(what, predicate, seconds, every=0.05):

@@ -5,7 +5,9 @@ import time
 
 import pytest
 
+import machine
 from capture import arp, neighbour_solicitation
+from ns import wait_until
 from topo import KINDS, Cluster, datapaths_of
 from watch import Watch, mark_of, question
 
@@ -47,16 +49,17 @@ def test_first_ping_asks_the_owner_alone(world, watch, kind):
         target = getattr(owner, kind)
         asker.flush_neighbours()
         owner.flush_neighbours()
-        watch.look()
+        watch.forget()
         got = asker.ping(target)
         assert got.received == 1, got
+        away = owner.host is not asker.host
+        there = {world.hosts.index(owner.host) + 1} if away else set()
         # The owner may ask back for the asker, whom it knows from the request.
         saw, hosts = watch.who_saw(lambda f, t=target: f.asks_for(t),
-                                   mark_of(asker, target))
-        away = owner.host is not asker.host
+                                   mark_of(asker, target), {owner.label},
+                                   there)
         assert saw == {owner.label}, saw
-        assert hosts == ({world.hosts.index(owner.host) + 1} if away
-                         else set()), hosts
+        assert hosts == there, hosts
         saw = watch.containers_with(
             lambda f, t=target, a=asker: is_answer(f, t, a))
         assert saw == {asker.label}, saw
@@ -73,7 +76,7 @@ def test_many_requests_make_no_upcall(world):
             asker.send(arp(asker.mac, asker.ip4, owner.ip4))
             asker.send(neighbour_solicitation(asker.mac, asker.ip6,
                                               owner.ip6))
-    time.sleep(0.3)
+    machine.rest(0.3)
     after = world.hosts[0].kernel.statistics()
     assert after["hit"] - before["hit"] >= 200
     assert after["missed"] - before["missed"] <= 5, (before, after)
@@ -84,12 +87,12 @@ def test_many_requests_make_no_upcall(world):
 def test_an_address_that_nobody_declared_is_asked_of_all(world, watch, target):
     """Guards the tests above: the captures do see a flooded request."""
     for asker in world.containers[0], world.containers[2]:
-        watch.look()
+        watch.forget()
         asker.send(question(asker, target))
-        saw, hosts = watch.who_saw(lambda f: f.asks_for(target),
-                                   mark_of(asker, target))
-        assert saw == watch.labels() - {asker.label}
-        assert hosts == {1, 2, 3} - {world.hosts.index(asker.host) + 1}
+        others = watch.labels() - {asker.label}, \
+            {1, 2, 3} - {world.hosts.index(asker.host) + 1}
+        assert watch.who_saw(lambda f: f.asks_for(target),
+                             mark_of(asker, target), *others) == others
 
 
 @pytest.mark.parametrize("kind", ["ip4", "ip6"])
@@ -97,8 +100,11 @@ def test_a_container_that_left_is_asked_for_no_more(world, watch, kind):
     asker, owner = world.containers[0], world.containers[
         4 if kind == "ip4" else 5]
     target = getattr(owner, kind)
+    mac = owner.mac
     owner.host.detach(owner)
-    time.sleep(0.5)
+    wait_until("all to forget it", lambda: not any(
+        mac in h.known_macs() for h in world.hosts))
+    machine.rest(0.2)
     asker.flush_neighbours()
     assert not asker.reaches(target)
     # Now nobody declares the address: it is a broadcast like any other.

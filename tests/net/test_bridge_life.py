@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bridge import fdb
-from ns import wait_until
+from ns import PATIENCE_S, wait_until
 from peer import ScriptedPeer
 
 pytestmark = pytest.mark.running_kernel
@@ -40,7 +40,7 @@ def link_of(container):
 def all_talk(world):
     a, b, c, _ = world.containers
     wait_until("all to talk", lambda: a.reaches(b.ip4) and b.reaches(c.ip6) and
-               c.reaches(a.ip4), 5)
+               c.reaches(a.ip4))
 
 
 @pytest.mark.parametrize("how", ["link", "namespace"])
@@ -53,7 +53,7 @@ def test_a_container_that_goes_is_forgotten(world, how):
         gone.close()
     wait_until("both hosts to forget it", lambda: not any(
         mac in h.known_macs() or h.kernel.mentions(mac) or
-        h.kernel.mentions(ip4) for h in world.hosts), 3)
+        h.kernel.mentions(ip4) for h in world.hosts))
     assert len(host.status()["ports"]) == 1
     world.containers[1].ping(world.containers[2].ip4, 3).assert_perfect()
     gone.host = None
@@ -77,7 +77,7 @@ def test_links_that_are_set_down_are_set_up(world, what):
     host.ns.ip("link", "set", name, "down")
     wait_until("it to be up again", lambda: "UP" in host.ns.ip(
         "link", "show", "dev", name).stdout.split("<")[1].split(">")[0]
-        .split(","), 3)
+        .split(","))
     assert "somebody set down " + name in host.log_now()
     # IPv6 addresses go with a link's carrier for a moment.
     all_talk(world)
@@ -89,7 +89,7 @@ def test_a_bridge_that_somebody_deletes(world):
     host = world.hosts[0]
     ports = sorted(p["mac"] for p in host.status()["ports"])
     host.ns.ip("link", "del", "fastdp")
-    assert host.process.wait(5) == 1
+    assert host.process.wait(PATIENCE_S) == 1
     assert "somebody deleted fastdp" in host.log_now()
     host.start()
     world.wait_connected()
@@ -106,7 +106,7 @@ def test_what_a_peer_gave_up_meanwhile(world):
     assert host.kernel.mentions(mac)
     gone.close()
     wait_until("its host to forget it",
-               lambda: mac not in world.hosts[1].known_macs(), 3)
+               lambda: mac not in world.hosts[1].known_macs())
     host.start()
     start = time.monotonic()
     wait_until("%s to go" % mac, lambda: not host.kernel.mentions(mac) and
@@ -128,14 +128,13 @@ def test_a_network_that_returns(world):
     host, red = world.hosts[0], world.container(world.hosts[0], network="red")
     before = n_rules(host)
     red.close()
-    wait_until("it to be forgotten", lambda: len(host.status()["ports"]) == 2,
-               3)
+    wait_until("it to be forgotten", lambda: len(host.status()["ports"]) == 2)
     host.kill()
     host.start()
     red.host = None
     one, two = (world.container(host, network="red") for _ in range(2))
     assert n_rules(host) == before
-    wait_until("both to talk", lambda: one.reaches(two.ip4), 3)
+    wait_until("both to talk", lambda: one.reaches(two.ip4))
 
 
 def entries_of_others(host):
@@ -155,20 +154,20 @@ def test_killed_halfway(world):
             (vni, "02:00:01:00:%02x:%02x" % (k >> 8, k & 255),
              ["10.33.%d.%d" % (k >> 8, k & 255)]) for k in range(N_OTHERS)])
         peer.dial(host).send_raw(data)
-        wait_until("the first entries", lambda: entries_of_others(host), 5)
+        wait_until("the first entries", lambda: entries_of_others(host))
         host.kill()
         assert 0 < len(entries_of_others(host)) <= N_OTHERS
         host.start()
         session = peer.dial(host)
         session.send_raw(data)
         wait_until("all entries", lambda: len(entries_of_others(host)) ==
-                   N_OTHERS, 20)
+                   N_OTHERS)
         wait_until("all requests to go to their owners", lambda: len([
             f for f in host.kernel.flows() if " . 10.33." in f]) == N_OTHERS,
-                   20, 0.3)
+                   every=0.3)
         session.send_raw(peer.snapshot([]))
         wait_until("the first to go", lambda: len(entries_of_others(host)) <
-                   N_OTHERS, 10)
+                   N_OTHERS)
         host.kill()
         host.start()
         session.close()
@@ -205,7 +204,7 @@ def test_news_that_are_lost(world):
         m for m in fdb(host) if m.startswith("02:00:02")] and
         away.mac in fdb(host), 30, 0.2)
     wait_until("the container to be forgotten",
-               lambda: not any(mac in h.known_macs() for h in world.hosts), 3)
+               lambda: not any(mac in h.known_macs() for h in world.hosts))
     assert host.metrics()["bridge_news_lost"] >= 1
     stays.ping(away.ip4, 3).assert_perfect()
     gone.host = None
@@ -217,7 +216,7 @@ def test_status_and_why_of_a_host_without_paths(world):
     one, two = world.hosts
     two.kill()
     wait_until(lambda: "%s" % one.peer(two), lambda: one.peer(two)["path"] ==
-               "none", 5)
+               "none")
     p = one.peer(two)
     assert p["reason"] == p["paths"]["sleeve"]["reason"], p
     why = one.ctl("why", world.containers[2].ip4, json_out=False)

@@ -29,8 +29,7 @@ def test_well_and_broken(two):
     a = two.container(one)
     two.container(other)
     two.settle()
-    wait_until("fastdp to carry", lambda: one.peer(other)["path"] == "fastdp",
-               5)
+    wait_until("fastdp to carry", lambda: one.peer(other)["path"] == "fastdp")
     report = doctor(one)
     assert not found(report, "error"), found(report, "error")
     well = found(report, "ok")
@@ -53,8 +52,7 @@ def test_well_and_broken(two):
     a.ns.ip("link", "set", "eth0", "mtu", str(one.status()["mtu"]))
 
     undo = two.underlay.cut_both(1, 2, proto="udp", port=6784)
-    wait_until("sleeve to carry", lambda: one.peer(other)["path"] == "sleeve",
-               5)
+    wait_until("sleeve to carry", lambda: one.peer(other)["path"] == "sleeve")
     assert ("peer-sleeve", other.label) in found(doctor(one, "--quick"), "warning")
     undo()
 
@@ -83,7 +81,7 @@ def test_capped(make_cluster, tmp_path, monkeypatch):
     assert "DANGER: kernel " in one.log_now()
     assert "ethtool -K eth0 tx off" in one.log_now()
     wait_until("both paths to be measured", lambda: all(
-        p["plpmtu"] for p in one.peer(other)["paths"].values()), 5)
+        p["plpmtu"] for p in one.peer(other)["paths"].values()))
     assert any("made up" in w for w in one.status()["warnings"])
     report = doctor(one, "--quick")
     assert ("ufo", "eth0") in found(report, "error")

@@ -136,4 +136,4 @@ def test_unknown_destination_is_not_brought_up_packet_by_packet(world):
     assert host.metrics()["upcalls"] - before <= 5
     # What dropped them goes with age.
     wait_until("the flow to go", lambda: not host.kernel.mentions(
-        "02:aa:bb:cc:dd:ee"), 30, 0.5)
+        "02:aa:bb:cc:dd:ee"), 60, 0.5)

@@ -199,7 +199,7 @@ def test_messages_out_of_limits_end_the_session(world, stranger):
         session = stranger.dial(host)
         session.send(envelope)
         wait_until(lambda w=what, s=session: "%s to end the session: %s" % (
-            w, s.error), lambda s=session: s.error is not None, 3)
+            w, s.error), lambda s=session: s.error is not None)
         assert "refused: 1 " in session.error, "%s: %s" % (what,
                                                             session.error)
         session.close()
@@ -223,7 +223,7 @@ def test_messages_at_every_limit_are_taken(world, stranger):
     session.send(ping)
     wait_until(lambda: "pong: %s" % session.error, lambda: any(
         m.WhichOneof("body") == "pong" and m.pong.seq == 42
-        for m in session.received), 3)
+        for m in session.received))
     got = [x for x in world.hosts[0].directory_entries()
            if x["mac"].startswith("02:00:03")]
     assert len(got) == 128 and len(got[0]["addresses"]) == 16
@@ -337,7 +337,7 @@ def test_two_hundred_sessions_at_once(world):
         for k in range(200):
             crowd.add(0x7000000000000000 + k + 1)
         wait_until(lambda: "%d sessions" % host.metrics()["sessions"],
-                   lambda: host.metrics()["sessions"] >= 201, 20, 0.1)
+                   lambda: host.metrics()["sessions"] >= 201, every=0.1)
         # They are peers with the same underlay address, so most of them are
         # nothing but a claim; the daemon goes on working.
         assert host.status()["peers"]
@@ -346,7 +346,7 @@ def test_two_hundred_sessions_at_once(world):
         crowd.close()
         main.close()
     wait_until(lambda: "%d sessions" % host.metrics()["sessions"],
-               lambda: host.metrics()["sessions"] == 1, 10, 0.1)
+               lambda: host.metrics()["sessions"] == 1, every=0.1)
 
 
 def test_many_connections_without_a_hello(world):

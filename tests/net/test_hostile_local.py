@@ -185,7 +185,7 @@ def test_many_clients_and_clients_that_do_not_read(world):
     finally:
         for s in socks:
             s.close()
-    wait_until("an answer", lambda: host.api("ping") is not None, 5)
+    wait_until("an answer", lambda: host.api("ping") is not None)
 
 
 # --- configuration files

@@ -28,7 +28,7 @@ def test_without_discovery_nobody_tells(make_cluster):
     one, two, three = cluster.hosts
     wait_until("the two to be connected to the first",
                lambda: len([p for p in one.status()["peers"]
-                            if p["state"] == "up"]) == 2, 10)
+                            if p["state"] == "up"]) == 2)
     always("host 2 knows host 1 alone",
            lambda: two.peer(three) is None and three.peer(two) is None, 2)
 
@@ -69,7 +69,7 @@ def test_peer_that_starts_late_is_found(make_cluster):
     two.start()
     time.sleep(1)
     one.start()
-    cluster.wait_connected(timeout=15)
+    cluster.wait_connected()
 
 
 def test_host_names_are_resolved_again(make_cluster):
@@ -83,10 +83,10 @@ def test_host_names_are_resolved_again(make_cluster):
     two.mount_over("/etc/hosts", hosts)
     two.start(extra=["--peer", "first.test"])
     wait_until(lambda: "it to say that the name is unknown: %s" % two.log(),
-               lambda: "first.test" in two.log_now(), 5)
+               lambda: "first.test" in two.log_now())
     with open(hosts, "w", encoding="ascii") as f:
         f.write("127.0.0.1 localhost\n%s first.test\n" % one.address)
-    cluster.wait_connected(timeout=15)
+    cluster.wait_connected()
 
 
 @pytest.mark.any_datapath
@@ -100,7 +100,7 @@ def test_sessions_come_back(two):
     two.hosts[0].ns.run("ss", "-K", "sport", "=", ":6783", check=False)
     time.sleep(2)
     undo()
-    two.wait_connected(timeout=20)
+    two.wait_connected()
     time.sleep(0.5)
     ping.stop().assert_perfect()
 

@@ -39,7 +39,7 @@ def world(request, make_cluster):
         two.underlay.cut_both(1, 2, proto="udp", port=VXLAN)
     one, other = two.hosts
     wait_until("sleeve", lambda: one.peer(other)["path"] ==
-               other.peer(one)["path"] == "sleeve", 5)
+               other.peer(one)["path"] == "sleeve")
     two.underlay.impair(1, *IMPAIRMENTS[what])
     two.underlay.impair(2, *IMPAIRMENTS[what])
     return two

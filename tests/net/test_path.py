@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+import machine
 from ns import always, wait_until
 
 DETECTION_S = 1.0
@@ -29,18 +30,18 @@ def test_cut_is_noticed_and_healed(make_cluster, family):
     a, b = (cluster.container(h) for h in cluster.hosts)
     cluster.settle()
     one, two = cluster.hosts
-    wait_until("an RTT", lambda: fastdp(one, two)["rtt_us"] > 0, 2)
+    wait_until("an RTT", lambda: fastdp(one, two)["rtt_us"] > 0)
     assert fastdp(one, two)["state"] == "up"
     undo = cluster.underlay.cut_both(1, 2, proto="udp", port=6784,
                                      family=family)
     start = time.monotonic()
     wait_until(lambda: "the path to be down: %s" % one.peer(two),
-               lambda: fastdp(one, two)["state"] != "up", 5)
-    took = time.monotonic() - start
+               lambda: fastdp(one, two)["state"] != "up")
+    took = machine.elapsed(start)
     assert took <= DETECTION_S + SLACK_S, "noticed after %.2f s" % took
     p = one.peer(two)
     wait_until("sleeve to carry it both ways", lambda: one.peer(two)["path"] ==
-               two.peer(one)["path"] == "sleeve", 1)
+               two.peer(one)["path"] == "sleeve")
     p = one.peer(two)
     assert p["reason"] and p["paths"]["fastdp"]["reason"], p
     assert "answer" in str(p["paths"]["fastdp"]).lower(), p
@@ -50,9 +51,9 @@ def test_cut_is_noticed_and_healed(make_cluster, family):
     assert "answer" in why.lower(), why
     undo()
     wait_until(lambda: "the path to be up: %s" % one.peer(two),
-               lambda: fastdp(one, two)["state"] == "up", 10)
+               lambda: fastdp(one, two)["state"] == "up")
     wait_until("both sides to use it", lambda: one.peer(two)["path"] ==
-               two.peer(one)["path"] == "fastdp", 5)
+               two.peer(one)["path"] == "fastdp")
     a.ping(b.ip4, 10).assert_perfect()
     p = one.peer(two)
     assert p["since"] != since
@@ -64,7 +65,7 @@ def test_one_direction_is_judged_by_its_sender(world):
     one, two = world.hosts
     undo = world.underlay.cut(1, 2, proto="udp", port=6784)
     wait_until(lambda: "%s" % one.peer(two),
-               lambda: fastdp(one, two)["state"] != "up", 3)
+               lambda: fastdp(one, two)["state"] != "up")
     undo()
     world.wait_connected()
 
@@ -75,7 +76,7 @@ def test_round_trip_time_is_shown(world):
     assert 0 < first < 100000, first
     world.underlay.impair(1, "delay", "40ms")
     wait_until(lambda: "an RTT of 40 ms: %s" % fastdp(one, two),
-               lambda: fastdp(one, two)["rtt_us"] > 25000, 10)
+               lambda: fastdp(one, two)["rtt_us"] > 25000)
 
 
 def test_dead_daemon_is_not_a_dead_path(world):
@@ -100,12 +101,12 @@ def test_dead_host_is_a_dead_path(world):
     world.underlay.unplug(2)
     start = time.monotonic()
     wait_until(lambda: "%s" % one.peer(two),
-               lambda: fastdp(one, two)["state"] != "up", 5)
-    assert time.monotonic() - start <= DETECTION_S + SLACK_S
+               lambda: fastdp(one, two)["state"] != "up")
+    assert machine.elapsed(start) <= DETECTION_S + SLACK_S
     wait_until("none to be left",
-               lambda: one.peer(two)["path"] == "none", 2)
+               lambda: one.peer(two)["path"] == "none")
     world.underlay.plug(2)
-    world.wait_connected(timeout=20)
+    world.wait_connected()
     world.containers[0].ping(world.containers[1].ip4, 5).assert_perfect()
 
 
@@ -129,8 +130,8 @@ def test_heartbeat_interval_is_an_option(make_cluster):
     world = cluster
     undo = world.underlay.cut_both(1, 2, proto="udp", port=6784)
     start = time.monotonic()
-    wait_until("down", lambda: fastdp(one, two)["state"] != "up", 3)
-    assert time.monotonic() - start <= 0.5 + SLACK_S
+    wait_until("down", lambda: fastdp(one, two)["state"] != "up")
+    assert machine.elapsed(start) <= 0.5 + SLACK_S
     undo()
     world.wait_connected()
 

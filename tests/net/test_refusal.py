@@ -84,12 +84,13 @@ class Unloaded:
     def __enter__(self):
         with open(self.LOADER, encoding="ascii") as f:
             self._loader = f.read().strip()
-        # Datapaths of tests before go with their namespaces, a bit later.
+        # Datapaths of tests before go with their namespaces, a bit later:
+        # the kernel takes these away one after the other.
         wait_until(lambda: "openvswitch to be unused: %s %s" % (
             sh("modprobe", "-r", "vport-vxlan", "openvswitch",
                check=False).stderr, sh("lsmod").stdout),
                    lambda: sh("modprobe", "-r", "vport-vxlan", "openvswitch",
-                              check=False).returncode == 0, 10, 0.2)
+                              check=False).returncode == 0, 120, 0.2)
         with open(self.LOADER, "w", encoding="ascii") as f:
             f.write("/bin/false\n")
 
@@ -248,7 +249,7 @@ def test_a_peer_that_is_ourselves(host):
     """Nothing ends; it is said, and not tried without end."""
     host.start(extra=["--peer", host.address])
     wait_until(lambda: "it to be said: %s" % host.log(), lambda: re.search(
-        "ourselves|this (daemon|host)|itself", host.log_now()), 5)
+        "ourselves|this (daemon|host)|itself", host.log_now()))
     time.sleep(3)
     assert host.is_running()
     assert not host.status()["peers"], host.status()
@@ -271,12 +272,12 @@ def test_cloned_identity(make_cluster):
         h.start()
     a, b = cluster.container(one), cluster.container(three)
     wait_until("host 3 to know host 1", lambda: three.peer(one) and
-               three.peer(one)["path"] == "fastdp", 5)
+               three.peer(one)["path"] == "fastdp")
     for h, other in ((one, two), (two, one)):
         wait_until(lambda h=h: "%s to name both: %s" % (h.label, h.log()),
                    lambda h=h, o=other: re.search(
                        "clon|identity|same name", h.log_now(), re.I) and
-                   o.address in h.log_now(), 5)
+                   o.address in h.log_now())
         assert h.is_running()
     three.ctl("peer", "add", two.address)
     time.sleep(3)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+import machine
 from container import Stream
 from host import find_program
 from ns import figure, is_long, sh, wait_until
@@ -84,11 +85,13 @@ def test_all_daemons_killed(world):
     # Pairs that never spoke: all but those of Traffic.
     for a, b in ((1, 3), (3, 5), (5, 1), (0, 5), (1, 2), (4, 3), (4, 5)):
         for target in (c[b].ip4, c[b].ip6):
+            begin = time.monotonic()
             got = c[a].start_ping(target, 0.02, 10)
             result = got.result()
             result.assert_perfect(got.who)
-            assert result.rtt[1] < 500, "%s: first answer after %g ms" % (
-                got.who, result.rtt[1])
+            first = result.rtt[1] - 1000 * machine.lost(begin)
+            assert first < 500, "%s: first answer after %g ms" % (
+                got.who, first)
     # Caches go stale and are asked again meanwhile.
     time.sleep(max(0, killed + DEAD_S - time.monotonic()))
     for one in c:
@@ -233,7 +236,7 @@ def test_container_that_went_meanwhile_is_withdrawn(world, how):
                 h.label, mac, [str(f) for f in h.kernel.mentions(mac)]),
             lambda h=h: mac not in h.known_macs() and
             not h.kernel.mentions(mac) and not h.kernel.mentions(ip4),
-            max(0.05, start + 1.0 - time.monotonic()))
+            max(0.05, 1.0 - machine.elapsed(start)))
     others[0].ping(others[1].ip4, 5).assert_perfect()
     assert len(host.status()["ports"]) == 1
     gone.host = None
@@ -251,12 +254,12 @@ def test_peer_that_went_while_we_were_away(world):
     if three.datapath == "bridge":
         wait_until(lambda: "%s" % one.peer(three), lambda: one.peer(three) and
                    one.peer(three)["state"] == "down" and
-                   one.peer(three)["reason"], 3)
+                   one.peer(three)["reason"])
         return
     # Its kernel goes on, so its containers are still there.
     c[0].ping(c[4].ip4, 5).assert_perfect()
     wait_until(lambda: "%s" % one.peer(three), lambda: one.peer(three) and
-               one.peer(three)["state"] == "up", 3)
+               one.peer(three)["state"] == "up")
 
 
 def test_flushed_flows_come_back(world):
@@ -265,8 +268,8 @@ def test_flushed_flows_come_back(world):
     c = world.containers
     n = len(stable(host))
     host.kernel.flush()
-    wait_until("flows to come back", lambda: len(stable(host)) >= n, 35, 0.2)
-    wait_until("pings", lambda: c[0].reaches(c[2].ip4), 3)
+    wait_until("flows to come back", lambda: len(stable(host)) >= n, 60, 0.2)
+    wait_until("pings", lambda: c[0].reaches(c[2].ip4))
 
 
 @pytest.mark.any_datapath
@@ -290,7 +293,7 @@ def test_reset_takes_everything_away(world):
 
     def gone():
         return "fastdp" not in host.ns.links() or not host.kernel.flows()
-    wait_until("the datapath to be empty", gone, 3)
+    wait_until("the datapath to be empty", gone)
     host.is_running() and host.stop()
     c = world.containers
     c[0].ping(c[2].ip4, 10).assert_perfect("the other hosts")

@@ -2,14 +2,16 @@
 """Can the tools of these tests see what the tests rely on? No daemon."""
 
 import os
+import subprocess
 import time
 
 import pytest
 
+import machine
 from capture import (Capture, arp, ethernet, neighbour_solicitation, udp,
                      unsolicited_advertisement, vxlan)
 from container import Container, Stream
-from ns import wait_until
+from ns import wait_for_some, wait_until
 from topo import Underlay
 
 pytestmark = [pytest.mark.any_kernel, pytest.mark.no_daemon]
@@ -74,11 +76,13 @@ def test_lost_and_doubled_pings_are_told(pair):
     got.assert_perfect()
     assert got.received == 20
     running = a.start_ping(b.ip4, 0.02)
-    time.sleep(0.2)
+    wait_until("replies", lambda: running.replies() >= 5)
+    before = b.ns.n_packets("eth0")
     b.run("tc", "qdisc", "add", "dev", "eth0", "root", "netem", "loss", "100%")
-    time.sleep(0.3)
+    wait_until("some to be lost", lambda: b.ns.n_packets("eth0") > before + 20)
     b.run("tc", "qdisc", "del", "dev", "eth0", "root")
-    time.sleep(0.3)
+    n = running.replies()
+    wait_until("replies again", lambda: running.replies() >= n + 5)
     got = running.stop()
     assert 5 <= len(got.lost) and got.received >= 10, got
     with pytest.raises(AssertionError):
@@ -88,11 +92,14 @@ def test_lost_and_doubled_pings_are_told(pair):
 def test_lost_segments_are_told(pair):
     a, b = pair
     stream = Stream(a, b, b.ip4)
-    time.sleep(0.3)
-    assert stream.stop() == 0 and stream.n_received > 0
+    wait_until("some of it", lambda: stream.n_received > 10 * len(
+        stream.CHUNK))
+    assert stream.stop() == 0
     stream = Stream(a, b, b.ip6, 7001)
     a.run("tc", "qdisc", "add", "dev", "eth0", "root", "netem", "loss", "20%")
-    time.sleep(1)
+    n = stream.n_received
+    wait_until("more of it", lambda: stream.n_received > n + 20 * len(
+        stream.CHUNK))
     assert stream.stop() > 0
 
 
@@ -103,8 +110,13 @@ def test_captures_see_requests_and_announcements(pair):
         a.send(neighbour_solicitation(a.mac, a.ip6, "fd32::9"))
         a.send(arp(a.mac, "10.32.0.7", "10.32.0.7"))
         a.send(unsolicited_advertisement(a.mac, "fd32::7"))
-        time.sleep(0.1)
-        frames = seen.frames(incoming=True)
+        frames = []
+
+        def have_come():
+            frames.extend(seen.frames(incoming=True))
+            return any(f.nd and f.nd[2] == "fd32::7" for f in frames)
+
+        wait_for_some(have_come)
         assert any(f.asks_for("10.32.0.9") for f in frames)
         assert any(f.asks_for("fd32::9") for f in frames)
         assert any(f.arp == (1, "10.32.0.7", "10.32.0.7") for f in frames)
@@ -118,9 +130,9 @@ def test_announcements_are_believed(pair):
     assert a.reaches(b.ip4) and a.reaches(b.ip6)
     b.send(arp("02:00:00:00:00:77", b.ip4, b.ip4))
     b.send(unsolicited_advertisement("02:00:00:00:00:77", b.ip6))
-    time.sleep(0.1)
-    assert a.neighbour(b.ip4) == "02:00:00:00:00:77"
-    assert a.neighbour(b.ip6) == "02:00:00:00:00:77"
+    for address in (b.ip4, b.ip6):
+        wait_until("%s to be believed" % address, lambda t=address:
+                   a.neighbour(t) == "02:00:00:00:00:77")
 
 
 def test_vxlan_is_taken_apart(pair):
@@ -141,7 +153,7 @@ def test_flood_sends_and_ends(pair):
     with Capture(b.ns, "eth0") as seen:
         child = a.flood([ethernet("02:00:00:00:00:09", a.mac, 0x88b5,
                                   b"y" * 46)] * 8, 0.3)
-        out, _ = child.communicate(timeout=5)
+        out, _ = child.communicate(timeout=30)
         assert int(out) > 100
         assert len(seen.frames()) > 100
 
@@ -150,3 +162,25 @@ def test_waiting_for_a_frame_in_vain_fails(pair):
     with pair[0].capture() as seen:
         with pytest.raises(AssertionError, match="no such frame"):
             seen.wait_for(lambda f: False, 0.1)
+
+
+def test_what_the_machine_took_is_told():
+    """We are stopped for a while, as by a machine that runs somebody else;
+    and a bound of something that takes its time is still one."""
+    begin = time.monotonic()
+    subprocess.run(["sh", "-c", "kill -STOP %d; sleep 0.5; kill -CONT %d" % (
+        os.getpid(), os.getpid())], check=True)
+    took = time.monotonic() - begin
+    assert 0.4 <= machine.lost(begin) <= took
+    assert machine.elapsed(begin) <= took - 0.4
+    assert machine.gap([begin], begin + took) <= took - 0.4
+
+    def rests():
+        begin = time.monotonic()
+        time.sleep(0.2)
+        return machine.lost(begin) == 0 and machine.gap(
+            [begin, begin + 0.2]) == pytest.approx(0.2)
+
+    wait_until("a moment without a pause", rests)
+    with pytest.raises(AssertionError, match="not within 0.3 s"):
+        wait_until("nothing", lambda: False, 0.3)

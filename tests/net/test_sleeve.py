@@ -37,7 +37,7 @@ def test_networks_stay_apart(world):
     also = world.container(two, network="red")
     world.settle()
     undo = world.underlay.cut_both(1, 2, proto="udp", port=VXLAN)
-    wait_until("sleeve to take over", lambda: path_is(world, "sleeve"), 2)
+    wait_until("sleeve to take over", lambda: path_is(world, "sleeve"))
     red.ping(also.ip4, 5).assert_perfect()
     assert not red.reaches(world.containers[1].ip4)
     undo()
@@ -46,7 +46,7 @@ def test_networks_stay_apart(world):
 def test_too_long_is_answered_or_fragmented(world):
     a, b = world.containers
     undo = world.underlay.cut_both(1, 2, proto="udp", port=VXLAN)
-    wait_until("sleeve to take over", lambda: path_is(world, "sleeve"), 2)
+    wait_until("sleeve to take over", lambda: path_is(world, "sleeve"))
     size = str(world.hosts[0].status()["mtu"] - 28)
     out = a.run("ping", "-c", "2", "-i", "0.3", "-W", "1", "-M", "dont", "-s",
                 size, b.ip4, check=False).stdout
@@ -62,7 +62,7 @@ def test_strangers_datagrams_change_nothing(make_cluster):
     world = make_cluster(2, strangers=1)
     one, two = world.hosts
     wait_until("sleeve to be up", lambda: one.peer(two)["paths"]["sleeve"]
-               ["state"] == "up", 3)
+               ["state"] == "up")
     namespace, _ = world.stranger()
     sock = namespace.call(socket.socket, socket.AF_INET, socket.SOCK_DGRAM)
 
@@ -76,7 +76,7 @@ def test_strangers_datagrams_change_nothing(make_cluster):
     for n in range(30):
         sock.sendto(bytes([n % 3, 1 + n % 4, 0, 0]) + bytes(60),
                     (world.address(1), SLEEVE))
-    wait_until("them to be counted", lambda: dropped() >= before + 30, 2)
+    wait_until("them to be counted", lambda: dropped() >= before + 30)
     sock.close()
     always("both paths", lambda: all(
         one.peer(two)["paths"][p]["state"] == "up"

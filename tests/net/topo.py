@@ -11,7 +11,7 @@ import pytest
 from capture import Capture
 from container import Container
 from host import Host
-from ns import Namespace, ip_batch, wait_until
+from ns import PATIENCE_S, Namespace, ip_batch, wait_until
 
 live = []  # what a failed test is to print
 
@@ -309,7 +309,7 @@ class Cluster:
             host.wait_ready()
         self.wait_connected()
 
-    def wait_connected(self, timeout=10.0, hosts=None):
+    def wait_connected(self, timeout=PATIENCE_S, hosts=None):
         """Until each host has every other as a peer that is up, on the best
         path that both have."""
         hosts = hosts or self.hosts
@@ -327,7 +327,7 @@ class Cluster:
                 h.label, h.status()["peers"]),
                        lambda h=host: up(h) >= len(hosts) - 1, timeout)
 
-    def wait_warm(self, timeout=5.0):
+    def wait_warm(self, timeout=PATIENCE_S):
         """Until both paths of each two hosts are up."""
         wait_until("both paths to be up", lambda: all(
             h.peer(o)["paths"][path]["state"] == "up"

@@ -8,6 +8,8 @@ import struct
 import threading
 import time
 
+import machine
+
 
 class Numbered:
     """Numbered UDP datagrams from one container to another at a steady pace:
@@ -81,13 +83,15 @@ class Numbered:
     def longest_gap(self):
         """Seconds between two that arrived one after the other; what did
         not go on before the end counts until then."""
-        return gap(self.times, self._stopped_at)
+        return machine.gap(self.times, self._stopped_at)
 
     def stalled(self):
         """Seconds in which it stood still, in pauses that are none of its own
-        making. Of traffic that stays on one host: what the machine lost."""
+        making. Of traffic that stays on one host: what the machine lost
+        without standing still."""
         times = self.times + [self._stopped_at]
-        return sum(b - a for a, b in zip(times, times[1:])
+        return sum(b - a - machine.lost(a, b)
+                   for a, b in zip(times, times[1:])
                    if b - a > 5 * self._interval)
 
     def assert_complete(self, when=""):
@@ -124,18 +128,11 @@ class Numbered:
                 self.n_duplicates, len(self.late()), self.longest_gap)
 
 
-def gap(times, end):
-    """The longest time between two moments; infinite if there are none."""
-    if not times:
-        return float("inf")
-    times = sorted(times) + [max(end, max(times))]
-    return max(b - a for a, b in zip(times, times[1:]))
-
-
 def longest_gap(result, end):
     """Of a ping that was stopped at @end of time.time(): seconds without a
     reply."""
-    return gap(list(result.at.values()), end)
+    shift = time.monotonic() - time.time()
+    return machine.gap([t + shift for t in result.at.values()], end + shift)
 
 
 def transfer(client, server, address, size, port=7200, timeout=60):

@@ -2,9 +2,10 @@
 """Who gets to see a frame: containers, and hosts by the underlay."""
 
 import socket
-import time
 
+import machine
 from capture import arp, mac_bytes, neighbour_solicitation
+from ns import wait_for_some
 
 
 def question(asker, target):
@@ -31,17 +32,23 @@ class Watch:
                            if c.host is not None}
         self.links = {i: cluster.underlay.capture(i)
                       for i in cluster.underlay.indices()}
-        self._seen, self._sent = {}, {}
+        self._seen = {c: [] for c in self.containers}
+        self._sent = {i: [] for i in self.links}
 
-    def look(self):
-        """Takes what has come since the last time; what was before is gone."""
-        time.sleep(0.2)
-        self._seen = {c: cap.frames(incoming=True)
-                      for c, cap in self.containers.items()}
+    def _look(self):
+        """Takes what has come since the last time."""
+        for c, cap in self.containers.items():
+            self._seen[c] += cap.frames(incoming=True)
         # Outgoing on the middle's end is what goes to the host.
-        self._sent = {i: [f for f in cap.frames() if f.outgoing]
-                      for i, cap in self.links.items()}
-        return self
+        for i, cap in self.links.items():
+            self._sent[i] += [f for f in cap.frames() if f.outgoing]
+
+    def forget(self):
+        """All that came until now."""
+        machine.rest(0.2)
+        self._look()
+        for frames in [*self._seen.values(), *self._sent.values()]:
+            frames.clear()
 
     def containers_with(self, predicate):
         """Labels of the containers that got such a frame."""
@@ -55,10 +62,21 @@ class Watch:
         return {i for i, frames in self._sent.items()
                 if any(self._carries(f, predicate, mark) for f in frames)}
 
-    def who_saw(self, predicate, mark=None):
-        self.look()
-        return self.containers_with(predicate), \
-            self.hosts_with(predicate, mark)
+    def who_saw(self, predicate, mark=None, expected=(), hosts=()):
+        """(containers, hosts) that got such a frame. Those that are expected
+        to get it are waited for; the others have a moment more."""
+        def look():
+            self._look()
+            return self.containers_with(predicate), \
+                self.hosts_with(predicate, mark)
+
+        def has_come():
+            saw, sent = look()
+            return saw >= set(expected) and sent >= set(hosts)
+
+        wait_for_some(has_come)
+        machine.rest(0.2)
+        return look()
 
     @staticmethod
     def _carries(frame, predicate, mark):
