@@ -9,16 +9,23 @@
 #include <sys/un.h>
 
 #include "log.h"
-#include "sys/cleanup.h"
 
 #define MAX_TRIES 5
+
+static int fd = -1; /* for the life of the process */
+
+void notify_open(void)
+{
+	if (fd < 0 && getenv("NOTIFY_SOCKET"))
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
 
 /* Nobody there is no reason to stop. */
 static int tell(const struct sockaddr_un *sa, socklen_t size, const char *state)
 {
-	CLEAN_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ssize_t n = -1;
 
+	notify_open();
 	if (fd >= 0)
 		n = sendto(fd, state, strlen(state), MSG_NOSIGNAL,
 			   (const struct sockaddr *)sa, size);

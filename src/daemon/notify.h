@@ -2,7 +2,11 @@
 #ifndef NOTIFY_H
 #define NOTIFY_H
 
-/* To systemd, if it listens (sd_notify(3)): "READY=1"; else nothing. */
-void notify(const char *state);
+/*
+ * Words to systemd, if it listens (sd_notify(3)); else nothing. The socket is
+ * opened early: who cannot say "ready" for want of a descriptor is ended.
+ */
+void notify_open(void);
+void notify(const char *state); /* "READY=1" */
 
 #endif

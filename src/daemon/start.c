@@ -27,6 +27,7 @@
 #include "log.h"
 #include "masq_ports.h"
 #include "mtu.h"
+#include "notify.h"
 #include "state.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
@@ -281,8 +282,10 @@ int start_daemon(struct daemon *d, struct error *e)
 	d->started_at = clock_monotonic_us();
 	d->lock_fd = -1;
 	/* It keeps what is given up below, and nothing of what is opened. */
-	if (check_privilege(e) || start_visitor(d, e) ||
-	    make_directories(d, e) || lock_state(d, e) || books_identity(d, e))
+	if (check_privilege(e) || start_visitor(d, e))
+		return -1;
+	notify_open();
+	if (make_directories(d, e) || lock_state(d, e) || books_identity(d, e))
 		return -1;
 	raise_limits();
 	if (clock_random(&d->instance, sizeof(d->instance)))
