@@ -254,6 +254,7 @@ static void on_timer(void *ctx)
 
 	if (s->step != STEP_IDLE)
 		return;
+	s->is_round_soon = false;
 	s->n_writes = 0;
 	ask_lease(s);
 }
@@ -261,11 +262,15 @@ static void on_timer(void *ctx)
 /* Soon; several wishes are one round. */
 static void ask_again(struct store *s)
 {
-	if (s->step == STEP_IDLE)
-		loop_timer_set(s->timer,
-			       clock_monotonic_us() + 20 * USEC_PER_MS);
-	else
+	if (s->step != STEP_IDLE) {
 		s->is_asked_again = true;
+		return;
+	}
+	/* Who asks all the time does not put it off. */
+	if (s->is_round_soon)
+		return;
+	s->is_round_soon = true;
+	loop_timer_set(s->timer, clock_monotonic_us() + 20 * USEC_PER_MS);
 }
 
 /* ---- for others */
@@ -316,10 +321,15 @@ void store_close(struct store *s)
 }
 
 /* Wishes go by the place of a network in the settings. Whoever still waits for
- * a block asks again. */
+ * a block asks again: when all was read once more, for one that was asked for
+ * may be there by now. */
 void store_reload(struct store *s)
 {
+	unsigned int i;
+
 	memset(s->wishes, 0, sizeof(s->wishes));
+	for (i = 0; i < IPAM_MAX_NETWORKS; i++)
+		s->wishes[i][0].is_asked = s->wishes[i][1].is_asked = true;
 	/* A new network has a block before anybody asks. */
 	ask_again(s);
 }

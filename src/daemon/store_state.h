@@ -44,6 +44,7 @@ struct store {
 	enum store_step step;
 	unsigned int n_writes; /* of this round */
 	bool is_asked_again;
+	bool is_round_soon; /* the timer is set for one that was asked for */
 	uint64_t lease;
 	usec_t lease_us;   /* how long it is asked for */
 	usec_t asked_at;   /* of the request under way, CLOCK_BOOTTIME */

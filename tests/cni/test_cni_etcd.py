@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Blocks of addresses that are leased from an etcd."""
 
+import collections
 import json
 import os
 import shutil
+import signal
 import socket
 import threading
 
@@ -68,8 +70,9 @@ def call(on, **request):
         return json.loads(s.makefile().readline())
 
 
-def claim(host, name):
-    return call(host, verb="ipam-claim", container_id=name, ifname="eth0")
+def claim(host, name, **more):
+    return call(host, verb="ipam-claim", container_id=name, ifname="eth0",
+                **more)
 
 
 def claimed(host, name):
@@ -234,6 +237,25 @@ def test_certificates(request):
     # The next round would be in twenty seconds.
     wait_until("a block of the new network", lambda: any(
         b.startswith("10.33.") for b in world.etcd.blocks()), 10, 0.1)
+    reloaded_while_leasing(host, TLS % (world.etcd.url, ca + ours))
+    assert collections.Counter(b.split(".")[1] for b in world.etcd.blocks()
+                               if b.startswith("10.4")) == {
+        "4%d" % n: 1 for n in range(8)}
+
+
+def reloaded_while_leasing(host, conf):
+    """Again and again, and all the while somebody wants an address."""
+    for n in range(8):
+        conf += "[network more%d]\nrange = 10.4%d.0.0/24\nblock-length = " \
+            "29\n" % (n, n)
+        host.configure(conf)
+        host.ask("reload")
+
+        def is_claimed(n=n):
+            host.daemon.send_signal(signal.SIGHUP)
+            return "ips" in claim(host, "more%d" % n, network="more%d" % n)
+
+        wait_until("an address", is_claimed, 20, 0.02 + 0.003 * n)
 
 
 @pytest.mark.limit(240)
