@@ -43,6 +43,7 @@
 #define SHORT_MS 200 /* for what must not come */
 #define VNI_A 5
 #define VNI_B 6
+#define VNI_SPARE 9
 #ifndef TAP_MTU
 #define TAP_MTU 1400
 #define LINK_MTU 1500
@@ -159,6 +160,26 @@ static inline void publish(int host)
 	sleeve_publish(sleeves[host], make_table(host));
 }
 
+static inline int add_and_remove(void *arg)
+{
+	struct sleeve *s = sleeves[*(int *)arg];
+	const int r = sleeve_add_network(s, VNI_SPARE, "tap9", TAP_MTU);
+
+	return r ? r : sleeve_remove_network(s, VNI_SPARE) ? 0 : -ENOENT;
+}
+
+/* Until the thread goes by the table: what it is told it does after that. */
+static inline void wait_taken(int host)
+{
+	assert_int_equal(netns_run(ns[host], add_and_remove, &host), 0);
+}
+
+static inline void publish_now(int host)
+{
+	publish(host);
+	wait_taken(host);
+}
+
 static inline int new_namespace(void)
 {
 	int home, fd;
@@ -242,7 +263,7 @@ static inline int calm(void **state)
 	(void)state;
 	for (host = 0; host < 2; host++) {
 		reset_peer(host, false);
-		publish(host);
+		publish_now(host);
 	}
 	usleep(20000);
 	for (host = 0; host < 2; host++) {

@@ -101,7 +101,7 @@ static void test_asked(void **state)
 	assert_true(sleeve_table_add_ip(t, VNI_A, &ip[1], 77));
 	assert_true(sleeve_table_add_ip(t, VNI_A, &ip[2], peers[0].id));
 	sleeve_publish(sleeves[0], t);
-	usleep(20000);
+	wait_taken(0);
 	for (i = 0; i < 2; i++) {
 		send_packet(0, 0, arp_request(&ip[i]));
 		assert_false(receive_packet(1, 0, &got, SHORT_MS));
@@ -118,8 +118,7 @@ static void test_no_path(void **state)
 
 	(void)state;
 	peers[0].may_send = false;
-	publish(0);
-	usleep(20000);
+	publish_now(0);
 	send_packet(0, 0, random_frame(100));
 	wait_count(0, SLEEVE_DROP_NO_PATH, before + 1);
 }
@@ -265,8 +264,7 @@ static void test_too_big(void **state)
 
 	(void)state;
 	peers[0].max_datagram = 1000;
-	publish(0);
-	usleep(20000);
+	publish_now(0);
 	send_packet(0, 0, p);
 	assert_true(next_event(0, &e, PATIENCE_MS));
 	assert_int_equal(e.type, SLEEVE_EVENT_TOO_BIG);
@@ -321,8 +319,7 @@ static void test_tcp_fits(void **state)
 
 	(void)state;
 	peers[0].max_datagram = 1000;
-	publish(0);
-	usleep(20000);
+	publish_now(0);
 	check_stream_passes(super_frame(false, false, 20000, 1300),
 			    1000 - LEAD - 66);
 	p = super_frame(false, false, 1300, 0); /* a single segment */

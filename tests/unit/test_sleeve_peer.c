@@ -178,8 +178,7 @@ static void test_moved(void **state)
 	(void)state;
 	/* Another life of the peer, so that its numbers begin anew. */
 	peers[0].rx_token = 4711;
-	publish(0);
-	usleep(20000);
+	publish_now(0);
 	size = data_datagram(p, 4712, newest, VNI_A);
 	assert_int_equal(send(fd, p, size, 0), size);
 	assert_false(next_event(0, &e, SHORT_MS));
@@ -210,8 +209,7 @@ static void test_replay(void **state)
 
 	(void)state;
 	peers[0].rx_token = 4713;
-	publish(0);
-	usleep(20000);
+	publish_now(0);
 	for (i = 0; i < 10; i++) {
 		size = data_datagram(p, 4713, seq + (uint64_t)(i / 2), VNI_A);
 		assert_int_equal(send(fd, p, size, 0), size);
@@ -240,8 +238,7 @@ static void test_replayed_request(void **state)
 
 	(void)state;
 	peers[0].rx_token = 4716;
-	publish(0);
-	usleep(20000);
+	publish_now(0);
 	assert_true(sleeve_put_beat(&h, &beat, p, sizeof(p)));
 	for (i = 0; i < 5; i++)
 		assert_int_equal(send(fd, p, sizeof(p), 0), sizeof(p));
@@ -261,8 +258,7 @@ static void test_wrong_frames(void **state)
 
 	(void)state;
 	peers[0].rx_token = 4714;
-	publish(0);
-	usleep(20000);
+	publish_now(0);
 	size = data_datagram(p, 4714, 1, 99);
 	assert_int_equal(send(fd, p, size, 0), size);
 	wait_count(0, SLEEVE_DROP_VNI, vni + 1);
@@ -284,8 +280,7 @@ static void test_garbage(void **state)
 	(void)state;
 	srand(6);
 	peers[0].rx_token = 4715;
-	publish(0);
-	usleep(20000);
+	publish_now(0);
 	for (i = 0; i < 20000; i++) {
 		size = data_datagram(p, 4715, (uint64_t)i + 1, VNI_A);
 		for (k = size; k < sizeof(p); k++)
@@ -297,9 +292,9 @@ static void test_garbage(void **state)
 	}
 	close(fd);
 	calm(NULL);
-	assert_true(count(0, SLEEVE_DROP_MALFORMED) > 100);
-	assert_true(count(0, SLEEVE_DROP_KERNEL) > 100);
-	assert_true(count(0, SLEEVE_DROP_TOKEN) > 100);
+	wait_count(0, SLEEVE_DROP_MALFORMED, 101);
+	wait_count(0, SLEEVE_DROP_KERNEL, 101);
+	wait_count(0, SLEEVE_DROP_TOKEN, 101);
 	check_passes(random_frame(500));
 }
 

@@ -445,8 +445,7 @@ static void test_property(void **state)
 			/* None waits in the TAP to be judged by another. */
 			wait_count(0, SLEEVE_DROP_TOO_BIG, n_too_big);
 			peers[0].max_datagram = paths[i / 8 % 4];
-			publish(0);
-			usleep(20000);
+			publish_now(0);
 		}
 		n_too_big += burst(peers[0].max_datagram - LEAD, a.has_uso);
 	}
