@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `fastdpctl doctor` cannot see from outside. */
 #include "api.h"
+#include "hearsay.h"
 #include "state.h"
 
 json_t *api_doctor(struct daemon *d, const json_t *request, struct error *e)
 {
 	const struct settings *s = &d->settings;
+	const char *missing = hearsay_missing(d->hearsay);
 	json_t *reply;
 
 	(void)request;
@@ -18,6 +20,10 @@ json_t *api_doctor(struct daemon *d, const json_t *request, struct error *e)
 			  error_is_set(&d->capped), "capped_reason",
 			  d->capped.message, "underlay", d->underlay.ifname,
 			  "underlay_mtu", (json_int_t)d->underlay.mtu);
+	json_object_set_new(reply, "icmp_guard", json_boolean(!missing));
+	if (missing)
+		json_object_set_new(reply, "icmp_guard_missing",
+				    json_string(missing));
 	/* Of flows: a bridge has none. */
 	if (!datapath_is_bridge(d->datapath))
 		json_object_set_new(reply, "check_pkt_len",

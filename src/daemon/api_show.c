@@ -9,6 +9,7 @@
 #include "carrier.h"
 #include "config.h"
 #include "egress.h"
+#include "hearsay.h"
 #include "flow_text.h"
 #include "mtu.h"
 #include "notes.h"
@@ -329,6 +330,7 @@ static void engine_metrics(const struct daemon *d, json_t *m)
 	put(m, "sessions", c.n_sessions);
 	put(m, "ports", c.n_ports);
 	put(m, "routes_forgotten", egress_n_forgotten(d->egress));
+	put(m, "too_big_heard", hearsay_n_heard(d->hearsay));
 }
 
 json_t *api_metrics(struct daemon *d, const json_t *request, struct error *e)

@@ -10,6 +10,7 @@
 #include "carrier.h"
 #include "core/alloc.h"
 #include "egress.h"
+#include "hearsay.h"
 #include "log.h"
 #include "mtu.h"
 #include "notify.h"
@@ -62,6 +63,7 @@ static void run(struct daemon *d)
 {
 	d->timer = loop_timer_new(d->loop, on_timer, d);
 	d->mtu = mtu_new(d, d->visitor);
+	d->hearsay = hearsay_new(d, daemon_turn);
 	d->egress = egress_new(d, follow_links, daemon_turn);
 	d->audit = audit_new(d);
 	follow_links(d);

@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/table.h"
+#include "hearsay.h"
 #include "log.h"
 #include "state.h"
 #include "sys/clock.h"
@@ -236,6 +237,7 @@ void egress_look(struct egress *e)
 	n = take_peers(e, peers, MAX_PEERS);
 	for (i = 0; i < n; i++)
 		look_at(e, peers[i]);
+	hearsay_follow(e->daemon->hearsay);
 	end = clock_monotonic_us();
 	pause = (end - begin) * LOOK_SHARE;
 	e->not_before = end +
@@ -289,6 +291,7 @@ static void on_glance(void *ctx)
 	e->n_links = 0;
 	for (i = 0; i < n; i++)
 		look_at(e, peers[i]);
+	hearsay_follow(e->daemon->hearsay);
 	loop_timer_set(e->glance, e->peers.n ? clock_monotonic_us() + GLANCE_US
 					     : USEC_NEVER);
 	e->turn(e->daemon);

@@ -19,6 +19,7 @@
 #include "core/alloc.h"
 #include "doctor/safety.h"
 #include "egress.h"
+#include "hearsay.h"
 #include "files.h"
 #include "hooks.h"
 #include "hostport.h"
@@ -338,6 +339,7 @@ void start_undo(struct daemon *d)
 	free(d->control_io);
 	audit_free(d->audit);
 	egress_free(d->egress);
+	hearsay_free(d->hearsay);
 	mtu_free(d->mtu);
 	ipam_close(d->ipam);
 	masq_ports_free(d->masq);

@@ -28,6 +28,7 @@ struct apply;
 struct audit;
 struct carrier;
 struct egress;
+struct hearsay;
 struct ipam;
 struct link_end;
 struct masq_ports;
@@ -56,6 +57,7 @@ struct daemon {
 	struct apply *apply;
 	struct audit *audit;
 	struct egress *egress;
+	struct hearsay *hearsay;
 	struct mtu *mtu;
 	struct visitor *visitor; /* NULL: namespaces are not entered */
 	struct carrier *carrier; /* NULL: no TAPs on this host */

@@ -137,6 +137,9 @@ struct facts_daemon {
 	bool has_details;	 /* it knows the verb "doctor" */
 	bool is_capped;		 /* no probe is longer than the base */
 	char capped[FACTS_TEXT]; /* why */
+	/* "yes", "no", "unknown": forged "too big" is kept from the kernel */
+	char has_guard[FACTS_WORD];
+	char guard_missing[FACTS_TEXT]; /* why not */
 	struct facts_note *warnings;
 	struct facts_note *missing; /* what its datapath cannot do here */
 	size_t n_warnings, n_missing;

@@ -214,6 +214,8 @@ void gather_details(const json_t *reply, struct facts *ret)
 	FACTS_SET(ret->has_check_len, yes_no(reply, "check_pkt_len"));
 	ret->daemon.is_capped = json_is_true(json_object_get(reply, "capped"));
 	FACTS_SET(ret->daemon.capped, text(reply, "capped_reason"));
+	FACTS_SET(ret->daemon.has_guard, yes_no(reply, "icmp_guard"));
+	FACTS_SET(ret->daemon.guard_missing, text(reply, "icmp_guard_missing"));
 }
 
 static void take_block(const json_t *json, struct facts_block *ret)

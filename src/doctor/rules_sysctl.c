@@ -159,6 +159,33 @@ static void judge_pmtu(const struct facts *f, struct findings *ret)
 	finding_remedy(item, "sysctl -w net/ipv4/ip_no_pmtu_disc=0");
 }
 
+/* The daemon keeps forged "too big" from the kernel where that can. */
+static void judge_guard(const struct facts *f, struct findings *ret)
+{
+	struct finding *item;
+	int64_t value = 0;
+
+	facts_sysctl(f, "net/ipv4/ip_no_pmtu_disc", &value);
+	if (strcmp(f->daemon.has_guard, "no") != 0)
+		return;
+	item = findings_add(ret, GROUP_SYSCTL, SEVERITY_NOTE, "icmp-guard",
+			    NULL);
+	finding_title(item, "forged ICMP \"too big\" reaches the kernel");
+	finding_evidence(item, "%s; net/ipv4/ip_no_pmtu_disc = %" PRId64,
+			 f->daemon.guard_missing, value);
+	finding_consequence(item,
+			    "who can send such packets to this host has "
+			    "it tell containers a smaller MTU, or cut "
+			    "its packets, for up to half a second each "
+			    "time%s",
+			    value == PMTU_VERIFIED ? "; over IPv6 alone, "
+						     "with that setting"
+						   : "");
+	finding_remedy(item, "a kernel of 5.12 or later with nf_tables (inet) "
+			     "and nfnetlink_log, then restart fastdpd; or, "
+			     "for IPv4, sysctl -w net/ipv4/ip_no_pmtu_disc=3");
+}
+
 /* The larger of "all" and the link's is what counts. */
 static void judge_rp_filter(const struct facts *f, struct findings *ret)
 {
@@ -227,6 +254,7 @@ void rules_sysctl(const struct facts *f, struct findings *ret)
 		    "net/ipv6/ip6frag_low_thresh", ret);
 	judge_reassembly(f, ret);
 	judge_pmtu(f, ret);
+	judge_guard(f, ret);
 	judge_rp_filter(f, ret);
 	judge_forward(f, ret);
 	if (ret->n != n || !f->n_sysctls)

@@ -20,6 +20,8 @@
 #define SEND_BUFFER (2 << 20)
 #define TIMEOUT_S 5
 #define MAX_DUMP_TRIES 4
+#define PRIORITY_BRIDGE (-200) /* NF_BR_PRI_FILTER_BRIDGED */
+#define PRIORITY_INET (-300)   /* NF_IP_PRI_RAW */
 
 static int open_socket(void)
 {
@@ -43,7 +45,7 @@ static int open_socket(void)
 	return STEAL_FD(fd);
 }
 
-int nft_open(const char *name, struct nft **ret)
+static int open_table(const char *name, struct nft **ret)
 {
 	struct nft *n;
 	int fd;
@@ -68,6 +70,29 @@ int nft_open(const char *name, struct nft **ret)
 	strcpy(n->table, name);
 	n->fd = fd;
 	*ret = n;
+	return 0;
+}
+
+int nft_open(const char *name, struct nft **ret)
+{
+	const int error = open_table(name, ret);
+
+	if (error)
+		return error;
+	(*ret)->family = NFPROTO_BRIDGE;
+	(*ret)->priority = PRIORITY_BRIDGE;
+	return 0;
+}
+
+int nft_open_inet(const char *name, struct nft **ret)
+{
+	const int error = open_table(name, ret);
+
+	if (error)
+		return error;
+	(*ret)->family = NFPROTO_INET;
+	(*ret)->priority = PRIORITY_INET;
+	(*ret)->is_owned = true;
 	return 0;
 }
 
@@ -179,7 +204,7 @@ static void question(struct nft *n, struct nl_builder *b, uint16_t type,
 
 	g = nl_begin(b, n->batch, NFT_BATCH_SIZE,
 		     (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), sizeof(*g));
-	g->nfgen_family = NFPROTO_BRIDGE;
+	g->nfgen_family = n->family;
 	b->nlh->nlmsg_flags = NLM_F_REQUEST | flags;
 	b->nlh->nlmsg_seq = ++n->seq;
 	n->last = NULL;

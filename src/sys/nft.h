@@ -3,9 +3,9 @@
 #define NFT_H
 
 /*
- * One table of the kernel's packet filter (nf_tables), family "bridge": sets,
- * chains and rules in transactions, over nfnetlink. A change of one element is
- * one small message, whatever the table holds.
+ * One table of the kernel's packet filter (nf_tables), family "bridge" or
+ * "inet": sets, chains and rules in transactions, over nfnetlink. A change of
+ * one element is one small message, whatever the table holds.
  *
  * It knows netlink and no policy: rules come as data. Rules are a list of
  * steps over sixteen registers of four bytes; a step that does not match ends
@@ -27,7 +27,13 @@ struct nft;
 
 /* Of table @name in the current namespace; nothing is made yet. */
 int nft_open(const char *name, struct nft **ret) WARN_UNUSED;
-void nft_close(struct nft *n); /* NULL is fine; the table stays */
+/*
+ * Of family inet, and owned (Linux 5.12): nobody else can change the table,
+ * and the kernel takes it away with this socket, however its process ends.
+ * Chains come before all others' of their hook.
+ */
+int nft_open_inet(const char *name, struct nft **ret) WARN_UNUSED;
+void nft_close(struct nft *n); /* NULL is fine; the table stays, or see above */
 
 void nft_begin(struct nft *n);
 /* The transaction is long: commit before more elements are added. */
@@ -48,18 +54,21 @@ struct nft_set {
 };
 
 void nft_add_set(struct nft *n, const struct nft_set *set);
-/* @hook NF_BR_*; -1: only reached from other chains. */
+/* @hook NF_BR_* or NF_INET_*; -1: only reached from other chains. */
 void nft_add_chain(struct nft *n, const char *name, int hook);
 
 enum nft_step_type {
 	NFT_STEP_END,
-	NFT_STEP_META,	  /* what: NFT_META_*, into reg */
-	NFT_STEP_PAYLOAD, /* size bytes at offset of what (base), into reg */
-	NFT_STEP_MASK,	  /* reg &= data, size bytes */
-	NFT_STEP_EQUAL,	  /* reg is data, size bytes */
-	NFT_STEP_IN,	  /* the key from reg on is in set name */
+	NFT_STEP_META,	     /* what: NFT_META_*, into reg */
+	NFT_STEP_HAS_HEADER, /* is IPv6 header what there? a byte, into reg */
+	NFT_STEP_PAYLOAD,    /* size bytes at offset of what (base), into reg */
+	NFT_STEP_MASK,	     /* reg &= data, size bytes */
+	NFT_STEP_EQUAL,	     /* reg is data, size bytes */
+	NFT_STEP_IN,	     /* the key from reg on is in set name */
 	NFT_STEP_NOT_IN,
 	NFT_STEP_COUNT,	 /* packets that came so far */
+	NFT_STEP_LIMIT,	 /* no more than what a second, and so many at once */
+	NFT_STEP_LOG,	 /* the first 256 bytes to group what (nflog.h) */
 	NFT_STEP_ACCEPT, /* ends the hook's chain */
 	NFT_STEP_DROP,
 	NFT_STEP_GOTO, /* chain name */

@@ -8,9 +8,9 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
+#include "nflog.h"
 #include "nft_internal.h"
 
-#define PRIORITY (-200) /* NF_BR_PRI_FILTER_BRIDGED */
 /* A step's registers in the kernel's count. */
 #define REGISTER(r) ((uint32_t)NFT_REG32_00 + (r))
 
@@ -46,7 +46,7 @@ void nft_message_begin(struct nft *n, struct nl_builder *b, uint16_t type,
 				   flags);
 
 	if (g)
-		g->nfgen_family = NFPROTO_BRIDGE;
+		g->nfgen_family = n->family;
 }
 
 void nft_message_end(struct nft *n, const struct nl_builder *b)
@@ -81,6 +81,8 @@ void nft_add_table(struct nft *n, const char *mark)
 	nft_message_begin(n, &b, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 	nft_put_text(&b, NFTA_TABLE_NAME, n->table);
 	nl_put(&b, NFTA_TABLE_USERDATA, mark, strlen(mark));
+	if (n->is_owned)
+		nft_put_number(&b, NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
 	nft_message_end(n, &b);
 }
 
@@ -129,7 +131,7 @@ void nft_add_chain(struct nft *n, const char *name, int hook)
 	if (hook >= 0) {
 		nl_nest_start(&b, NFTA_CHAIN_HOOK, &nest);
 		nft_put_number(&b, NFTA_HOOK_HOOKNUM, (uint32_t)hook);
-		nft_put_number(&b, NFTA_HOOK_PRIORITY, (uint32_t)PRIORITY);
+		nft_put_number(&b, NFTA_HOOK_PRIORITY, (uint32_t)n->priority);
 		nl_nest_end(&b, nest);
 		nft_put_text(&b, NFTA_CHAIN_TYPE, "filter");
 		nft_put_number(&b, NFTA_CHAIN_POLICY, NF_ACCEPT);
@@ -202,6 +204,33 @@ static void put_verdict(struct nl_builder *b, const struct nft_step *s)
 	nl_nest_end(b, data);
 }
 
+static void put_has_header(struct nl_builder *b, const struct nft_step *s)
+{
+	nft_put_number(b, NFTA_EXTHDR_DREG, REGISTER(s->reg));
+	nl_put_u8(b, NFTA_EXTHDR_TYPE, (uint8_t)s->what);
+	nft_put_number(b, NFTA_EXTHDR_OFFSET, 0);
+	nft_put_number(b, NFTA_EXTHDR_LEN, 1);
+	nft_put_number(b, NFTA_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT);
+	nft_put_number(b, NFTA_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+}
+
+static void put_limit(struct nl_builder *b, const struct nft_step *s)
+{
+	const uint64_t rate = htobe64(s->what), a_second = htobe64(1);
+
+	nl_put(b, NFTA_LIMIT_RATE, &rate, sizeof(rate));
+	nl_put(b, NFTA_LIMIT_UNIT, &a_second, sizeof(a_second));
+	nft_put_number(b, NFTA_LIMIT_BURST, s->what);
+}
+
+static void put_log(struct nl_builder *b, const struct nft_step *s)
+{
+	nl_put_u16(b, NFTA_LOG_GROUP, htons((uint16_t)s->what));
+	nft_put_number(b, NFTA_LOG_SNAPLEN, NFLOG_SNAP_SIZE);
+	/* Each at once, not when there are many. */
+	nl_put_u16(b, NFTA_LOG_QTHRESHOLD, htons(1));
+}
+
 static const struct {
 	const char *expression;
 	void (*put)(struct nl_builder *b, const struct nft_step *s);
@@ -212,7 +241,10 @@ static const struct {
 	[NFT_STEP_EQUAL] = { "cmp", put_test },
 	[NFT_STEP_IN] = { "lookup", put_lookup },
 	[NFT_STEP_NOT_IN] = { "lookup", put_lookup },
+	[NFT_STEP_HAS_HEADER] = { "exthdr", put_has_header },
 	[NFT_STEP_COUNT] = { "counter", NULL },
+	[NFT_STEP_LIMIT] = { "limit", put_limit },
+	[NFT_STEP_LOG] = { "log", put_log },
 	[NFT_STEP_ACCEPT] = { "immediate", put_verdict },
 	[NFT_STEP_DROP] = { "immediate", put_verdict },
 	[NFT_STEP_GOTO] = { "immediate", put_verdict },

@@ -17,6 +17,9 @@
 struct nft {
 	int fd;
 	char table[NFT_NAME_SIZE];
+	uint8_t family;
+	int32_t priority; /* of chains at a hook */
+	bool is_owned;
 	uint32_t seq;
 	uint32_t set_id; /* of the last set of this transaction */
 	uint8_t *batch;

@@ -4,7 +4,7 @@
  * The answer to a packet that is too long, whatever the packet is: a frame
  * that goes back to its sender, whose sums are right, and which nobody
  * answers. The first two octets are the MTU, the next two say how much of the
- * frame is there.
+ * frame is there. And whatever comes as such an answer is read.
  */
 
 #include <assert.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/frame.h"
+#include "core/quoted.h"
 #include "core/too_big.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -69,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t answer[TOO_BIG_MAX_SIZE];
 	uint8_t *frame;
+	struct quoted quoted;
 	size_t n;
 
 	if (size < 4)
@@ -77,6 +79,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	frame = malloc(n + 1);
 	assert(frame);
 	memcpy(frame, data + 4, n);
+	if (quoted_parse(frame, n, &quoted))
+		assert(quoted.ip_proto == 6 || quoted.ip_proto == 17 ||
+		       (!quoted.source_port && !quoted.target_port));
 	n = too_big_answer(frame, n, (uint32_t)(data[0] << 8 | data[1]),
 			   answer);
 	if (n)
