@@ -2,6 +2,7 @@
 """Paths narrower than their links, and what must never leave a host."""
 
 import ctypes
+import datetime
 import functools
 import socket
 import struct
@@ -206,6 +207,14 @@ def wait_plpmtu(host, other, size, timeout, path="fastdp"):
     wait_until(lambda: "%s to %s to be %d on %s: %s" % (
         host.label, other.label, size, path, host.peer(other)),
         lambda: plpmtu(host, other, path) == size, timeout, 0.03)
+
+
+def is_same_moment(a, b):
+    """Two readings of one: the daemon asks two clocks, one after the other.
+    What happened again happened at least two seconds later."""
+    first, second = (datetime.datetime.fromisoformat(t.rstrip("Z"))
+                     for t in (a, b))
+    return abs((second - first).total_seconds()) < 1
 
 
 def has_completed(host, other, path="fastdp"):
