@@ -26,6 +26,7 @@
  * in it after this at most. */
 #define PUBLISH_SHARE 10U
 #define PUBLISH_PAUSE_MAX_US (500 * USEC_PER_MS)
+#define PUBLISH_RETRY_US (500 * USEC_PER_MS)
 
 struct network_tap {
 	vni_t vni; /* VNI_NONE: free */
@@ -44,7 +45,7 @@ struct carrier {
 	uint32_t mtu;		    /* that the table was made with */
 	struct network_tap taps[MAX_NETWORKS];
 	size_t next_tap;
-	struct log_limit limit, tap_limit;
+	struct log_limit limit, tap_limit, table_limit;
 };
 
 static void tap_event(struct carrier *c, vni_t vni, port_no_t port_no)
@@ -282,7 +283,8 @@ static void fill_flood(void *ctx, vni_t vni, bool is_unknown, peer_id_t peer_id)
 		f->n_refused++;
 }
 
-static void publish(struct carrier *c)
+/* False: there is no memory for it, and the table is as it was. */
+static bool publish(struct carrier *c)
 {
 	struct daemon *d = c->daemon;
 	struct filling f = { .daemon = d };
@@ -293,10 +295,10 @@ static void publish(struct carrier *c)
 
 	c->mtu = d->underlay.mtu;
 	if (clock_random(&seed, sizeof(seed)))
-		return;
+		return false;
 	f.table = sleeve_table_new(seed);
 	if (!f.table)
-		return;
+		return false;
 	while (engine_each_place(d->engine, &pos, &place)) {
 		if (!place.rx_token)
 			continue;
@@ -306,7 +308,12 @@ static void publish(struct carrier *c)
 	}
 	engine_all_entries(d->engine, fill_entry, &f);
 	engine_all_floods(d->engine, fill_flood, &f);
+	if (!sleeve_table_is_whole(f.table)) {
+		sleeve_table_free(f.table);
+		return false;
+	}
 	sleeve_publish(c->sleeve, f.table);
+	return true;
 }
 
 static void on_publish(void *ctx)
@@ -314,7 +321,14 @@ static void on_publish(void *ctx)
 	struct carrier *c = ctx;
 	const usec_t begin = clock_monotonic_us();
 
-	publish(c);
+	if (!publish(c)) {
+		if (log_allows(LOG_WARN, &c->table_limit))
+			log_warn("out of memory: what changed is not on the "
+				 "user-space path yet; it is tried again");
+		loop_timer_set(c->publish,
+			       clock_monotonic_us() + PUBLISH_RETRY_US);
+		return;
+	}
 	pace_ran(&c->pace, begin, clock_monotonic_us());
 }
 

@@ -8,9 +8,11 @@
 #include "sys/clock.h"
 
 #define MAX_SIGNALS 8
+#define AGAIN_S .1
 
 struct loop_io {
 	ev_io ev;
+	ev_timer again; /* runs while libev has given the descriptor up */
 	struct loop *loop;
 	unsigned int events;
 	loop_io_fn *fn;
@@ -76,12 +78,28 @@ static void on_io(struct ev_loop *ev, ev_io *w, int revents)
 	struct loop_io *io = w->data;
 	unsigned int events = 0;
 
-	(void)ev;
-	if (revents & (EV_READ | EV_ERROR))
+	/*
+	 * The kernel had no memory to watch it, and libev has stopped the
+	 * watcher: it would be deaf for good.
+	 */
+	if (revents & EV_ERROR) {
+		ev_timer_set(&io->again, AGAIN_S, 0.);
+		ev_timer_start(ev, &io->again);
+		return;
+	}
+	if (revents & EV_READ)
 		events |= LOOP_READ;
 	if (revents & EV_WRITE)
 		events |= LOOP_WRITE;
 	io->fn(io->ctx, w->fd, events);
+}
+
+static void on_again(struct ev_loop *ev, ev_timer *t, int revents)
+{
+	struct loop_io *io = t->data;
+
+	(void)revents;
+	ev_io_start(ev, &io->ev);
 }
 
 struct loop_io *loop_io_new(struct loop *l, int fd, unsigned int events,
@@ -93,7 +111,8 @@ struct loop_io *loop_io_new(struct loop *l, int fd, unsigned int events,
 	io->fn = fn;
 	io->ctx = ctx;
 	ev_io_init(&io->ev, on_io, fd, 0);
-	io->ev.data = io;
+	ev_timer_init(&io->again, on_again, 0., 0.);
+	io->ev.data = io->again.data = io;
 	loop_io_set(io, events);
 	return io;
 }
@@ -106,6 +125,7 @@ void loop_io_set(struct loop_io *io, unsigned int events)
 	if (io->events == events)
 		return;
 	io->events = events;
+	ev_timer_stop(io->loop->ev, &io->again);
 	ev_io_stop(io->loop->ev, &io->ev);
 	ev_io_set(&io->ev, io->ev.fd, wanted);
 	if (wanted)
@@ -116,6 +136,7 @@ void loop_io_free(struct loop_io *io)
 {
 	if (!io)
 		return;
+	ev_timer_stop(io->loop->ev, &io->again);
 	ev_io_stop(io->loop->ev, &io->ev);
 	free(io);
 }

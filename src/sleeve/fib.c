@@ -48,7 +48,7 @@ static void map_free(struct fib_map *map)
 }
 
 /* At most half full, so that a search is short. */
-static bool map_grow(struct fib_map *map, uint64_t seed)
+static bool map_grow(struct sleeve_table *t, struct fib_map *map)
 {
 	struct fib_map bigger = {
 		.n = map->n,
@@ -60,11 +60,12 @@ static bool map_grow(struct fib_map *map, uint64_t seed)
 	bigger.values = calloc(bigger.n_places, sizeof(*bigger.values));
 	if (!bigger.keys || !bigger.values) {
 		map_free(&bigger);
+		t->is_partial = true;
 		return false;
 	}
 	for (i = 0; i < map->n_places; i++) {
 		if (map->keys[i] != 0) {
-			const uint32_t to = place_of(&bigger, seed,
+			const uint32_t to = place_of(&bigger, t->seed,
 						     map->keys[i]);
 
 			bigger.keys[to] = map->keys[i];
@@ -77,16 +78,16 @@ static bool map_grow(struct fib_map *map, uint64_t seed)
 }
 
 /* False: @key is there, is 0, or there is no memory. */
-static bool map_add(struct fib_map *map, uint64_t seed, uint64_t key,
+static bool map_add(struct sleeve_table *t, struct fib_map *map, uint64_t key,
 		    uint16_t value)
 {
 	uint32_t i;
 
 	if (key == 0)
 		return false;
-	if (2 * (map->n + 1) > map->n_places && !map_grow(map, seed))
+	if (2 * (map->n + 1) > map->n_places && !map_grow(t, map))
 		return false;
-	i = place_of(map, seed, key);
+	i = place_of(map, t->seed, key);
 	if (map->keys[i] == key)
 		return false;
 	map->keys[i] = key;
@@ -130,8 +131,14 @@ void sleeve_table_free(struct sleeve_table *t)
 	free(t);
 }
 
+bool sleeve_table_is_whole(const struct sleeve_table *t)
+{
+	return !t->is_partial;
+}
+
 /* Room for one more of @size bytes; doubled. NULL: no memory. */
-static void *grow(void *p, uint32_t n, uint32_t *n_allocated, size_t size)
+static void *grow(struct sleeve_table *t, void *p, uint32_t n,
+		  uint32_t *n_allocated, size_t size)
 {
 	const uint32_t bigger = *n_allocated ? 2 * *n_allocated : 8;
 
@@ -140,6 +147,8 @@ static void *grow(void *p, uint32_t n, uint32_t *n_allocated, size_t size)
 	p = reallocarray(p, bigger, size);
 	if (p)
 		*n_allocated = bigger;
+	else
+		t->is_partial = true;
 	return p;
 }
 
@@ -169,14 +178,14 @@ bool sleeve_table_add_peer(struct sleeve_table *t,
 	    fib_find_id(t, peer->id) != FIB_NONE ||
 	    fib_find_token(t, peer->rx_token) != FIB_NONE)
 		return false;
-	peers = grow(t->peers, t->n_peers, &t->n_allocated, sizeof(*peers));
+	peers = grow(t, t->peers, t->n_peers, &t->n_allocated, sizeof(*peers));
 	if (!peers)
 		return false;
 	t->peers = peers;
-	if (!map_add(&t->tokens, t->seed, peer->rx_token, index))
+	if (!map_add(t, &t->tokens, peer->rx_token, index))
 		return false;
 	/* A token without its peer would be worse than a refusal. */
-	if (!map_add(&t->ids, t->seed, peer->id, index)) {
+	if (!map_add(t, &t->ids, peer->id, index)) {
 		t->tokens
 			.values[place_of(&t->tokens, t->seed, peer->rx_token)] =
 			FIB_NONE;
@@ -197,7 +206,7 @@ static uint16_t network_of(struct sleeve_table *t, vni_t vni)
 	if (t->n_networks >= MAX_NETWORKS || vni > VNI_MAX)
 		return FIB_NONE;
 	index = (uint16_t)t->n_networks;
-	if (!map_add(&t->vnis, t->seed, vni, index))
+	if (!map_add(t, &t->vnis, vni, index))
 		return FIB_NONE;
 	t->networks[index].vni = vni;
 	t->n_networks++;
@@ -223,7 +232,7 @@ bool sleeve_table_add_mac(struct sleeve_table *t, vni_t vni,
 	network = network_of(t, vni);
 	if (network == FIB_NONE)
 		return false;
-	return map_add(&t->macs, t->seed, mac_key(network, mac->b), to);
+	return map_add(t, &t->macs, mac_key(network, mac->b), to);
 }
 
 bool sleeve_table_add_flood(struct sleeve_table *t, vni_t vni, bool unknown,
@@ -245,7 +254,8 @@ bool sleeve_table_add_flood(struct sleeve_table *t, vni_t vni, bool unknown,
 		if (list->peers[i] == to)
 			return false;
 	}
-	peers = grow(list->peers, list->n, &list->n_allocated, sizeof(*peers));
+	peers = grow(t, list->peers, list->n, &list->n_allocated,
+		     sizeof(*peers));
 	if (!peers)
 		return false;
 	list->peers = peers;
@@ -306,8 +316,10 @@ bool sleeve_table_add_ip(struct sleeve_table *t, vni_t vni, const struct ip *ip,
 	network = network_of(t, vni);
 	if (network == FIB_NONE)
 		return false;
-	if (2 * (o->n + 1) > o->n_places && !owners_grow(o, t->seed))
+	if (2 * (o->n + 1) > o->n_places && !owners_grow(o, t->seed)) {
+		t->is_partial = true;
 		return false;
+	}
 	i = owner_place(o, t->seed, network, ip);
 	if (o->entries[i].place != 0)
 		return false;

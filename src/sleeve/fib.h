@@ -61,6 +61,7 @@ struct sleeve_table {
 	uint32_t n_networks;
 	struct fib_map ids, tokens, vnis, macs;
 	struct fib_owners owners;
+	bool is_partial; /* there was no memory for all of it */
 };
 
 uint16_t fib_map_find(const struct fib_map *map, uint64_t seed, uint64_t key);

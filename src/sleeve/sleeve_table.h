@@ -54,4 +54,7 @@ bool sleeve_table_add_flood(struct sleeve_table *t, vni_t vni, bool unknown,
 bool sleeve_table_add_ip(struct sleeve_table *t, vni_t vni, const struct ip *ip,
 			 peer_id_t peer) WARN_UNUSED;
 
+/* False: for want of memory something is not in it. */
+bool sleeve_table_is_whole(const struct sleeve_table *t);
+
 #endif

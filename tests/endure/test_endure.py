@@ -110,9 +110,10 @@ def test_endure(make_cluster, request):
     steady = [cluster.container(h) for h in cluster.hosts[:N_HOSTS]
               for _ in range(N_STEADY)]
     cluster.settle()
-    churn = Churn(cluster, guest, request.config.getoption("--seed"))
-    sizes = Sizes()
     probes = Probes(steady)
+    churn = Churn(cluster, guest, request.config.getoption("--seed"),
+                  lambda since: any(b > since for _a, b in probes.slept_until))
+    sizes = Sizes()
     # Caches are cold, searches run: the beginning does not count.
     churn.window("the start").close(3)
     time.sleep(1)
