@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -127,4 +128,45 @@ json_t *files_read(const char *path, struct error *e)
 		error_hint(e, "it was damaged; move it away and start again");
 	}
 	return json;
+}
+
+int files_remove(const char *path, struct error *e)
+{
+	return unlink(path) && errno != ENOENT ? fail(path, "remove", e) : 0;
+}
+
+bool files_put_aside(const char *path)
+{
+	char aside[PATH_MAX + 8];
+
+	snprintf(aside, sizeof(aside), "%s.bad", path);
+	return rename(path, aside) == 0;
+}
+
+int files_sync_directory(const char *path, struct error *e)
+{
+	CLEAN_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && fsync(fd) == 0 ? 0 : fail(path, "write", e);
+}
+
+int files_each(const char *directory, files_fn *fn, void *ctx, struct error *e)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir = opendir(directory);
+
+	if (!dir)
+		return fail(directory, "read", e);
+	while ((entry = readdir(dir))) {
+		const char *dot = strrchr(entry->d_name, '.');
+		const int n = snprintf(path, sizeof(path), "%s/%s", directory,
+				       entry->d_name);
+
+		if (dot && strcmp(dot, ".json") == 0 && n > 0 &&
+		    (size_t)n < sizeof(path))
+			fn(ctx, path);
+	}
+	closedir(dir);
+	return 0;
 }

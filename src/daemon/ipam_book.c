@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ipam_book.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "files.h"
 #include "log.h"
 #include "sys/addr.h"
-#include "sys/cleanup.h"
 #include "sys/error.h"
 #include "sys/rtnl.h"
-
-#define SUFFIX ".json"
 
 json_t *lease_json(const struct lease *l)
 {
@@ -96,21 +89,9 @@ static int path_of(const struct ipam_book *b, const struct lease *l,
 	const int n = snprintf(key, sizeof(key), "%s%c%s%c%s", l->container_id,
 			       between, l->ifname, between, l->owner);
 
-	return snprintf(ret, PATH_MAX, "%s/%016" PRIx64 "%016" PRIx64 SUFFIX,
+	return snprintf(ret, PATH_MAX, "%s/%016" PRIx64 "%016" PRIx64 ".json",
 			b->directory, core_hash(key, (size_t)n, 1),
 			core_hash(key, (size_t)n, 2));
-}
-
-/* What was renamed or unlinked in it is on the disk after this. */
-static int sync_directory(const struct ipam_book *b, struct error *e)
-{
-	CLEAN_FD int fd = open(b->directory,
-			       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0 && fsync(fd) == 0)
-		return 0;
-	return error_set(e, error_code_of(errno), "cannot write %s: %s",
-			 b->directory, strerror(errno));
 }
 
 /* Sorted by serial, so that the turn of the pools goes on where it was. */
@@ -137,28 +118,21 @@ static void insert(struct ipam_book *b, const struct lease *lease)
 static void put_aside(struct ipam_book *b, const char *path,
 		      const struct error *e)
 {
-	char aside[PATH_MAX + 8];
-
-	snprintf(aside, sizeof(aside), "%s.bad", path);
 	b->n_damaged++;
-	log_error("%s: %s; put aside as %s: its addresses count as free unless "
-		  "a port of this host has them",
-		  path, error_is_set(e) ? e->message : "no lease", aside);
-	if (rename(path, aside))
-		log_error("cannot rename %s: %s", path, strerror(errno));
+	log_error("%s: %s; put aside as %s.bad: its addresses count as free "
+		  "unless a port of this host has them",
+		  path, error_is_set(e) ? e->message : "no lease", path);
+	if (!files_put_aside(path))
+		log_error("cannot rename %s", path);
 }
 
-static void read_one(struct ipam_book *b, const char *name)
+static void read_one(void *ctx, const char *path)
 {
+	struct ipam_book *b = ctx;
 	struct error e = { .code = "" };
-	char path[PATH_MAX];
 	struct lease lease;
-	json_t *json;
-	int n = snprintf(path, sizeof(path), "%s/%s", b->directory, name);
+	json_t *json = files_read(path, &e);
 
-	if (n < 0 || (size_t)n >= sizeof(path))
-		return;
-	json = files_read(path, &e);
 	if (json && parse_lease(json, &lease) && b->n < IPAM_MAX_LEASES &&
 	    !ipam_book_find(b, lease.container_id, lease.ifname, lease.owner))
 		insert(b, &lease);
@@ -169,26 +143,12 @@ static void read_one(struct ipam_book *b, const char *name)
 
 int ipam_book_open(struct ipam_book *b, const char *state_dir, struct error *e)
 {
-	struct dirent *entry;
-	DIR *dir;
-
 	list_init(&b->all);
 	snprintf(b->directory, sizeof(b->directory), "%.4000s/leases",
 		 state_dir);
 	if (files_make_directory(b->directory, e))
 		return -1;
-	dir = opendir(b->directory);
-	if (!dir)
-		return error_set(e, error_code_of(errno), "cannot read %s: %s",
-				 b->directory, strerror(errno));
-	while ((entry = readdir(dir))) {
-		const char *dot = strrchr(entry->d_name, '.');
-
-		if (dot && strcmp(dot, SUFFIX) == 0)
-			read_one(b, entry->d_name);
-	}
-	closedir(dir);
-	return 0;
+	return files_each(b->directory, read_one, b, e);
 }
 
 static void free_one(struct ipam_book *b, struct lease *lease)
@@ -238,13 +198,14 @@ int ipam_book_save(struct ipam_book *b, const struct lease *lease,
 	rc = json ? files_write(path, json, e)
 		  : error_set(e, "invalid", "a name in the lease is no text");
 	json_decref(json);
-	return rc ? -1 : sync_directory(b, e);
+	return rc ? -1 : files_sync_directory(b->directory, e);
 }
 
 struct lease *ipam_book_add(struct ipam_book *b, const struct lease *lease,
 			    struct error *e)
 {
 	struct lease numbered = *lease;
+	struct error quiet = { .code = "" };
 	char path[PATH_MAX];
 
 	if (b->n >= IPAM_MAX_LEASES) {
@@ -255,7 +216,8 @@ struct lease *ipam_book_add(struct ipam_book *b, const struct lease *lease,
 	numbered.serial = b->serial + 1;
 	if (ipam_book_save(b, &numbered, e)) {
 		path_of(b, &numbered, path);
-		unlink(path);
+		if (files_remove(path, &quiet))
+			log_warn("%s", quiet.message);
 		return NULL;
 	}
 	insert(b, &numbered);
@@ -267,9 +229,8 @@ int ipam_book_remove(struct ipam_book *b, struct lease *lease, struct error *e)
 	char path[PATH_MAX];
 
 	path_of(b, lease, path);
-	if (unlink(path) && errno != ENOENT)
-		return error_set(e, error_code_of(errno),
-				 "cannot remove %s: %s", path, strerror(errno));
+	if (files_remove(path, e))
+		return -1;
 	/* A lease that comes back after a power cut is not lost: GC takes it. */
 	free_one(b, lease);
 	return 0;

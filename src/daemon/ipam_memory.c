@@ -11,8 +11,8 @@
 #include "log.h"
 #include "loop.h"
 #include "sys/addr.h"
-#include "sys/cleanup.h"
 #include "sys/clock.h"
+#include "sys/textfile.h"
 
 /* A cluster that starts brings many changes at once. */
 #define WRITE_AFTER_US USEC_PER_SEC
@@ -149,9 +149,7 @@ void ipam_memory_changed(struct ipam_memory *m)
 
 void ipam_memory_boot(char ret[IPAM_MAX_BOOT])
 {
-	CLEAN_FILE FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-	ret[0] = '\0';
-	if (f && fgets(ret, IPAM_MAX_BOOT, f))
-		ret[strcspn(ret, "\n")] = '\0';
+	if (textfile_read("", "/proc/sys/kernel/random/boot_id", ret,
+			  IPAM_MAX_BOOT))
+		ret[0] = '\0';
 }

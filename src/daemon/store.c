@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/alloc.h"
 #include "files.h"
@@ -28,11 +27,7 @@
 /* A host that slept has been silent all the same. */
 static usec_t now_us(void)
 {
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_BOOTTIME, &ts))
-		return clock_monotonic_us();
-	return (usec_t)ts.tv_sec * USEC_PER_SEC + (usec_t)ts.tv_nsec / 1000;
+	return clock_boottime_us();
 }
 
 /* ---- which life of this host it is */

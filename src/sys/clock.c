@@ -9,7 +9,7 @@ static uint64_t read_us(clockid_t id)
 {
 	struct timespec ts = { 0 };
 
-	/* Both clocks exist on every Linux: there is nothing to fail. */
+	/* These clocks exist on every Linux: there is nothing to fail. */
 	clock_gettime(id, &ts);
 	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
 }
@@ -17,6 +17,11 @@ static uint64_t read_us(clockid_t id)
 usec_t clock_monotonic_us(void)
 {
 	return read_us(CLOCK_MONOTONIC);
+}
+
+usec_t clock_boottime_us(void)
+{
+	return read_us(CLOCK_BOOTTIME);
 }
 
 uint64_t clock_realtime_us(void)

@@ -12,6 +12,9 @@
 /* CLOCK_MONOTONIC: what every `usec_t now` in this project is. Never fails. */
 usec_t clock_monotonic_us(void);
 
+/* CLOCK_BOOTTIME: goes on while the host sleeps. Never fails. */
+usec_t clock_boottime_us(void);
+
 /* Microseconds since 1970, for display alone: it may jump. Never fails. */
 uint64_t clock_realtime_us(void);
 
