@@ -41,7 +41,7 @@ static const struct {
 };
 
 /* splitmix64: each number of a seed is as good as any other. */
-static uint64_t draw(uint64_t *state)
+uint64_t churn_draw(uint64_t *state)
 {
 	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
 
@@ -68,26 +68,30 @@ void churn_make(const struct sim *sim, uint32_t number, struct churn_step *ret)
 	uint64_t state = sim->seed * UINT64_C(0x100000001) + number;
 	uint64_t r;
 
-	draw(&state);
-	ret->kind = choose(draw(&state) >> 8, sim->has_sleeve);
-	ret->host = (uint32_t)(draw(&state) % sim->n_hosts);
+	churn_draw(&state);
+	ret->kind = choose(churn_draw(&state) >> 8, sim->has_sleeve);
+	ret->host = (uint32_t)(churn_draw(&state) % sim->n_hosts);
 	ret->other = (ret->host + 1 +
-		      (uint32_t)(draw(&state) % (sim->n_hosts - 1))) %
+		      (uint32_t)(churn_draw(&state) % (sim->n_hosts - 1))) %
 		     sim->n_hosts;
-	ret->choice = draw(&state) >> 8;
-	r = draw(&state) >> 8;
+	ret->choice = churn_draw(&state) >> 8;
+	r = churn_draw(&state) >> 8;
 	ret->pause_us = r % 10 == 0 ? r / 10 % (4 * USEC_PER_SEC)
 				    : r / 10 % (100 * USEC_PER_MS);
 }
 
-const char *churn_text(const struct churn_step *s, char *buf, size_t size)
+const char *churn_text(const struct sim *sim, uint32_t number, char *buf,
+		       size_t size)
 {
+	struct churn_step s;
+
+	churn_make(sim, number, &s);
 	snprintf(buf, size,
-		 "host %u (and %u): %s, by %#llx; then %llu.%03llu ms", s->host,
-		 s->other, kinds[s->kind].text,
-		 (unsigned long long)(s->choice & 0xffffff),
-		 (unsigned long long)s->pause_us / 1000,
-		 (unsigned long long)s->pause_us % 1000);
+		 "host %u (and %u): %s, by %#llx; then %llu.%03llu ms", s.host,
+		 s.other, kinds[s.kind].text,
+		 (unsigned long long)(s.choice & 0xffffff),
+		 (unsigned long long)s.pause_us / 1000,
+		 (unsigned long long)s.pause_us % 1000);
 	return buf;
 }
 

@@ -44,9 +44,12 @@ struct churn_step {
 	usec_t pause_us;      /* after it */
 };
 
+/* The next of numbers that are as good as random. */
+uint64_t churn_draw(uint64_t *state);
 void churn_make(const struct sim *sim, uint32_t number, struct churn_step *ret);
 void churn_do(struct sim *sim, const struct churn_step *step);
-/* In words; returns @buf. */
-const char *churn_text(const struct churn_step *step, char *buf, size_t size);
+/* Step @number in words; returns @buf. */
+const char *churn_text(const struct sim *sim, uint32_t number, char *buf,
+		       size_t size);
 
 #endif

@@ -286,6 +286,8 @@ void host_start(struct host *h)
 	tell_ports(h);
 	tell_peers(h);
 	h->is_draining = false;
+	if (h->sim->side)
+		h->sim->side->start(h);
 	host_tell_mtu(h);
 	for (i = 0; i < h->n_targets; i++)
 		tell_target(h, h->targets[i]);
@@ -295,6 +297,8 @@ void host_start(struct host *h)
 /* TAPs go with the process. */
 static void end_daemon(struct host *h)
 {
+	if (h->engine && h->sim->side)
+		h->sim->side->stop(h);
 	engine_free(h->engine);
 	h->engine = NULL;
 	carrier_free(h->carrier);

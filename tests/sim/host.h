@@ -80,6 +80,14 @@ struct host {
 	struct note last_note[64];
 };
 
+/* What a daemon has beside its engine. */
+struct host_side {
+	void (*start)(struct host *h); /* the engine is there, and silent */
+	void (*stop)(struct host *h);
+	/* Of control sessions, before the engine has it. */
+	void (*event)(struct host *h, const struct event *ev);
+};
+
 struct host *host_new(struct sim *sim, uint32_t index);
 void host_free(struct host *h);
 

@@ -312,6 +312,8 @@ void host_event(struct host *h, const struct event *ev)
 		reply(h, ev, 1);
 		return;
 	}
+	if (h->sim->side)
+		h->sim->side->event(h, ev);
 	engine_handle(h->engine, h->sim->now, ev);
 	drain(h);
 }

@@ -16,7 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "churn_step.h"
 #include "shrink.h"
 
 #define MAX_JOBS 64U
@@ -202,23 +201,21 @@ static void tell(const struct options *o, const struct progress *p, int status)
 	struct sim shape = { .seed = so.seed,
 			     .n_hosts = so.n_hosts,
 			     .has_sleeve = so.has_sleeve };
-	struct churn_step step;
 	uint32_t *steps, n, i;
-	char text[128];
+	char text[160];
 
 	if (WIFSIGNALED(status))
 		fprintf(stderr, "FAILED %s, seed %llu, hosts %u: signal %d\n",
 			s->name, (unsigned long long)p->seed, so.n_hosts,
 			WTERMSIG(status));
-	if (!s->is_random || o->only)
+	if (!s->text || o->only)
 		return;
 	steps = sim_alloc((o->n_steps + 1) * sizeof(steps[0]));
 	n = shrink(s, &so, o->n_steps, steps);
 	fprintf(stderr, "%u of %u steps suffice:\n", n, o->n_steps);
 	for (i = 0; i < n; i++) {
-		churn_make(&shape, steps[i], &step);
 		fprintf(stderr, "  %4u %s\n", steps[i],
-			churn_text(&step, text, sizeof(text)));
+			s->text(&shape, steps[i], text, sizeof(text)));
 	}
 	fprintf(stderr,
 		"again: sim -v --scenario %s --hosts %u --steps %u --seed "

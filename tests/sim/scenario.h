@@ -12,7 +12,9 @@ struct scenario {
 	uint32_t n_hosts;	     /* 0: as asked for */
 	enum scenario_sleeve sleeve; /* either: every other seed */
 	void (*play)(struct sim *sim, uint32_t n_steps);
-	bool is_random; /* of steps that can be left out */
+	/* Of steps that can be left out: what one is; NULL: of none. */
+	const char *(*text)(const struct sim *sim, uint32_t number, char *buf,
+			    size_t size);
 };
 
 extern const struct scenario scenarios[]; /* the last has no name */
@@ -55,6 +57,8 @@ void scenario_link_mtu(struct sim *sim, uint32_t n_steps);
 void scenario_forged(struct sim *sim, uint32_t n_steps);
 /* scenario_churn.c */
 void scenario_churn(struct sim *sim, uint32_t n_steps);
+/* scenario_ipam.c: of the program sim alone */
+void scenario_ipam(struct sim *sim, uint32_t n_steps);
 
 /* Ways to a cluster that all scenarios share. */
 void build_mesh(struct sim *sim);  /* every host dials every other */

@@ -120,7 +120,7 @@ void scenario_churn(struct sim *sim, uint32_t n_steps)
 			continue;
 		churn_make(sim, i, &step);
 		sim_log(sim, "step %u: %s", i,
-			churn_text(&step, text, sizeof(text)));
+			churn_text(sim, i, text, sizeof(text)));
 		churn_do(sim, &step);
 		sim_run(sim, step.pause_us);
 	}

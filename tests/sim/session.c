@@ -382,13 +382,16 @@ void session_send(struct sim *sim, struct host *h, session_t session,
 	struct conn *c = find(sim, h, session, &at);
 	const size_t n = m->type == MESSAGE_ENTRIES ? m->entries.n
 			 : m->type == MESSAGE_PEERS ? m->peers.n
-						    : 0;
+			 : m->type == MESSAGE_BLOCKS ? m->blocks.n
+						     : 0;
 	struct letter *l;
 
 	if (!c)
 		return;
 	_Static_assert(sizeof(struct peer_hint) <= sizeof(struct entry),
 		       "hints fit where entries do");
+	_Static_assert(sizeof(struct block) <= sizeof(struct entry),
+		       "and so do blocks");
 	l = make(LETTER_MESSAGE, n);
 	l->message = *m;
 	if (m->type == MESSAGE_ENTRIES) {
@@ -397,6 +400,9 @@ void session_send(struct sim *sim, struct host *h, session_t session,
 	} else if (m->type == MESSAGE_PEERS) {
 		memcpy(l->entries, m->peers.list, n * sizeof(struct peer_hint));
 		l->message.peers.list = (struct peer_hint *)(void *)l->entries;
+	} else if (m->type == MESSAGE_BLOCKS && n) {
+		memcpy(l->entries, m->blocks.list, n * sizeof(struct block));
+		l->message.blocks.list = (struct block *)(void *)l->entries;
 	}
 	post(sim, c, !at, l);
 }

@@ -29,6 +29,8 @@ struct host;
 struct net;
 struct sessions;
 struct traffic;
+struct host_side;
+struct ipam_world;
 
 /* @ctx is the event's own, freed after the call (NULL: none). */
 typedef void sim_fn(struct sim *sim, void *ctx, uint64_t arg);
@@ -56,6 +58,8 @@ struct sim {
 	struct net *net;
 	struct sessions *sessions;
 	struct traffic *traffic;
+	const struct host_side *side; /* host.h; NULL: nothing */
+	struct ipam_world *ipam;      /* ipam_world.h; NULL: none */
 	struct host *hosts[SIM_MAX_HOSTS];
 	uint32_t n_hosts;
 };
