@@ -37,37 +37,57 @@ static bool is_what_was_asked(const struct lease *l, const struct ipam_ask *ask)
 	return true;
 }
 
-/* Of a container that comes back after the host was booted, too. */
-static const struct lease *again(struct ipam *i, struct lease *l,
-				 const struct ipam_ask *ask, struct error *e)
+static int has_others(const struct lease *l, struct error *e)
 {
-	char old[IPAM_MAX_BOOT];
-
-	if (is_what_was_asked(l, ask)) {
-		if (strcmp(l->boot, i->boot) == 0)
-			return l;
-		strcpy(old, l->boot);
-		strcpy(l->boot, i->boot);
-		if (ipam_book_save(&i->book, l, e) == 0)
-			return l;
-		strcpy(l->boot, old); /* the next try saves it, too */
-		return NULL;
-	}
 	error_set(e, "in-use",
 		  "%s of %s has other addresses already, of network %s",
 		  l->ifname, l->container_id, l->network);
-	error_hint(e, "give these back first: fastdpctl ipam free %s %s",
-		   l->container_id, l->ifname);
+	return error_hint(e, "give these back first: fastdpctl ipam free %s %s",
+			  l->container_id, l->ifname);
+}
+
+/*
+ * Of an earlier life of the host: it is given out anew. While the host was away
+ * its block may have become another's. False: it is not to be had any more.
+ */
+static bool is_to_be_had(const struct ipam *i, const struct lease *l)
+{
+	const vni_t vni = settings_vni(&i->d->settings, l->network);
+	size_t k;
+
+	for (k = 0; k < l->n_ips; k++) {
+		if (!ipam_pick_is_ours(i, vni, &l->ips[k]))
+			return false;
+	}
+	return true;
+}
+
+/* It is of this life of the host from now on. */
+static const struct lease *renew(struct ipam *i, struct lease *l,
+				 struct error *e)
+{
+	char old[IPAM_MAX_BOOT];
+
+	if (strcmp(l->boot, i->boot) == 0)
+		return l;
+	strcpy(old, l->boot);
+	strcpy(l->boot, i->boot);
+	if (ipam_book_save(&i->book, l, e) == 0)
+		return l;
+	strcpy(l->boot, old); /* the next try saves it, too */
 	return NULL;
 }
 
 static int ensure_gateway(struct ipam *i, const char *network, vni_t vni,
 			  struct error *e)
 {
+	struct lease *kept = ipam_lease_gateway(i, network);
 	struct lease lease;
 
-	if (ipam_lease_gateway(i, network))
-		return 0;
+	if (kept && (strcmp(kept->boot, i->boot) == 0 || is_to_be_had(i, kept)))
+		return renew(i, kept, e) ? 0 : -1;
+	if (kept && ipam_lease_drop(i, kept, e))
+		return -1;
 	ipam_lease_fill_gateway(i, &lease, network);
 	if (ipam_pick_any(i, &lease, vni, e) == 0 &&
 	    ipam_book_add(&i->book, &lease, e))
@@ -76,30 +96,17 @@ static int ensure_gateway(struct ipam *i, const char *network, vni_t vni,
 	return -1;
 }
 
-const struct lease *ipam_ask_claim(struct ipam *i, const struct ipam_ask *ask,
-				   struct error *e)
+static const struct lease *claim_new(struct ipam *i, const struct ipam_ask *ask,
+				     vni_t vni, struct error *e)
 {
-	const vni_t vni = settings_vni(&i->d->settings, ask->network);
-	struct lease lease, *kept;
+	struct lease lease, *kept = NULL;
 
-	kept = ipam_book_find(&i->book, ask->container_id, ask->ifname,
-			      ask->owner);
-	if (kept)
-		return again(i, kept, ask, e);
-	if (not_yet(i, e) || (i->store && store_check(i->store, e)))
-		return NULL;
-	if (ask->has_gateway && ensure_gateway(i, ask->network, vni, e))
-		return NULL;
 	ipam_lease_fill(i, &lease, ask->network, ask->container_id, ask->ifname,
 			ask->owner);
-	if (ask->n_ips
-		    ? ipam_pick_these(i, &lease, vni, ask->ips, ask->n_ips, e)
-		    : ipam_pick_any(i, &lease, vni, e)) {
-		ipam_block_give_back(i, &lease);
-		ipam_lease_drop_gateway(i, ask->network);
-		return NULL;
-	}
-	kept = ipam_book_add(&i->book, &lease, e);
+	if ((ask->n_ips
+		     ? ipam_pick_these(i, &lease, vni, ask->ips, ask->n_ips, e)
+		     : ipam_pick_any(i, &lease, vni, e)) == 0)
+		kept = ipam_book_add(&i->book, &lease, e);
 	if (kept && i->store)
 		store_note(i->store, i->book.serial);
 	if (!kept) {
@@ -107,6 +114,32 @@ const struct lease *ipam_ask_claim(struct ipam *i, const struct ipam_ask *ask,
 		ipam_lease_drop_gateway(i, ask->network);
 	}
 	return kept;
+}
+
+const struct lease *ipam_ask_claim(struct ipam *i, const struct ipam_ask *ask,
+				   struct error *e)
+{
+	const vni_t vni = settings_vni(&i->d->settings, ask->network);
+	struct lease *kept;
+
+	kept = ipam_book_find(&i->book, ask->container_id, ask->ifname,
+			      ask->owner);
+	if (kept && !is_what_was_asked(kept, ask)) {
+		has_others(kept, e);
+		return NULL;
+	}
+	if (kept && !ipam_lease_is_stale(i, kept))
+		return renew(i, kept, e);
+	if (not_yet(i, e) || (i->store && store_check(i->store, e)))
+		return NULL;
+	if (kept && !is_to_be_had(i, kept) && ipam_lease_drop(i, kept, e))
+		return NULL;
+	if (ask->has_gateway && ensure_gateway(i, ask->network, vni, e))
+		return NULL;
+	/* The gateway may have had no other address than this one's. */
+	kept = ipam_book_find(&i->book, ask->container_id, ask->ifname,
+			      ask->owner);
+	return kept ? renew(i, kept, e) : claim_new(i, ask, vni, e);
 }
 
 int ipam_ask_free(struct ipam *i, const char *container_id, const char *ifname,

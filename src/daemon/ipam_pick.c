@@ -47,6 +47,14 @@ static bool is_foreign(const void *ctx, const struct ip *ip)
 		entry.owner != d->id);
 }
 
+bool ipam_pick_is_ours(const struct ipam *i, vni_t vni, const struct ip *ip)
+{
+	const struct ipam_block *b = ipam_block_find(i, vni, ip);
+	const struct place place = { i, vni };
+
+	return b && !b->is_disputed && !is_foreign(&place, ip);
+}
+
 int ipam_pick_no_block(const char *network, struct error *e)
 {
 	error_set(e, "no-addresses",

@@ -13,6 +13,12 @@ struct error;
 struct ipam;
 struct lease;
 
+/*
+ * One that this host gave out before it was booted may be given out again: its
+ * block is this host's, nobody disputes that, and nobody else has it.
+ */
+bool ipam_pick_is_ours(const struct ipam *i, vni_t vni, const struct ip *ip);
+
 /* An address of @l's network is to be of that family: there is a block, or
  * with leases of blocks a range. */
 bool ipam_pick_wants(const struct ipam *i, const char *network, vni_t vni,

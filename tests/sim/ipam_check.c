@@ -125,7 +125,7 @@ static bool has(const struct store_block *b, const struct container *c)
 	       prefix_contains(&b->prefix, &c->ip);
 }
 
-static void check_store(struct ipam_host *ih, struct container *c)
+static void check_store(struct ipam_host *ih, struct container *c, bool is_kept)
 {
 	const struct store_host *me;
 	struct store_view view;
@@ -140,12 +140,14 @@ static void check_store(struct ipam_host *ih, struct container *c)
 	}
 	if (owner == c->owner)
 		c->told_generation = ih->w->generation;
-	else
+	else if (!is_kept)
 		sim_fail(ih->w->sim,
 			 "host %u gives out %s of a block that is %s",
 			 ih->h->index, print(&c->ip),
 			 owner ? "another's" : "nobody's");
-	if (!me || !me->is_alive || me->instance != ih->d->instance)
+	if (is_kept)
+		; /* it has had it since the host was booted */
+	else if (!me || !me->is_alive || me->instance != ih->d->instance)
 		sim_fail(ih->w->sim,
 			 "host %u gives out %s without its sign of life",
 			 ih->h->index, print(&c->ip));
@@ -215,12 +217,12 @@ static void check_others(const struct ipam_host *ih, const struct container *c)
 	}
 }
 
-void ipam_check_given(struct ipam_host *ih, struct container *c)
+void ipam_check_given(struct ipam_host *ih, struct container *c, bool is_kept)
 {
-	if (!ih->w->etcd)
+	if (!ih->w->etcd && !is_kept)
 		check_heard(ih, c);
-	else if (ih->seen_generation == ih->w->generation)
-		check_store(ih, c);
+	if (ih->w->etcd && ih->seen_generation == ih->w->generation)
+		check_store(ih, c, is_kept);
 	check_others(ih, c);
 }
 

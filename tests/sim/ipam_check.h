@@ -10,9 +10,10 @@
  * @c was just given its address. With a store: its block is the host's there,
  * with the host's sign of life, unless the store has lost its data since the
  * host read it. Declared: nobody whom this host has heard claims it, too. Then:
- * no other container has it (but what the rules excuse).
+ * no other container has it (but what the rules excuse). @is_kept: it was
+ * given already, in this life of the host.
  */
-void ipam_check_given(struct ipam_host *ih, struct container *c);
+void ipam_check_given(struct ipam_host *ih, struct container *c, bool is_kept);
 
 /* Pools and book agree, no block overlaps another, tables are bounded. */
 void ipam_check_host(struct ipam_host *ih);

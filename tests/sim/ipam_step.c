@@ -216,6 +216,8 @@ static void restore(struct ipam_host *ih)
 		return;
 	if (ih->h->has_power)
 		ipam_power_off(ih);
+	if (strcmp(ih->own_name, ih->backup_name) != 0)
+		retire(ih);
 	strcpy(ih->own_name, ih->backup_name);
 	ipam_power_on(ih, &ih->backup, ih->own_name);
 	host_start(ih->h);
@@ -278,12 +280,8 @@ static bool is_gone(const struct ipam_world *w, const char *name)
 	return name[0] != '\0';
 }
 
-static void reclaim(struct ipam_host *ih, const struct ipam_host *other,
-		    uint64_t c)
+static void reclaim(struct ipam_host *ih, const char *name)
 {
-	const char *name = take(&c, 3) || !ih->w->n_gone
-				   ? other->h->hello.name
-				   : ih->w->gone[take(&c, IPAM_MAX_GONE)];
 	const peer_id_t id = peer_id_of_name(name);
 	struct error e = { .code = "" };
 
@@ -365,7 +363,8 @@ static void do_operator(struct ipam_world *w, const struct ipam_step *s)
 		net_cut(w->sim, s->host, s->other, s->kind == IPAM_CUT);
 		break;
 	case IPAM_RECLAIM:
-		reclaim(ih, other, c);
+		reclaim(ih, take(&c, 3) ? other->h->hello.name
+					: w->gone[take(&c, IPAM_MAX_GONE)]);
 		break;
 	case IPAM_RELEASE:
 		release(ih, c);
@@ -429,6 +428,18 @@ void ipam_step_heal(struct ipam_world *w)
 		if (!w->etcd)
 			ipam_declare(ih, i);
 		host_start(ih->h);
+	}
+}
+
+void ipam_step_reclaim(struct ipam_world *w)
+{
+	uint32_t i, k;
+
+	for (k = 0; k < IPAM_MAX_GONE; k++) {
+		for (i = 0; i < w->sim->n_hosts; i++)
+			reclaim(w->hosts[i], w->gone[k]);
+		if (w->gone[k][0])
+			sim_run(w->sim, USEC_PER_SEC);
 	}
 }
 

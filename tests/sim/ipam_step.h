@@ -49,6 +49,8 @@ const char *ipam_step_text(const struct sim *sim, uint32_t number, char *buf,
 
 /* Every host with its own disk and identity, power, and a way to all others. */
 void ipam_step_heal(struct ipam_world *w);
+/* The operator says of every identity that nobody has that it is gone. */
+void ipam_step_reclaim(struct ipam_world *w);
 /* Whom the store takes for a copy gets an identity of its own; true: one was. */
 bool ipam_step_rename(struct ipam_world *w);
 

@@ -290,6 +290,7 @@ bool ipam_add(struct ipam_host *ih, vni_t vni, const char *id, bool has_gateway,
 	struct container *c = free_container(ih);
 	char made[24];
 	const struct lease *l;
+	bool is_kept;
 
 	*ret_code = "none";
 	if (!ih->d || !c || ih->asleep_until > ih->w->sim->now ||
@@ -301,6 +302,8 @@ bool ipam_add(struct ipam_host *ih, vni_t vni, const char *id, bool has_gateway,
 	ih->n_asked++;
 	e = (struct error){ .code = "" };
 	ipam_enter(ih);
+	l = ipam_book_find(&ih->d->ipam->book, ask.container_id, IFNAME, OWNER);
+	is_kept = l && strcmp(l->boot, ih->d->ipam->boot) == 0;
 	l = ipam_ask_claim(ih->d->ipam, &ask, &e);
 	ipam_enter(NULL);
 	if (!l) {
@@ -318,7 +321,7 @@ bool ipam_add(struct ipam_host *ih, vni_t vni, const char *id, bool has_gateway,
 				 .ip = l->ips[0],
 				 .owner = ih->h->hello.id };
 	snprintf(c->id, sizeof(c->id), "%.23s", ask.container_id);
-	ipam_check_given(ih, c);
+	ipam_check_given(ih, c, is_kept);
 	ipam_check_host(ih);
 	attach(ih, c);
 	return true;

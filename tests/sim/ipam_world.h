@@ -25,7 +25,7 @@
 #define IPAM_MAX_TIMERS 4U
 #define IPAM_MAX_TALKS 64U
 #define IPAM_MAX_WORD 64U
-#define IPAM_MAX_GONE 8U
+#define IPAM_MAX_GONE 32U
 #define IPAM_VNI_4 100U
 #define IPAM_VNI_6 200U
 #define IPAM_LEASE_S 10U

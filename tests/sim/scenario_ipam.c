@@ -93,6 +93,7 @@ static void settle(struct ipam_world *w)
 		return;
 	if (ipam_step_rename(w))
 		sim_run(w->sim, 40 * USEC_PER_SEC);
+	ipam_step_reclaim(w);
 	/* What is in use of blocks that were another's disputes these. */
 	if (!w->etcd)
 		empty(w);

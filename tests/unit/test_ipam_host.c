@@ -418,6 +418,57 @@ static void test_stale_makes_way(void **state)
 	assert_string_equal(pick(h), "none");
 }
 
+/* A container of an earlier life of the host comes back: what it had may be
+ * another host's by now. */
+static void test_stale_of_another(void **state)
+{
+	struct host *h = *state;
+	const struct ipam_ask ask = { .network = "blue",
+				      .container_id = "a",
+				      .ifname = "eth0",
+				      .owner = "" };
+	const struct prefix other = prefix_of("10.32.6.1/32");
+	struct error e = { .code = "" };
+	const struct lease *l;
+
+	configure(h, "block", "10.32.5.0/29 10.32.6.0/29");
+	ipam_block_reload(&h->i);
+	add(h, lease_of("a", "eth0", "", "10.32.5.2/29"), "before");
+	BLOCK_OF(h->i.blocks.next)->is_disputed = true;
+	l = ipam_ask_claim(&h->i, &ask, &e);
+	assert_non_null(l);
+	assert_true(ip_equal(&l->ips[0], &other.ip));
+	assert_int_equal(h->i.book.n, 1);
+	/* Of this life it keeps what it has. */
+	BLOCK_OF(h->i.blocks.next->next)->is_disputed = true;
+	l = ipam_ask_claim(&h->i, &ask, &e);
+	assert_non_null(l);
+	assert_true(ip_equal(&l->ips[0], &other.ip));
+}
+
+/* Nor is it given while the store does not say that the host is heard. */
+static void test_stale_without_store(void **state)
+{
+	struct host *h = *state;
+	const struct ipam_ask ask = { .network = "blue",
+				      .container_id = "a",
+				      .ifname = "eth0",
+				      .owner = "" };
+	struct error e = { .code = "" };
+
+	configure(h, "range", "10.32.0.0/16");
+	hold(h, "10.32.5.0/24");
+	h->i.store = h->s;
+	ipam_block_reload(&h->i);
+	add(h, lease_of("a", "eth0", "", "10.32.5.2/16"), "before");
+	h->s->state = STORE_OLD;
+	assert_null(ipam_ask_claim(&h->i, &ask, &e));
+	assert_string_equal(e.code, "cloned");
+	h->s->state = STORE_UP;
+	h->s->safe_until = USEC_NEVER;
+	assert_non_null(ipam_ask_claim(&h->i, &ask, &e));
+}
+
 /* ---- the book */
 
 static void test_boot_that_is_not_saved(void **state)
@@ -430,7 +481,9 @@ static void test_boot_that_is_not_saved(void **state)
 	struct error e = { .code = "" };
 	char aside[64];
 
+	configure(h, "block", "10.32.5.0/24");
 	add(h, lease_of("a", "eth0", "", "10.32.5.2/24"), "before");
+	ipam_block_reload(&h->i);
 	snprintf(aside, sizeof(aside), "%s/aside", h->directory);
 	assert_int_equal(rename(h->i.book.directory, aside), 0);
 	assert_null(ipam_ask_claim(&h->i, &ask, &e));
@@ -511,6 +564,8 @@ int main(void)
 		ONE(test_disk_full),
 		ONE(test_gateway_by_reload),
 		ONE(test_stale_makes_way),
+		ONE(test_stale_of_another),
+		ONE(test_stale_without_store),
 		ONE(test_boot_that_is_not_saved),
 		ONE(test_file_of_each),
 		ONE(test_note_that_is_refused),
