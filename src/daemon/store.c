@@ -349,6 +349,9 @@ int store_check(struct store *s, struct error *e)
 		return 0;
 	if (s->state == STORE_STARTING && !s->safe_until)
 		error_set(e, "not-yet", "%s", s->trouble);
+	else if (!s->reason[0] && !s->trouble[0])
+		error_set(e, "not-yet",
+			  "etcd does not have this host's sign of life yet");
 	else
 		error_set(e, "no-store", "%s",
 			  s->reason[0] ? s->reason : s->trouble);

@@ -77,6 +77,10 @@ static bool plan_host(struct store *s, json_t **ret)
 {
 	const struct store_host *me = store_keys_host(&s->view, s->d->id);
 
+	/* Without its sign of life, as where etcd has lost its data, others may
+	 * take what it has. */
+	if (!me || !me->is_alive)
+		s->safe_until = 0;
 	if (me && is_stranger(s, me)) {
 		s->is_registered = false;
 		s->state = STORE_CLONED;

@@ -380,8 +380,8 @@ void session_send(struct sim *sim, struct host *h, session_t session,
 {
 	unsigned int at;
 	struct conn *c = find(sim, h, session, &at);
-	const size_t n = m->type == MESSAGE_ENTRIES ? m->entries.n
-			 : m->type == MESSAGE_PEERS ? m->peers.n
+	const size_t n = m->type == MESSAGE_ENTRIES  ? m->entries.n
+			 : m->type == MESSAGE_PEERS  ? m->peers.n
 			 : m->type == MESSAGE_BLOCKS ? m->blocks.n
 						     : 0;
 	struct letter *l;
