@@ -54,6 +54,8 @@ static void test_peers(void **state)
 	}
 	p = make_peer(MAX_PEERS + 1);
 	assert_false(sleeve_table_add_peer(t, &p));
+	/* What was refused is no want of memory. */
+	assert_true(sleeve_table_is_whole(t));
 	for (id = 1; id <= MAX_PEERS; id++) {
 		assert_int_equal(fib_find_id(t, id), id - 1);
 		assert_int_equal(fib_find_token(t, id * 7), id - 1);
