@@ -143,6 +143,11 @@ static void count(const struct findings *f, size_t ret[SEVERITY_ERROR + 1])
 		ret[f->list[i].severity]++;
 }
 
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static void print_text(const struct findings *f)
 {
 	size_t n[SEVERITY_ERROR + 1] = { 0 };
@@ -158,11 +163,12 @@ static void print_text(const struct findings *f)
 		print_finding(&f->list[i]);
 	}
 	count(f, n);
-	printf("\n%zu errors, %zu warnings, %zu notes, %zu in order",
-	       n[SEVERITY_ERROR], n[SEVERITY_WARNING], n[SEVERITY_NOTE],
-	       n[SEVERITY_OK]);
+	printf("\n%zu error%s, %zu warning%s, %zu note%s, %zu in order",
+	       n[SEVERITY_ERROR], plural(n[SEVERITY_ERROR]),
+	       n[SEVERITY_WARNING], plural(n[SEVERITY_WARNING]),
+	       n[SEVERITY_NOTE], plural(n[SEVERITY_NOTE]), n[SEVERITY_OK]);
 	if (f->n_left_out)
-		printf("; %zu more findings are not shown", f->n_left_out);
+		printf("; not shown: %zu more", f->n_left_out);
 	putchar('\n');
 }
 

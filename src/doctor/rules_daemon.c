@@ -64,7 +64,8 @@ static void judge_datapath(const struct facts *f, struct findings *ret)
 	finding_evidence(item, "%s", f->daemon.datapath_reason);
 	finding_consequence(item, "the daemon carries all packets to peers, "
 				  "which costs CPU, and stops when it does");
-	finding_remedy(item, has_ovs ? "start fastdpd without --datapath bridge"
+	finding_remedy(item, has_ovs ? "restart fastdpd without --datapath "
+				       "bridge"
 				     : "'modprobe openvswitch', then restart "
 				       "fastdpd");
 }

@@ -269,12 +269,20 @@ static void judge_stale(const struct facts_peer *peer,
 	finding_consequence(item, "a router's \"too big\", stale or forged, "
 				  "keeps longer packets from the tunnel for up "
 				  "to ten minutes");
-	finding_remedy(item,
-		       "ip route flush cache; if it comes back, look "
-		       "for who sends it: tcpdump -ni %s 'icmp[0]=3 and "
-		       "icmp[1]=4'; sysctl -w net/ipv4/ip_no_pmtu_disc=3 "
-		       "has the kernel believe none that may be forged",
-		       way->ifname);
+	if (strchr(way->address, ':'))
+		finding_remedy(item,
+			       "ip -6 route flush cache; if it comes back, "
+			       "look for who sends it: tcpdump -ni %s 'icmp6 "
+			       "and ip6[40]=2'",
+			       way->ifname);
+	else
+		finding_remedy(item,
+			       "ip route flush cache; if it comes back, look "
+			       "for who sends it: tcpdump -ni %s 'icmp[0]=3 "
+			       "and icmp[1]=4'; sysctl -w "
+			       "net/ipv4/ip_no_pmtu_disc=3 has the kernel "
+			       "believe none that may be forged",
+			       way->ifname);
 }
 
 /* RFC 8899 5.2: not even the base gets through. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/reason.h"
 #include "judges.h"
 
 static const char *label_of(const struct facts_peer *peer)
@@ -37,11 +38,37 @@ static void say_no_path(const struct facts *f, const struct facts_peer *peer,
 		       f->vxlan_port, f->sleeve_port, peer->address);
 }
 
+/* No firewall is to blame for that. */
+static void say_no_datapath(const struct facts_peer *peer, struct findings *ret)
+{
+	struct finding *item;
+
+	item = findings_add(ret, GROUP_PEERS, SEVERITY_NOTE, "peer-bridge",
+			    label_of(peer));
+	finding_title(item,
+		      "%s has no kernel datapath: packets to it take "
+		      "sleeve",
+		      label_of(peer));
+	finding_evidence(item, "fastdp is %s: %s", peer->fastdp.state,
+			 peer->fastdp.reason);
+	finding_consequence(item, "the daemons carry them: more CPU, less "
+				  "throughput, and nothing while one of them "
+				  "is away");
+	finding_remedy(item,
+		       "on %s: 'modprobe openvswitch', then restart fastdpd "
+		       "there, without --datapath bridge",
+		       label_of(peer));
+}
+
 static void say_sleeve(const struct facts *f, const struct facts_peer *peer,
 		       struct findings *ret)
 {
 	struct finding *item;
 
+	if (is(peer->fastdp.reason, reason_text(REASON_NO_FASTDP_THERE))) {
+		say_no_datapath(peer, ret);
+		return;
+	}
 	item = findings_add(ret, GROUP_PEERS, SEVERITY_WARNING, "peer-sleeve",
 			    label_of(peer));
 	finding_title(item, "packets to %s take sleeve, not fastdp",
@@ -53,6 +80,13 @@ static void say_sleeve(const struct facts *f, const struct facts_peer *peer,
 	finding_consequence(item, "the daemons carry them: more CPU, less "
 				  "throughput, and nothing while one of them "
 				  "is away");
+	if (is(peer->fastdp.state, "up")) {
+		finding_remedy(item,
+			       "wait: fastdp is taken again when it has been "
+			       "up for some seconds; see 'fastdpctl why %s'",
+			       label_of(peer));
+		return;
+	}
 	finding_remedy(item,
 		       "open UDP %u in both directions between this "
 		       "host and %s, in every firewall between; see "

@@ -151,9 +151,32 @@ static void say_vxlan_down(const struct facts_link *link, struct findings *ret)
 		       link->ifname, link->vxlan_port);
 }
 
+static void say_vxlan_other(const struct facts *f,
+			    const struct facts_link *link, struct findings *ret)
+{
+	struct finding *item;
+
+	item = findings_add(ret, GROUP_PORTS, SEVERITY_WARNING, "vxlan-other",
+			    link->ifname);
+	finding_title(item, "another VXLAN device has our port: %s",
+		      link->ifname);
+	finding_evidence(item, "%s has UDP port %u, and is %s", link->ifname,
+			 link->vxlan_port, link->is_up ? "up" : "down");
+	finding_consequence(item, "%s",
+			    facts_is_up(f)
+				    ? "packets of its VNIs do not come "
+				      "to us, nor ours to it"
+				    : "as soon as it is up the port is "
+				      "taken, and fastdpd has no fastdp");
+	finding_remedy(item,
+		       "ip link delete %s, if nobody needs it, or another "
+		       "--vxlan-port for fastdpd, on all hosts",
+		       link->ifname);
+}
+
 static void judge_vxlan(const struct facts *f, struct findings *ret)
 {
-	const struct facts_link *first = vxlan_on(f, f->vxlan_port);
+	bool has_ours = false;
 	struct finding *item;
 	size_t i;
 
@@ -162,29 +185,24 @@ static void judge_vxlan(const struct facts *f, struct findings *ret)
 
 		if (!link->vxlan_port || link->vxlan_port != f->vxlan_port)
 			continue;
-		if (!link->is_up)
-			say_vxlan_down(link, ret);
-		if (link == first)
-			continue;
-		item = findings_add(ret, GROUP_PORTS, SEVERITY_WARNING,
-				    "vxlan-other", link->ifname);
-		finding_title(item, "another VXLAN device has our port: %s",
-			      link->ifname);
-		finding_evidence(item, "%s and %s, UDP port %u", first->ifname,
-				 link->ifname, link->vxlan_port);
-		finding_consequence(item, "packets of its VNIs do not come to "
-					  "us, nor ours to it");
-		finding_remedy(item, "give one of them another port "
-				     "(--vxlan-port, on all hosts)");
+		if (is_left_by_us(link)) {
+			has_ours = true;
+			if (!link->is_up)
+				say_vxlan_down(link, ret);
+		} else if (facts_is_up(f) || !link->is_up) {
+			/* One that is up has a socket: "port-taken". */
+			say_vxlan_other(f, link, ret);
+		}
 	}
-	if (first || !facts_is_up(f) || f->is_elsewhere ||
+	if (has_ours || !facts_is_up(f) || f->is_elsewhere ||
 	    strcmp(f->daemon.datapath_type, "ovs") != 0 || !f->n_links)
 		return;
 	item = findings_add(ret, GROUP_PORTS, SEVERITY_ERROR, "vxlan-absent",
 			    NULL);
 	finding_title(item, "there is no VXLAN device on UDP port %u",
 		      f->vxlan_port);
-	finding_evidence(item, "ip -d link show type vxlan");
+	finding_evidence(item,
+			 "no link has it in 'ip -d link show type vxlan'");
 	finding_consequence(item, "no packet leaves or arrives by fastdp");
 	finding_remedy(item, "systemctl restart fastdpd, and see its log");
 }

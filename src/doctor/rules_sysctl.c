@@ -128,8 +128,9 @@ static void judge_reassembly(const struct facts *f, struct findings *ret)
 					  "this host than the way carries; "
 					  "it is not fastdp, whose packets "
 					  "have DF set");
-		finding_remedy(item, "find who sends fragments: tcpdump -ni "
-				     "any 'ip[6:2] & 0x3fff != 0'");
+		finding_remedy(item,
+			       "find who sends fragments: tcpdump -ni any '%s'",
+			       i ? "ip6[6] = 44" : "ip[6:2] & 0x3fff != 0");
 	}
 }
 

@@ -7,9 +7,9 @@
 
 #include "judges.h"
 
-static void say_ends(const char *a, uint32_t mtu_a, const char *b,
-		     uint32_t mtu_b, enum severity severity,
-		     struct findings *ret)
+static struct finding *say_ends(const char *a, uint32_t mtu_a, const char *b,
+				uint32_t mtu_b, enum severity severity,
+				struct findings *ret)
 {
 	struct finding *item;
 
@@ -23,7 +23,27 @@ static void say_ends(const char *a, uint32_t mtu_a, const char *b,
 			    "what is longer than %u bytes is dropped by "
 			    "the narrower end without a word",
 			    mtu_a < mtu_b ? mtu_a : mtu_b);
-	finding_remedy(item, "ip link set %s mtu %u", a, mtu_b);
+	return item;
+}
+
+/* What the network carries is what both ends should have. */
+static void say_port_remedy(const struct facts *f,
+			    const struct facts_port *port, uint32_t host_mtu,
+			    struct finding *item)
+{
+	const uint32_t mtu = f->daemon.mtu ? f->daemon.mtu : host_mtu;
+
+	if (host_mtu == mtu)
+		finding_remedy(item, "ip -n NETNS link set %s mtu %u",
+			       port->ifname, mtu);
+	else if (port->container_mtu == mtu)
+		finding_remedy(item, "ip link set %s mtu %u", port->host_ifname,
+			       mtu);
+	else
+		finding_remedy(item,
+			       "ip link set %s mtu %u; ip -n NETNS link set %s "
+			       "mtu %u",
+			       port->host_ifname, mtu, port->ifname, mtu);
 }
 
 static void judge_port(const struct facts *f, const struct facts_port *port,
@@ -37,8 +57,9 @@ static void judge_port(const struct facts *f, const struct facts_port *port,
 		return;
 	snprintf(inside, sizeof(inside), "%s in the container", port->ifname);
 	if (host && host->mtu && host->mtu != port->container_mtu) {
-		say_ends(host->ifname, host->mtu, inside, port->container_mtu,
-			 SEVERITY_ERROR, ret);
+		item = say_ends(host->ifname, host->mtu, inside,
+				port->container_mtu, SEVERITY_ERROR, ret);
+		say_port_remedy(f, port, host->mtu, item);
 		return;
 	}
 	if (!f->daemon.mtu || port->container_mtu <= f->daemon.mtu)
@@ -61,11 +82,19 @@ static void judge_pair(const struct facts *f, const struct facts_link *link,
 		       struct findings *ret)
 {
 	const struct facts_link *peer = facts_link(f, link->peer);
+	const struct facts_link *narrow, *wide;
+	struct finding *item;
 
 	if (!peer || peer <= link || peer->mtu == link->mtu)
 		return;
-	say_ends(link->ifname, link->mtu, peer->ifname, peer->mtu,
-		 SEVERITY_WARNING, ret);
+	narrow = peer->mtu < link->mtu ? peer : link;
+	wide = narrow == peer ? link : peer;
+	item = say_ends(link->ifname, link->mtu, peer->ifname, peer->mtu,
+			SEVERITY_WARNING, ret);
+	finding_remedy(item,
+		       "ip link set %s mtu %u, if what it leads to takes that; "
+		       "else ip link set %s mtu %u",
+		       narrow->ifname, wide->mtu, wide->ifname, narrow->mtu);
 }
 
 static bool is_ours(const struct facts *f, const struct facts_link *link)

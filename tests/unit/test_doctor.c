@@ -7,6 +7,7 @@
 
 #include "doctor/rules.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include "sys/error.h"
 
 static json_t *host, *cases;
+static json_t *made; /* ids of the findings of all cases */
 static struct doctor_data data;
 
 static json_t *load(const char *name)
@@ -168,6 +170,7 @@ static void check_case(const json_t *json)
 	assert_int_equal(json_array_size(found), json_array_size(expected));
 	for (i = 0; i < findings.n; i++) {
 		check_finding(&findings.list[i], name);
+		json_object_set_new(made, findings.list[i].id, json_true());
 		assert_true(findings.list[i].severity <= findings.worst);
 	}
 	if (capped && rules_is_capped(f, &data, &why) != json_is_true(capped))
@@ -187,6 +190,87 @@ static void test_cases(void **state)
 	assert_true(json_array_size(cases) > 60);
 	json_array_foreach(cases, i, json)
 		check_case(json);
+}
+
+/* Each word in quotes from @p up to one of @stops: of a call, say. */
+static size_t check_words(const char *p, const char *stops, const char *path)
+{
+	const char *end = strpbrk(p, stops), *close;
+	char id[64];
+	size_t n = 0;
+
+	assert_non_null(end);
+	for (; (p = strchr(p, '"')) && p < end; p = close + 1) {
+		close = strchr(p + 1, '"');
+		assert_non_null(close);
+		assert_true(close - p < (ptrdiff_t)sizeof(id));
+		snprintf(id, sizeof(id), "%.*s", (int)(close - p - 1), p + 1);
+		/* A word that is asked for, no id; and test_doctor.py's. */
+		if (!strcmp(id, "yes") || !strcmp(id, "data"))
+			continue;
+		if (!json_object_get(made, id))
+			fail_msg("%s: no case makes \"%s\"", path, id);
+		n++;
+	}
+	return n;
+}
+
+static size_t check_source(const char *directory, const char *name)
+{
+	char path[768], *text, *p;
+	size_t n = 0, size;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	text = calloc(1, 1 << 20);
+	assert_non_null(text);
+	size = fread(text, 1, (1 << 20) - 1, f);
+	assert_true(size > 0 && feof(f));
+	fclose(f);
+	for (p = text; (p = strstr(p, "findings_add(")); p++)
+		n += check_words(p, ";", path);
+	/* Counters that are findings when they grow: a table. */
+	p = strcmp(name, "rules_daemon.c") == 0 ? text : text + size;
+	for (; (p = strstr(p, "{ \"daemon.")); p++)
+		n += check_words(p, ",", path);
+	free(text);
+	return n;
+}
+
+/* What the code can find some case has: a new one needs a new case. */
+static void test_every_finding(void **state)
+{
+	const char *top = getenv("FASTDP_SRCDIR");
+	struct dirent *entry;
+	char directory[400];
+	json_t *rule;
+	size_t i, n = 0;
+	DIR *dir;
+
+	(void)state;
+	snprintf(directory, sizeof(directory), "%s/src/doctor",
+		 top ? top : ".");
+	dir = opendir(directory);
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		const char *dot = strrchr(entry->d_name, '.');
+
+		if (dot && strcmp(dot, ".c") == 0 &&
+		    strncmp(entry->d_name, "rules", 5) == 0)
+			n += check_source(directory, entry->d_name);
+	}
+	closedir(dir);
+	assert_true(n > 60);
+	/* Those whose names are data. */
+	json_array_foreach(data.kernels, i, rule)
+		if (!json_object_get(made, data_text(rule, "id")))
+			fail_msg("no case makes %s", data_text(rule, "id"));
+	json_array_foreach(data.features, i, rule)
+		if (json_is_true(json_object_get(rule, "want")) == 0 &&
+		    !json_object_get(made, data_text(rule, "name")))
+			fail_msg("no case makes %s", data_text(rule, "name"));
 }
 
 static const json_t *find_case(const char *name)
@@ -229,8 +313,17 @@ static void test_remedies(void **state)
 		  "bridge br0 1500 > eth0 1400" },
 		{ "bridge-below-nic", "mtu-chain-narrow",
 		  "ip link set br0 mtu 9000", "lowest is br0" },
-		{ "veth-unequal", "mtu-veth", "ip link set vethaa mtu 1500",
+		{ "veth-unequal", "mtu-veth", "ip -n NETNS link set eth0 mtu",
 		  "1450" },
+		{ "veth-pair-here", "mtu-veth", "ip link set v", "va " },
+		{ "peer-sleeve-back", "peer-sleeve", "wait", "fastdp is up" },
+		{ "peer-bridge", "peer-bridge", "on host2: 'modprobe",
+		  "the peer has no kernel datapath" },
+		{ "peer-stale-v6", "mtu-kernel", "ip -6 route flush cache",
+		  "1280" },
+		{ "fragments-lost-v6", "fragments-lost", "ip6[6] = 44", "80" },
+		{ "vxlan-other-down", "vxlan-other", "ip link delete vx9",
+		  "is down" },
 		{ "mtu-fixed-too-large", "mtu-overlay", "at most 1450",
 		  "1500 (--mtu) and 50" },
 		{ "mtu-v6", "mtu-overlay", "1520", "70 of headers" },
@@ -408,6 +501,7 @@ static int set_up(void **state)
 	(void)state;
 	host = load("host.json");
 	cases = load("cases.json");
+	made = json_object();
 	unsetenv(DATA_DIR_VARIABLE);
 	data_load("/nonexistent", &data); /* the program's own */
 	return 0;
@@ -418,6 +512,7 @@ static int tear_down(void **state)
 	(void)state;
 	json_decref(host);
 	json_decref(cases);
+	json_decref(made);
 	data_free(&data);
 	return 0;
 }
@@ -426,6 +521,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_every_finding),
 		cmocka_unit_test(test_remedies),
 		cmocka_unit_test(test_capped_says_why),
 		cmocka_unit_test(test_capped_without_cards),

@@ -275,8 +275,10 @@ def test_bridge_and_vxlan(tmp_path):
         "ip link set br0 mtu 1400 up\n"
         "ip addr add 192.0.2.9/24 dev br0\n"
         "ip route add default via 192.0.2.1\n"
+        "ip link add fastdp-vx type vxlan id 8 dstport 6784 dev br0\n"
         "ip link add vx0 type vxlan id 7 dstport 6784 dev br0", tmp_path)
-    assert "error vxlan-down vx0" in brief(report)
+    assert "error vxlan-down fastdp-vx" in brief(report)
+    assert "warning vxlan-other vx0" in brief(report)
     links = {link["ifname"]: link for link in report["facts"]["links"]}
     assert links["va"]["master"] == "br0"
     assert links["va"]["peer"] == "vb"
