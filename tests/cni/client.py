@@ -162,7 +162,7 @@ class Outside:
     def fetch(self, url):
         """A file of the right size, as soon as somebody listens."""
         wait_until("an answer from " + url, lambda: self._get(
-            url).stdout.strip() == str(FILE_SIZE), 20, 0.2)
+            url).stdout.strip() == str(FILE_SIZE), every=0.2)
 
     def is_refused(self, url):
         return "refused" in self._get(url).stderr
@@ -179,7 +179,7 @@ def assert_no_rules(host):
 
 def assert_nothing_left(host, engine):
     """No port, link, lease, rule, namespace, cache file, directory entry."""
-    wait_until("nobody to be known", lambda: not host.macs(), 10, 0.1)
+    wait_until("nobody to be known", lambda: not host.macs(), every=0.1)
     host.assert_nothing_left()
     assert host.ask("ipam", "list")["leases"] == []
     assert_no_rules(host)

@@ -75,7 +75,7 @@ class RealHost(Runtime):
                 *self.options, stdout=log, stderr=log)
         wait_until(lambda: "host%d does not answer: %s" % (
             self.number, self.log()), lambda: self.ask(
-                "ping", check=False) is not None, 15)
+                "ping", check=False) is not None)
 
     def log(self):
         with open(self.directory + "/log", encoding="utf-8",
@@ -233,7 +233,7 @@ class RealWorld:
         wait_until("the hosts to be connected", lambda: all(
             len([p for p in h.ask("status")["peers"]
                  if p["state"] == "up" and p["path"] != "none"]) ==
-            len(self.hosts) - 1 for h in self.hosts), 20, 0.1)
+            len(self.hosts) - 1 for h in self.hosts), every=0.1)
 
     def container(self, ifname="eth0"):
         c = Container(ifname)
@@ -243,11 +243,11 @@ class RealWorld:
     def wait_known(self, *containers):
         want = {c.link()["address"] for c in containers}
         wait_until("everybody to be known", lambda: all(
-            want <= h.macs() for h in self.hosts), 10, 0.1)
+            want <= h.macs() for h in self.hosts), every=0.1)
 
     def wait_forgotten(self, *macs):
         wait_until("everybody to be forgotten", lambda: not any(
-            set(macs) & h.macs() for h in self.hosts), 10, 0.1)
+            set(macs) & h.macs() for h in self.hosts), every=0.1)
 
     def close(self):
         for c in self.containers:

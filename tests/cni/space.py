@@ -21,8 +21,9 @@ def sh(*argv, check=True, timeout=60, stdin=None, **kw):
     return done
 
 
-def wait_until(what, predicate, timeout=5.0, every=0.02):
-    """Ask until the answer is true and return it."""
+def wait_until(what, predicate, timeout=30.0, every=0.02):
+    """Ask until the answer is true and return it. What has no bound of its own
+    is waited for long: the machine may run somebody else."""
     end = time.monotonic() + timeout
     while True:
         last = time.monotonic() >= end

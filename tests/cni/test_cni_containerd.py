@@ -44,7 +44,7 @@ class Containerd(client.Engine):
             self.daemon = self.launch("containerd", "-c", d + "/config.toml",
                                       stdout=log, stderr=log)
         wait_until("containerd", lambda: self(
-            "version", check=False).returncode == 0, 20, 0.2)
+            "version", check=False).returncode == 0, every=0.2)
 
     def __call__(self, *args, **kw):
         return self.run("ctr", "--address", self.directory + "/sock", *args,
@@ -103,7 +103,7 @@ def test_two_containerds(hosts):
     one.start("a", "/bin/sleep", "1000")
     two.start("b", "/bin/httpd", "-f", "-p", "7000")
     wait_until("everybody to be known", lambda: all(
-        len(h.macs()) == 4 for h in hosts.hosts), 20, 0.1)
+        len(h.macs()) == 4 for h in hosts.hosts), every=0.1)
     # The first address of each block is the host's.
     got = one.execute("a", "/bin/ping", "-c", "3", "-W", "2", "10.32.2.2")
     assert " 3 packets received" in got, got
@@ -124,7 +124,7 @@ def test_two_containerds(hosts):
         "/bin/sleep", "1000")
     one("task", "kill", "-s", "SIGKILL", "d")
     wait_until("it to end", lambda: one(
-        "task", "rm", "d", check=False).returncode == 0, 15, 0.1)
+        "task", "rm", "d", check=False).returncode == 0, every=0.1)
     one("container", "rm", "d")
     one.end("a")
     two.end("b")

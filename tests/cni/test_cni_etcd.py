@@ -151,9 +151,9 @@ def test_ten_hosts(make):
     # Out of reach: for as long as it is safe, and no longer.
     world.etcd.stop()
     give(hosts[1], "d")
-    wait_until("a warning", lambda: warning(hosts[1], "given out for"), 10)
+    wait_until("a warning", lambda: warning(hosts[1], "given out for"))
     wait_until("a diagnosis", lambda: diagnosis(hosts[1]) in (
-        ["unreachable"], ["expired"]), 10)
+        ["unreachable"], ["expired"]))
     wait_until("no more addresses", lambda: code(hosts[1]) == "no-store",
                LEASE_S + 5, 0.2)
     assert warning(hosts[1], "nothing is given out")
@@ -214,7 +214,7 @@ def test_certificates(request):
         say(lines)
         host.ask("reload")
         wait_until(lambda: "%s: %s" % (word, host.ask("status")["warnings"]),
-                   lambda w=word: warning(host, w), 20, 0.2)
+                   lambda w=word: warning(host, w), every=0.2)
         assert code(host) in ("not-yet", "no-store")
         host.call("STATUS", host.conf("1.1.0", ipam={
             "type": "fastdp"})).failed(50, word)
@@ -222,7 +222,7 @@ def test_certificates(request):
     say(ca + ours)
     host.ask("reload")
     conf = host.conf("1.1.0", ipam={"type": "fastdp"})
-    wait_until("it to be new", lambda: diagnosis(host) == ["new"], 10)
+    wait_until("it to be new", lambda: diagnosis(host) == ["new"])
     host.call("STATUS", conf).failed(50, "etcd is new", "30 s")
     refused(host, "a", "not-yet", "etcd is new")
     # It has not lost its data: nobody is waited for.
@@ -236,7 +236,7 @@ def test_certificates(request):
     host.ask("reload")
     # The next round would be in twenty seconds.
     wait_until("a block of the new network", lambda: any(
-        b.startswith("10.33.") for b in world.etcd.blocks()), 10, 0.1)
+        b.startswith("10.33.") for b in world.etcd.blocks()), every=0.1)
     reloaded_while_leasing(host, TLS % (world.etcd.url, ca + ours))
     assert collections.Counter(b.split(".")[1] for b in world.etcd.blocks()
                                if b.startswith("10.4")) == {
@@ -255,7 +255,7 @@ def reloaded_while_leasing(host, conf):
             host.daemon.send_signal(signal.SIGHUP)
             return "ips" in claim(host, "more%d" % n, network="more%d" % n)
 
-        wait_until("an address", is_claimed, 20, 0.02 + 0.003 * n)
+        wait_until("an address", is_claimed, every=0.02 + 0.003 * n)
 
 
 @pytest.mark.limit(240)
@@ -275,7 +275,7 @@ def test_partition_clone_and_reclaim(make):
         50, "does not answer")
     # It lives, and the other host hears it: the operator is refused.
     wait_until("its sign of life to go", lambda: not any(
-        "alive/" + id1 in k for k in world.etcd.keys()), 10, 0.2)
+        "alive/" + id1 in k for k in world.etcd.keys()), every=0.2)
     answer = call(two, verb="ipam-reclaim", host="host1")
     assert answer["error"]["code"] == "in-use", answer
     one.ns.ip("route", "del", "blackhole", etcd.ADDRESS + "/32")
@@ -289,7 +289,7 @@ def test_partition_clone_and_reclaim(make):
     clone.configure(CONF % (etcd.URL, LEASE_S, 27))
     clone.start()
     wait_until(lambda: "the clone to know: %s" % clone.log(),
-               lambda: warning(clone, "identity"), 10)
+               lambda: warning(clone, "identity"))
     refused(clone, "x", "cloned", "identity")
     assert diagnosis(clone) == ["cloned"]
     clone.call("STATUS", clone.conf(
@@ -300,7 +300,7 @@ def test_partition_clone_and_reclaim(make):
         json.loads(v).get("serial") == "2" for k, v in
         world.etcd.keys().items() if k.endswith("hosts/" + id2)))
     two.kill()
-    wait_until("the clone to see it", lambda: warning(clone, "older"), 20, 0.2)
+    wait_until("the clone to see it", lambda: warning(clone, "older"), every=0.2)
     refused(clone, "x", "cloned", "older")
     assert diagnosis(clone) == ["old"]
     clone.call("STATUS", clone.conf(
@@ -311,10 +311,10 @@ def test_partition_clone_and_reclaim(make):
         one, verb="ipam-reclaim", host="host2"), 60, 0.5)
     wait_until("its block to be free", lambda: not any(
         "blocks/" in k and id2 in v or "hosts/" + id2 in k
-        for k, v in world.etcd.keys().items()), 10)
+        for k, v in world.etcd.keys().items()))
     more = [claimed(one, "m%d" % n) for n in range(4 * 6 - 2)]
     assert len(set(more + [given[0], given[2]])) == 24
-    wait_until("a clear error", lambda: code(one) == "exhausted", 10, 0.2)
+    wait_until("a clear error", lambda: code(one) == "exhausted", every=0.2)
     refused(one, "n", "exhausted", "range", "leased")
     one.call("STATUS", one.conf("1.1.0", ipam={"type": "fastdp"})).failed(
         50, "all blocks of the range")
@@ -323,5 +323,5 @@ def test_partition_clone_and_reclaim(make):
         call(one, verb="ipam-free", container_id="m%d" % n, ifname="eth0")
     one.ask("ipam", "release", "default")
     wait_until(lambda: "blocks to be given back: %s" % world.etcd.blocks(),
-               lambda: len(world.etcd.blocks()) == 1, 10)
+               lambda: len(world.etcd.blocks()) == 1)
     assert len(blocks(one)) == 1

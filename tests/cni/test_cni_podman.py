@@ -98,7 +98,7 @@ def test_two_podmen(hosts, runtime, version):
         "10.32.2.99", "--mac-address", "02:00:00:00:00:99", *publish, "box",
         "/bin/httpd", "-f", "-p", "7000")
     wait_until("everybody to be known", lambda: all(
-        len([m for m in h.macs()]) == 4 for h in hosts.hosts), 10, 0.1)
+        len([m for m in h.macs()]) == 4 for h in hosts.hosts), every=0.1)
     assert "02:00:00:00:00:99" in hosts.hosts[0].macs()
     got = one("exec", "a", "/bin/ping", "-c", "3", "-W", "2", "10.32.2.99")
     assert " 3 packets received" in got, got
@@ -127,8 +127,8 @@ def test_buildah(hosts):
         "box", "/bin/httpd", "-f", "-p", "7000")
     name = one.storage("buildah", "from", "--pull-never",
                        "localhost/box").stdout.strip()
-    wait_until("it to be known", lambda: len(hosts.hosts[0].macs()) == 2, 10,
-               0.1)
+    wait_until("it to be known", lambda: len(hosts.hosts[0].macs()) == 2,
+               every=0.1)
     done = one.storage(
         "buildah", "run", "--runtime", "runc", "--network", "net1",
         "--cni-config-dir", one.directory + "/net.d", "--cni-plugin-path",

@@ -451,7 +451,7 @@ def test_whole_chain(local):
         "/usr/bin/python3", "-c", "import socket, sys\ns = socket."
         "create_connection((sys.argv[1], 8080), 5)\ns.sendall(b'GET / "
         "HTTP/1.0\\r\\n\\r\\n')\nprint(b'200' in s.recv(99) and 7)\n",
-        host.address, check=False).stdout, 20, 0.2)
+        host.address, check=False).stdout, every=0.2)
     server.kill()
     server.wait()
     host.delete_list(conflist, c, result, **asked)

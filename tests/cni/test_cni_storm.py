@@ -54,13 +54,13 @@ def leases(host):
 
 def assert_empty(host):
     wait_until(lambda: "no lease: %s" % leases(host),
-               lambda: leases(host) == [], 10)
+               lambda: leases(host) == [])
     if host.is_own:
         assert [b["used"] for b in host.ask("ipam", "list")["blocks"]] == [0]
         assert [n for n in os.listdir(host.directory + "/state/leases")
                 if n.endswith(".json")] == []
     wait_until("its links to go", lambda: not [
-        n for n in host.ns.links() if n.startswith("fd") and len(n) == 12], 10)
+        n for n in host.ns.links() if n.startswith("fd") and len(n) == 12])
     host.assert_nothing_left()
 
 

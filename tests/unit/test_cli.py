@@ -383,7 +383,7 @@ def test_colour_on_a_terminal(daemon, env, coloured):
                 out += chunk
         except OSError:
             pass
-        assert p.wait(10) == 0
+        assert p.wait(30) == 0
     os.close(ours)
     assert b"host3" in out
     assert (b"\x1b[31mdown\x1b[0m" in out) == coloured
@@ -556,7 +556,7 @@ def test_daemon_that_does_not_answer(daemon):
     began = time.monotonic()
     result = daemon.run("status")
     hang.set()
-    assert 29 < time.monotonic() - began < 35
+    assert 29 < time.monotonic() - began < 50
     fails(result, 1, "30 seconds")
 
 
@@ -789,16 +789,16 @@ def test_plans_that_make_no_sense(host, change):
 
 
 def test_interrupted_attach_is_whole(host):
-    host.replies(attach={"sleep": 0.5})
+    host.replies(attach={"sleep": 2})
     with subprocess.Popen([FASTDPCTL, "--socket", host.path, "attach",
                            "--netns", host.netns, "--address",
                            "10.32.0.1/24"], stdout=subprocess.DEVNULL) as p:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while "attach" not in [r["verb"] for r in host.seen()["log"]]:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         p.send_signal(signal.SIGINT)
-        assert p.wait(10) == -signal.SIGINT
+        assert p.wait(30) == -signal.SIGINT
     link = json.loads(host.inside("ip", "-json", "addr", "show", "eth0"))[0]
     assert "LOWER_UP" in link["flags"]
     assert succeeds(host.ctl("detach")) == "detached eth0\n"
@@ -811,7 +811,7 @@ def test_attach_whose_daemon_dies_leaves_nothing(host):
                            "--netns", host.netns, "--address",
                            "10.32.0.1/24"], stderr=subprocess.PIPE,
                           text=True) as p:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while "attach" not in [r["verb"] for r in host.seen()["log"]]:
             assert time.monotonic() < deadline
             time.sleep(0.02)
