@@ -74,6 +74,21 @@ def rest(seconds):
         time.sleep(left)
 
 
+def share(seconds=0.5):
+    """What part of a processor one who is busy gets just now: pieces of the
+    same work take as long as the shortest of them, or others were in between.
+    Pauses of the whole machine are not in it."""
+    begin = time.monotonic()
+    pieces = [begin]
+    while pieces[-1] - begin < seconds:
+        for _ in range(5000):
+            pass
+        pieces.append(time.monotonic())
+    shortest = min(b - a for a, b in zip(pieces, pieces[1:]))
+    took = pieces[-1] - begin - lost(begin, pieces[-1])
+    return min(1.0, shortest * (len(pieces) - 1) / took)
+
+
 def gap(times, end=None):
     """The longest time between two moments that follow each other (the last
     one is @end), without what the machine took; infinite if there are none."""

@@ -39,7 +39,7 @@
 #include "sys/tap.h"
 
 #define SKIP 77 /* of the test driver */
-#define PATIENCE_MS 3000
+#define PATIENCE_MS 20000
 #define SHORT_MS 200 /* for what must not come */
 #define VNI_A 5
 #define VNI_B 6

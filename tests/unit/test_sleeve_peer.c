@@ -30,8 +30,7 @@ static void test_beats(void **state)
 
 	(void)state;
 	peers[1].wants_requests = true;
-	publish(1);
-	/* The thread takes the new table when it has its turn. */
+	publish_now(1);
 	for (tries = 0; tries < 50; tries++) {
 		beat_until_reply(&beat, 100, &e);
 		if (next_event(1, &e, 50))
@@ -126,8 +125,8 @@ static void test_over_v6(void **state)
 	(void)state;
 	reset_peer(0, true);
 	reset_peer(1, true);
-	publish(0);
-	publish(1);
+	publish_now(0);
+	publish_now(1);
 	beat_until_reply(&beat, MAX_PAYLOAD - 20, &e);
 	assert_int_equal(e.type, SLEEVE_EVENT_REPLY);
 	check_passes(random_frame(1000));
