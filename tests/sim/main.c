@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sim [--seed N] [--seeds N] [--hosts N] [--steps N] [--scenario NAME]
- *     [--jobs N] [--heartbeats N] [--only STEP,STEP...] [-v]
- *
  * Without a seed: every scenario with many seeds (those with a script of their
  * own with a quarter of them), --jobs processes at once. The first failure ends
  * it, says its seed, and is status 1; of a random history it says the shortest
  * list of steps that fails as well, which --only plays again.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,14 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "options.h"
 #include "shrink.h"
 
 #define MAX_JOBS 64U
 
 struct options {
-	uint64_t seed, n_seeds;
-	uint32_t n_hosts, n_steps, n_jobs, heartbeats_per_sec;
-	const char *scenario;
+	uint64_t seed, n_seeds, n_hosts, n_steps, n_jobs, heartbeats_per_sec;
+	const char *scenario, *only_text;
 	bool is_verbose;
 	uint32_t *only, n_only;
 };
@@ -40,8 +36,8 @@ static struct sim_options of(const struct scenario *s, const struct options *o,
 	return (struct sim_options){
 		.name = s->name,
 		.seed = seed,
-		.n_hosts = s->n_hosts ? s->n_hosts : o->n_hosts,
-		.heartbeats_per_sec = o->heartbeats_per_sec,
+		.n_hosts = s->n_hosts ? s->n_hosts : (uint32_t)o->n_hosts,
+		.heartbeats_per_sec = (uint32_t)o->heartbeats_per_sec,
 		.has_sleeve = s->sleeve == SLEEVE_YES ||
 			      (s->sleeve == SLEEVE_EITHER && seed % 2),
 		.is_verbose = o->is_verbose,
@@ -50,119 +46,101 @@ static struct sim_options of(const struct scenario *s, const struct options *o,
 	};
 }
 
-static uint64_t number(const char *text)
+static void take_only(struct options *o)
 {
-	char *end;
-	const unsigned long long n = strtoull(text, &end, 0);
+	char *text = strdup(o->only_text), *word, *rest = NULL;
 
-	if (!*text || *end) {
-		fprintf(stderr, "sim: %s is no number\n", text);
-		exit(2);
-	}
-	return n;
-}
-
-static void numbers(char *text, struct options *o)
-{
-	char *word, *rest = NULL;
-
+	if (!text)
+		abort();
 	o->only = sim_alloc((strlen(text) + 1) * sizeof(o->only[0]));
 	for (word = strtok_r(text, ",", &rest); word;
 	     word = strtok_r(NULL, ",", &rest))
-		o->only[o->n_only++] = (uint32_t)number(word);
+		o->only[o->n_only++] = (uint32_t)sim_options_number("only",
+								    word, 0,
+								    UINT32_MAX);
+	free(text);
 }
 
-static void check(const struct options *o)
-{
-	if (o->n_hosts < 2 || o->n_hosts > SIM_MAX_HOSTS) {
-		fprintf(stderr, "sim: 2 to %u hosts\n", SIM_MAX_HOSTS);
-		exit(2);
-	}
-	if (o->n_steps > SHRINK_MAX_STEPS || !o->n_jobs ||
-	    o->n_jobs > MAX_JOBS) {
-		fprintf(stderr, "sim: up to %u steps, 1 to %u jobs\n",
-			SHRINK_MAX_STEPS, MAX_JOBS);
-		exit(2);
-	}
-}
-
-static void print_help(void)
+static void print_scenarios(void)
 {
 	const struct scenario *s;
 
-	printf("usage: sim [--seed N] [--seeds N] [--hosts N] [--steps N]\n"
-	       "           [--scenario NAME] [--jobs N] [--heartbeats N]\n"
-	       "           [--only STEP,STEP...] [-v]\n\n"
-	       "Plays scenarios with many hosts in one process. scenarios:\n");
-	for (s = scenarios; s->name; s++)
-		printf("  %s\n", s->name);
-}
-
-static void take(struct options *o, int c)
-{
-	switch (c) {
-	case 's':
-		o->seed = number(optarg);
-		o->n_seeds = 1;
-		break;
-	case 'n':
-		o->n_seeds = number(optarg);
-		break;
-	case 'h':
-		o->n_hosts = (uint32_t)number(optarg);
-		break;
-	case 't':
-		o->n_steps = (uint32_t)number(optarg);
-		break;
-	case 'c':
-		o->scenario = optarg;
-		break;
-	case 'j':
-		o->n_jobs = (uint32_t)number(optarg);
-		break;
-	case 'b':
-		o->heartbeats_per_sec = (uint32_t)number(optarg);
-		break;
-	case 'o':
-		numbers(optarg, o);
-		break;
-	case 'v':
-		o->is_verbose = true;
-		break;
-	case 'H':
-		print_help();
-		exit(0);
-	default:
-		fprintf(stderr, "sim: see sim --help\n");
-		exit(2);
+	printf("\nscenarios:\n");
+	for (s = scenarios; s->name; s++) {
+		printf("  %-12s ", s->name);
+		if (s->n_hosts)
+			printf("%u hosts\n", s->n_hosts);
+		else
+			printf("as many hosts as asked for%s\n",
+			       s->text ? ", steps at random" : "");
 	}
 }
 
 static struct options parse(int argc, char **argv)
 {
-	static const struct option table[] = {
-		{ "seed", 1, NULL, 's' },
-		{ "seeds", 1, NULL, 'n' },
-		{ "hosts", 1, NULL, 'h' },
-		{ "steps", 1, NULL, 't' },
-		{ "scenario", 1, NULL, 'c' },
-		{ "jobs", 1, NULL, 'j' },
-		{ "heartbeats", 1, NULL, 'b' },
-		{ "only", 1, NULL, 'o' },
-		{ "verbose", 0, NULL, 'v' },
-		{ "help", 0, NULL, 'H' },
-		{ 0 },
+	struct options o = {
+		.seed = UINT64_MAX, .n_hosts = 4, .n_steps = 150, .n_jobs = 1
 	};
-	struct options o = { .seed = 1,
-			     .n_seeds = 200,
-			     .n_hosts = 4,
-			     .n_steps = 150,
-			     .n_jobs = 1 };
-	int c;
+	const struct sim_option table[] = {
+		{ .name = "scenario",
+		  .value = "NAME",
+		  .help = "that one alone, of those below",
+		  .text = &o.scenario },
+		{ .name = "seed",
+		  .value = "N",
+		  .help = "the first; alone: no other",
+		  .number = &o.seed,
+		  .max = UINT64_MAX - 1 },
+		{ .name = "seeds",
+		  .value = "N",
+		  .help = "how many; of a scenario with a number of hosts of "
+			  "its own a quarter; 200",
+		  .number = &o.n_seeds,
+		  .min = 1,
+		  .max = UINT32_MAX },
+		{ .name = "hosts",
+		  .value = "N",
+		  .help = "4",
+		  .number = &o.n_hosts,
+		  .min = 2,
+		  .max = SIM_MAX_HOSTS },
+		{ .name = "steps",
+		  .value = "N",
+		  .help = "of a random history; 150",
+		  .number = &o.n_steps,
+		  .max = SHRINK_MAX_STEPS },
+		{ .name = "only",
+		  .value = "STEP,STEP...",
+		  .help = "of a random history these steps alone",
+		  .text = &o.only_text },
+		{ .name = "jobs",
+		  .value = "N",
+		  .help = "processes at once; 1",
+		  .number = &o.n_jobs,
+		  .min = 1,
+		  .max = MAX_JOBS },
+		{ .name = "heartbeats",
+		  .value = "N",
+		  .help = "a second and host, at most; 0: as by default",
+		  .number = &o.heartbeats_per_sec,
+		  .max = 100000 },
+		{ .name = "verbose",
+		  .help = "or -v: says all that happens",
+		  .flag = &o.is_verbose },
+		{ .name = NULL },
+	};
 
-	while ((c = getopt_long(argc, argv, "v", table, NULL)) != -1)
-		take(&o, c);
-	check(&o);
+	sim_options_parse(
+		table,
+		"Plays scenarios with many hosts in one process. What "
+		"fails is said with its seed.",
+		print_scenarios, argc, argv);
+	if (!o.n_seeds)
+		o.n_seeds = o.seed == UINT64_MAX ? 200 : 1;
+	if (o.seed == UINT64_MAX)
+		o.seed = 1;
+	if (o.only_text)
+		take_only(&o);
 	return o;
 }
 
@@ -185,7 +163,7 @@ static bool work(const struct options *o, uint32_t job, struct progress *p)
 			if (n_done++ % o->n_jobs != job)
 				continue;
 			p->seed = so.seed;
-			if (!play(s, &so, o->n_steps))
+			if (!play(s, &so, (uint32_t)o->n_steps))
 				return false;
 			p->n_played++;
 		}
@@ -211,8 +189,8 @@ static void tell(const struct options *o, const struct progress *p, int status)
 	if (!s->text || o->only)
 		return;
 	steps = sim_alloc((o->n_steps + 1) * sizeof(steps[0]));
-	n = shrink(s, &so, o->n_steps, steps);
-	fprintf(stderr, "%u of %u steps suffice:\n", n, o->n_steps);
+	n = shrink(s, &so, (uint32_t)o->n_steps, steps);
+	fprintf(stderr, "%u of %u steps suffice:\n", n, (uint32_t)o->n_steps);
 	for (i = 0; i < n; i++) {
 		fprintf(stderr, "  %4u %s\n", steps[i],
 			s->text(&shape, steps[i], text, sizeof(text)));
@@ -220,8 +198,8 @@ static void tell(const struct options *o, const struct progress *p, int status)
 	fprintf(stderr,
 		"again: sim -v --scenario %s --hosts %u --steps %u --seed "
 		"%llu --heartbeats %u --only ",
-		s->name, so.n_hosts, o->n_steps, (unsigned long long)p->seed,
-		o->heartbeats_per_sec);
+		s->name, so.n_hosts, (uint32_t)o->n_steps,
+		(unsigned long long)p->seed, so.heartbeats_per_sec);
 	for (i = 0; i < n; i++)
 		fprintf(stderr, "%s%u", i ? "," : "", steps[i]);
 	fprintf(stderr, n ? "\n" : "99999\n");

@@ -36,6 +36,7 @@ struct sim *sim_new(const struct sim_options *o)
 	sim->heartbeats_per_sec = o->heartbeats_per_sec;
 	sim->steps = o->steps;
 	sim->n_steps = o->n_steps;
+	sim->max_events = MAX_EVENTS;
 	sim->now = USEC_PER_SEC;
 	sim->n_hosts = o->n_hosts < SIM_MAX_HOSTS ? o->n_hosts : SIM_MAX_HOSTS;
 	sim->net = net_new(sim->n_hosts);
@@ -118,7 +119,7 @@ void sim_run(struct sim *sim, usec_t for_us)
 		sim->now = ev.at;
 		ev.f(sim, ev.ctx, ev.arg);
 		free(ev.ctx);
-		if (++sim->n_done > MAX_EVENTS)
+		if (++sim->n_done > sim->max_events)
 			sim_fail(sim, "it does not come to rest");
 	}
 	if (!sim->is_failed)

@@ -62,6 +62,7 @@ struct sim {
 	struct ipam_world *ipam;      /* ipam_world.h; NULL: none */
 	struct host *hosts[SIM_MAX_HOSTS];
 	uint32_t n_hosts;
+	uint64_t max_events; /* an endless chain of them ends here */
 };
 
 struct sim_options {
