@@ -153,3 +153,39 @@ enum sleeve_verdict sleeve_get_beat(const struct sleeve_header *h,
 	*ret = beat;
 	return SLEEVE_OK;
 }
+
+static size_t beat_unit(struct sleeve_header *h, const uint8_t *p, size_t size)
+{
+	struct sleeve_beat beat;
+	size_t unit = SLEEVE_BEAT_SIZE;
+
+	if (h->type == SLEEVE_REQUEST) {
+		h->type = SLEEVE_REPLY; /* whatever its size */
+		if (sleeve_get_beat(h, p, size, &beat) != SLEEVE_OK)
+			return 0;
+		unit = beat.size;
+	}
+	return unit < size ? unit : 0;
+}
+
+size_t sleeve_train_unit(uint8_t *p, size_t size)
+{
+	struct sleeve_header h;
+	struct sleeve_frame f;
+	uint8_t *at, *data;
+	size_t left;
+
+	if (sleeve_get_header(p, size, &h) != SLEEVE_OK)
+		return 0;
+	if (h.type != SLEEVE_DATA)
+		return beat_unit(&h, p, size);
+	at = p + SLEEVE_HEADER_SIZE;
+	left = size - SLEEVE_HEADER_SIZE;
+	while (left >= SLEEVE_SEQ_AT) {
+		if (!memcmp(at, p, SLEEVE_SEQ_AT))
+			return size - left;
+		if (sleeve_get_frame(&at, &left, &f, &data) != SLEEVE_OK)
+			return 0;
+	}
+	return 0;
+}

@@ -122,4 +122,11 @@ enum sleeve_verdict sleeve_get_beat(const struct sleeve_header *h,
 				    const uint8_t *p, size_t size,
 				    struct sleeve_beat *ret);
 
+/*
+ * Datagrams of one peer, one behind the other, all but the last as long as the
+ * first, which that is. 0: there is but one, or it is not one of ours. A header
+ * is told from a frame by the peer's token.
+ */
+size_t sleeve_train_unit(uint8_t *p, size_t size);
+
 #endif

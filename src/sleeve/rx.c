@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "merge.h"
+#include "shield.h"
 #include "sys/addr.h"
 #include "taps.h"
 
@@ -346,7 +347,13 @@ static bool is_new(struct worker *w, const struct datagram *d,
 							      : &state->control;
 
 	*ret_is_newest = d->header.seq > window->top;
-	return window_accept(window, d->header.seq);
+	if (window_accept(window, d->header.seq))
+		return true;
+	if (d->header.seq < window_edge(window)) {
+		w->n_stoppable++;
+		state->is_overheard = true;
+	}
+	return false;
 }
 
 static const struct fib_peer *find_peer(const struct worker *w, uint64_t token)
@@ -379,6 +386,7 @@ static void take_datagram(struct worker *w, struct datagram *d,
 	}
 	if (!d->peer) {
 		w->n[SLEEVE_DROP_TOKEN]++;
+		w->n_stoppable++;
 		return;
 	}
 	if (!is_new(w, d, &is_newest)) {
@@ -415,7 +423,7 @@ static void take_message(struct worker *w, uint32_t i)
 	struct rx *rx = w->rx;
 	struct msghdr *h = &rx->headers[i].msg_hdr;
 	const size_t size = rx->headers[i].msg_len;
-	const size_t unit = unit_of(h);
+	size_t unit = unit_of(h);
 	struct datagram d = { .from = &rx->from[i] };
 	bool is_source_seen = false;
 	size_t at = 0, last_size = 0;
@@ -424,6 +432,9 @@ static void take_message(struct worker *w, uint32_t i)
 		w->n[SLEEVE_DROP_MALFORMED]++;
 		return;
 	}
+	/* Joined before the shield was raised: nobody says of how many. */
+	if (unit == 0 && shield_is_up(w->shield))
+		unit = sleeve_train_unit(rx->buffers[i], size);
 	rx->follow = NULL;
 	do {
 		d.p = rx->buffers[i] + at;

@@ -54,6 +54,7 @@ static const char *const counter_names[SLEEVE_N_COUNTERS] = {
 	[SLEEVE_RX_CALLS] = "rx-calls",
 	[SLEEVE_REQUESTS] = "requests",
 	[SLEEVE_REPLIES] = "replies",
+	[SLEEVE_SHIELDS] = "shields",
 	[SLEEVE_DROP_UNKNOWN_MAC] = "drop-unknown-mac",
 	[SLEEVE_DROP_NO_PATH] = "drop-no-path",
 	[SLEEVE_DROP_TOO_BIG] = "drop-too-big",

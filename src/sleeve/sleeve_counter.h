@@ -17,6 +17,7 @@ enum sleeve_counter {
 	SLEEVE_RX_CALLS, /* of recvmmsg */
 	SLEEVE_REQUESTS,
 	SLEEVE_REPLIES,
+	SLEEVE_SHIELDS, /* floods that the kernel was told to keep out */
 	/* dropped on the way out */
 	SLEEVE_DROP_UNKNOWN_MAC,
 	SLEEVE_DROP_NO_PATH, /* peer with may_send false, or no table */

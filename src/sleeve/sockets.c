@@ -39,6 +39,14 @@ static void open_beside(struct sockets *k)
 	k->control = k->send = k->data;
 }
 
+/* The thread looks at each datagram itself: without it is slower. */
+static void require_first(const struct sockets *k)
+{
+	if (udp_require(k->data, SLEEVE_FIRST_MASK, SLEEVE_FIRST) < 0 ||
+	    udp_require(k->control, SLEEVE_FIRST_MASK, SLEEVE_FIRST) < 0)
+		return;
+}
+
 static int open_family(struct sockets *k, const struct ip *local,
 		       uint16_t *port, struct udp_abilities *abilities)
 {
@@ -52,10 +60,7 @@ static int open_family(struct sockets *k, const struct ip *local,
 		return r;
 	*port = bound.port;
 	open_beside(k);
-	/* The thread looks at each datagram itself: without it is slower. */
-	if (udp_require(k->data, SLEEVE_FIRST_MASK, SLEEVE_FIRST) < 0 ||
-	    udp_require(k->control, SLEEVE_FIRST_MASK, SLEEVE_FIRST) < 0)
-		return 0;
+	require_first(k);
 	return 0;
 }
 
@@ -83,6 +88,45 @@ void sockets_close(struct sockets *k)
 
 	for (i = 0; i < N_FAMILIES; i++)
 		close_family(&k[i]);
+}
+
+/*
+ * Of all three: which of them the kernel asks whether to coalesce is its own
+ * choice. Without the ability there is nothing to switch.
+ */
+static void set_gro(const struct sockets *k, bool is_on)
+{
+	(void)!udp_set_gro(k->data, is_on);
+	(void)!udp_set_gro(k->control, is_on);
+	(void)!udp_set_gro(k->send, is_on);
+}
+
+int sockets_shield(const struct sockets *k, struct sock_filter *code,
+		   uint16_t n)
+{
+	int i, r = 0;
+
+	for (i = 0; i < N_FAMILIES && r == 0; i++) {
+		if (k[i].data < 0)
+			continue;
+		set_gro(&k[i], false);
+		r = udp_filter(k[i].data, code, n);
+		if (r == 0 && sockets_are_divided(&k[i]))
+			r = udp_filter(k[i].control, code, n);
+	}
+	return r;
+}
+
+void sockets_unshield(const struct sockets *k)
+{
+	int i;
+
+	for (i = 0; i < N_FAMILIES; i++) {
+		if (k[i].data < 0)
+			continue;
+		require_first(&k[i]);
+		set_gro(&k[i], true);
+	}
 }
 
 uint64_t sockets_n_dropped(const struct sockets *k)

@@ -10,6 +10,7 @@
 
 #include "core/core.h"
 
+struct sock_filter;
 struct udp_abilities;
 
 enum { SOCKET_V4, SOCKET_V6, N_FAMILIES };
@@ -39,6 +40,16 @@ static inline bool sockets_are_divided(const struct sockets *k)
 int sockets_open(struct sockets *k, const struct ip *local, uint16_t *port,
 		 struct udp_abilities *ret) WARN_UNUSED;
 void sockets_close(struct sockets *k); /* all N_FAMILIES */
+
+/*
+ * The kernel drops what the program (of udp_filter()) does not let pass, and
+ * looks at each datagram by itself: in a train that begins with somebody
+ * else's the valid ones would be lost too. 0 or -errno; then some may have it.
+ */
+int sockets_shield(const struct sockets *k, struct sock_filter *code,
+		   uint16_t n) WARN_UNUSED;
+/* As they were opened. */
+void sockets_unshield(const struct sockets *k);
 
 /* Datagrams that the kernel dropped before anybody saw them, so far. */
 uint64_t sockets_n_dropped(const struct sockets *k);

@@ -45,6 +45,20 @@ bool window_accept(struct window *w, uint64_t seq)
 	return true;
 }
 
+void window_mark(struct window *w)
+{
+	w->marks[1] = w->marks[0];
+	w->marks[0] = w->top;
+}
+
+uint64_t window_edge(const struct window *w)
+{
+	const uint64_t word = w->top / 64, n_words = WINDOW_BITS / 64;
+	const uint64_t low = word < n_words ? 0 : (word - n_words + 1) * 64;
+
+	return low > w->marks[1] ? low : w->marks[1];
+}
+
 void worker_tell(struct worker *w, const struct sleeve_event *event,
 		 bool is_cheap)
 {

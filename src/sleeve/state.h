@@ -20,6 +20,7 @@
 struct out;
 struct tx;
 struct rx;
+struct shield;
 struct udp_error;
 
 /* Sequence numbers that are told apart: the newest and so many before. */
@@ -27,6 +28,7 @@ struct udp_error;
 
 struct window {
 	uint64_t top;
+	uint64_t marks[2]; /* `top` as of the last mark and the one before */
 	uint64_t words[WINDOW_BITS / 64];
 };
 
@@ -38,7 +40,8 @@ struct peer_state {
 	struct window window;
 	struct window control; /* of requests and replies */
 	struct endpoint moved_to;
-	usec_t moved_at; /* when the owner was told */
+	bool is_overheard; /* old ones of its datagrams have come, ever */
+	usec_t moved_at;   /* when the owner was told */
 	/* Frames for it in this drain: see tx.c. */
 	uint16_t first, last;
 };
@@ -91,10 +94,12 @@ struct worker {
 	usec_t now; /* of this turn */
 	usec_t events_since;
 	uint32_t n_events;
+	uint64_t n_stoppable; /* dropped, and the shield would have done it */
 	int full_fd; /* the socket that is waited for, or -1: TAPs rest */
 	struct out *out;
 	struct tx *tx;
 	struct rx *rx;
+	struct shield *shield;
 };
 
 /* 0 or -errno. */
@@ -133,6 +138,13 @@ void worker_read_errors(struct worker *w, int fd);
 
 /* False: seen before or too old; else remembered. */
 bool window_accept(struct window *w, uint64_t seq);
+/* To be called once in a while. */
+void window_mark(struct window *w);
+/*
+ * What is below was seen, is too old, or was overtaken by another one between
+ * the last two marks or earlier.
+ */
+uint64_t window_edge(const struct window *w);
 static inline bool window_is_next(const struct window *w, uint64_t seq)
 {
 	return seq == w->top + 1;

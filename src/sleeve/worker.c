@@ -10,6 +10,7 @@
 
 #include "out.h"
 #include "rx.h"
+#include "shield.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 #include "taps.h"
@@ -61,8 +62,9 @@ struct worker *worker_new(struct shared *shared, const struct sockets *sockets,
 	w->out = out_new(has_segment);
 	w->tx = tx_new();
 	w->rx = rx_new();
+	w->shield = shield_new();
 	if (w->epoll_fd < 0 || !w->table || !w->peers || !w->out || !w->tx ||
-	    !w->rx || !watch_all(w)) {
+	    !w->rx || !w->shield || !watch_all(w)) {
 		worker_free(w);
 		return NULL;
 	}
@@ -80,6 +82,7 @@ void worker_free(struct worker *w)
 	out_free(w->out);
 	tx_free(w->tx);
 	rx_free(w->rx);
+	shield_free(w->shield);
 	free(w->peers);
 	free(w);
 }
@@ -121,6 +124,7 @@ static void adopt_table(struct worker *w)
 	sleeve_table_free(w->table);
 	w->table = t;
 	taps_renumber(w);
+	shield_renew(w);
 }
 
 static void obey_command(struct worker *w)
@@ -236,7 +240,8 @@ static void turn(struct worker *w)
 {
 	struct epoll_event events[TURN_EVENTS];
 	const int n = epoll_wait(w->epoll_fd, events, TURN_EVENTS,
-				 w->full_fd >= 0 ? WAIT_FOR_SOCKET_MS : -1);
+				 w->full_fd >= 0 ? WAIT_FOR_SOCKET_MS
+						 : shield_wait_ms(w));
 	enum source kind;
 
 	w->now = clock_monotonic_us();
@@ -250,6 +255,7 @@ static void turn(struct worker *w)
 	serve(w, events, n, SOURCE_TAP);
 	tx_flush(w);
 	pause_or_go_on(w);
+	shield_turn(w);
 	ring_flush(&w->shared->ring);
 	publish_counters(w);
 }

@@ -155,6 +155,16 @@ int udp_divide(int fd, uint32_t offset, uint8_t value)
 		       : 0;
 }
 
+int udp_filter(int fd, struct sock_filter *code, uint16_t n)
+{
+	const struct sock_fprog program = { .len = n, .filter = code };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+			  sizeof(program))
+		       ? -errno
+		       : 0;
+}
+
 int udp_require(int fd, uint32_t mask, uint32_t value)
 {
 	/* A socket's filter begins at the UDP header; too short is refused. */
@@ -165,15 +175,13 @@ int udp_require(int fd, uint32_t mask, uint32_t value)
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
-	const struct sock_fprog program = {
-		.len = sizeof(code) / sizeof(code[0]),
-		.filter = code,
-	};
 
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
-			  sizeof(program))
-		       ? -errno
-		       : 0;
+	return udp_filter(fd, code, sizeof(code) / sizeof(code[0]));
+}
+
+int udp_set_gro(int fd, bool is_on)
+{
+	return set_option(fd, IPPROTO_UDP, UDP_GRO, is_on);
 }
 
 int udp_endpoint(int fd, struct endpoint *ret)

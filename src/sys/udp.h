@@ -11,6 +11,8 @@
 
 #include "core/core.h"
 
+struct sock_filter;
+
 struct udp_abilities {
 	bool has_segment; /* UDP_SEGMENT: many datagrams in one send */
 	bool has_gro;	  /* UDP_GRO: many in one receive; is switched on */
@@ -45,6 +47,15 @@ int udp_divide(int fd, uint32_t offset, uint8_t value) WARN_UNUSED;
 int udp_require(int fd, uint32_t mask, uint32_t value) WARN_UNUSED;
 
 int udp_endpoint(int fd, struct endpoint *ret) WARN_UNUSED;
+
+/*
+ * Likewise, but by a program of @n instructions of classic BPF that begins at
+ * the UDP header; it replaces what udp_require() wanted, and that replaces it.
+ */
+int udp_filter(int fd, struct sock_filter *code, uint16_t n) WARN_UNUSED;
+
+/* Off: each datagram comes, and is filtered, by itself. */
+int udp_set_gro(int fd, bool is_on) WARN_UNUSED;
 
 /* Datagrams that udp_require() refused or that found the buffer full, so far. */
 uint32_t udp_n_dropped(int fd);

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends the frames of a file round and round as fast as the kernel takes them.
+"""Sends the frames of a file round and round, so many a second at most.
 
-usage: flooder.py IFNAME FILE SECONDS
+usage: flooder.py IFNAME FILE SECONDS RATE
 
-Each frame has its size before it, two octets. Prints how many were sent.
+Each frame has its size before it, two octets. Ends after SECONDS, or when its
+standard input does; prints how many were sent.
 """
 
 import ctypes
+import select
 import socket
 import struct
 import sys
@@ -55,17 +57,21 @@ def batches(frames):
     return made, (buffers, iov)
 
 
-def main(ifname, path, seconds):
+def main(ifname, path, seconds, rate):
     sendmmsg = ctypes.CDLL(None, use_errno=True).sendmmsg
     with open(path, "rb") as f:
         made, kept = batches(list(frames_of(f.read())))
-    n = 0
+    n, rate = 0, float(rate)
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
         s.bind((ifname, 0))
-        end = time.monotonic() + float(seconds)
-        while time.monotonic() < end:
+        start = now = time.monotonic()
+        while now < start + float(seconds) and not select.select(
+                [sys.stdin], [], [], 0)[0]:
             for batch in made:
                 n += max(0, sendmmsg(s.fileno(), batch, len(batch), 0))
+            now = time.monotonic()
+            if n > (now - start) * rate:
+                time.sleep(0.001)
     del kept
     print(n)
 

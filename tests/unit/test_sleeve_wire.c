@@ -249,6 +249,53 @@ static void test_mutations(void **state)
 	}
 }
 
+/* @n_frames of @size; returns the datagram's end. */
+static uint8_t *put_data(uint8_t *p, uint32_t n_frames, uint16_t size)
+{
+	const struct sleeve_frame f = { .vni = 5, .size = size };
+
+	sleeve_put_header(&data_header, p);
+	for (p += SLEEVE_HEADER_SIZE; n_frames > 0; n_frames--) {
+		sleeve_put_frame(&f, p);
+		memset(p + SLEEVE_FRAME_SIZE, 0xff, size);
+		p += SLEEVE_FRAME_SIZE + size;
+	}
+	return p;
+}
+
+/* Trains whose unit nobody tells; a datagram alone is none. */
+static void test_train(void **state)
+{
+	const struct sleeve_beat beat = { .cookie = 7 };
+	struct sleeve_header h = data_header;
+	static uint8_t p[10000];
+	const uint8_t *end;
+	uint8_t *first;
+	uint16_t size;
+
+	(void)state;
+	/* 257 octets: as a header begins, but for the token. */
+	for (size = 60; size <= 1400; size += size == 256 ? 1 : 4) {
+		first = put_data(p, size < 200 ? 3 : 1, size);
+		assert_int_equal(sleeve_train_unit(p, (size_t)(first - p)), 0);
+		end = put_data(put_data(first, size < 200 ? 3 : 1, size), 1,
+			       60);
+		assert_int_equal(sleeve_train_unit(p, (size_t)(end - p)),
+				 first - p);
+		first[4] ^= 1; /* somebody else's */
+		assert_int_equal(sleeve_train_unit(p, (size_t)(end - p)), 0);
+	}
+	for (h.type = SLEEVE_REQUEST; h.type <= SLEEVE_REPLY; h.type++) {
+		size = h.type == SLEEVE_REPLY ? SLEEVE_BEAT_SIZE : 500;
+		assert_true(sleeve_put_beat(&h, &beat, p, size));
+		assert_true(sleeve_put_beat(&h, &beat, p + size, size));
+		assert_int_equal(sleeve_train_unit(p, size), 0);
+		assert_int_equal(sleeve_train_unit(p, 2 * size), size);
+	}
+	for (size = 0; size < SLEEVE_BEAT_SIZE; size++)
+		assert_int_equal(sleeve_train_unit(p, size), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_frames_refused),
 		cmocka_unit_test(test_beat),
 		cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_train),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
