@@ -789,10 +789,15 @@ def test_plans_that_make_no_sense(host, change):
 
 
 def test_interrupted_attach_is_whole(host):
+    def mind_interrupts():
+        # A shell has its background jobs ignore them, and so would this.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     host.replies(attach={"sleep": 2})
     with subprocess.Popen([FASTDPCTL, "--socket", host.path, "attach",
                            "--netns", host.netns, "--address",
-                           "10.32.0.1/24"], stdout=subprocess.DEVNULL) as p:
+                           "10.32.0.1/24"], stdout=subprocess.DEVNULL,
+                          preexec_fn=mind_interrupts) as p:
         deadline = time.monotonic() + 30
         while "attach" not in [r["verb"] for r in host.seen()["log"]]:
             assert time.monotonic() < deadline
