@@ -302,7 +302,7 @@ static bool of_host(struct engine *e, usec_t now, const struct event *ev)
 		if (!e->is_started) {
 			flowset_found(&e->flows, &ev->flow.match,
 				      ev->flow.actions);
-			sizing_found(e, ev->flow.actions);
+			sizing_found(e, &ev->flow.match, ev->flow.actions);
 		}
 		break;
 	case EVENT_FLOW_REFUSED:

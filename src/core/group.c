@@ -89,6 +89,44 @@ static size_t members(struct pipeline *pl, vni_t vni, uint8_t flags,
 	return one_of_each_place(ret, n);
 }
 
+/* Those that take any frame first; returns how many there are, and what the
+ * others all take. */
+static size_t wide_first(const struct pipeline *pl, vni_t vni,
+			 const struct peer *list[], size_t n,
+			 uint32_t *ret_max_frame)
+{
+	const struct peer *narrow[MAX_PEERS];
+	size_t i, n_wide = 0, n_narrow = 0;
+	uint32_t max, least = 0;
+
+	for (i = 0; i < n; i++) {
+		max = way_max_frame(pl, list[i], vni);
+		if (!max) {
+			list[n_wide++] = list[i];
+			continue;
+		}
+		narrow[n_narrow++] = list[i];
+		if (!least || max < least)
+			least = max;
+	}
+	for (i = 0; i < n_narrow; i++)
+		list[n_wide + i] = narrow[i];
+	*ret_max_frame = least;
+	return n_wide;
+}
+
+size_t group_narrow(struct pipeline *pl, vni_t vni,
+		    const struct peer *ret[MAX_PEERS])
+{
+	uint32_t max_frame;
+	bool has_sleeve;
+	const size_t n = members(pl, vni, 0, ret, &has_sleeve);
+	const size_t n_wide = wide_first(pl, vni, ret, n, &max_frame);
+
+	memmove(ret, ret + n_wide, (n - n_wide) * sizeof(ret[0]));
+	return n - n_wide;
+}
+
 static void set_copied(struct pipeline *pl, vni_t vni, bool is_copied)
 {
 	uint32_t i = 0;
@@ -116,13 +154,17 @@ static void set_copied(struct pipeline *pl, vni_t vni, bool is_copied)
 
 /*
  * Copies of group frames: shared by all ports and classes of the network. One
- * goes to sleeve, which makes those for its peers itself.
+ * goes to sleeve, which makes those for its peers itself. The copies for narrow
+ * peers are behind one check of the length, the last chunks with them: what is
+ * longer comes up once, for all of these.
  */
 static void peers_of_network(struct pipeline *pl, vni_t vni)
 {
 	const struct peer *list[MAX_PEERS];
 	bool has_sleeve;
 	const size_t n = members(pl, vni, 0, list, &has_sleeve);
+	uint32_t max_frame;
+	const size_t n_wide = wide_first(pl, vni, list, n, &max_frame);
 	size_t i, chunk;
 
 	for (chunk = 0; chunk < MAX_PEERS / FLOW_PEERS_PER_CHUNK; chunk++) {
@@ -134,8 +176,12 @@ static void peers_of_network(struct pipeline *pl, vni_t vni)
 		flow_actions_clear(&pl->scratch);
 		if (!chunk && has_sleeve)
 			way_to_tap(pl, vni, &pl->scratch);
-		for (i = first; i < n && i < end; i++)
+		for (i = first; i < n && i < end; i++) {
+			if (i == n_wide)
+				flow_check_len(&pl->scratch, max_frame,
+					       RECIRC_LONG(vni));
 			way_to_peer(pl, list[i], vni, &pl->scratch);
+		}
 		if (n > end)
 			flow_recirc(&pl->scratch, RECIRC_PEERS(vni, chunk + 1));
 		if (!chunk)

@@ -41,4 +41,8 @@ void group_flood_trusted(struct pipeline *pl, vni_t vni, port_no_t except,
 /* Before a network's TAP at @port_no goes. */
 void group_tap_gone(struct pipeline *pl, vni_t vni, port_no_t port_no);
 
+/* The peers on fastdp that take part in @vni and do not take every frame. */
+size_t group_narrow(struct pipeline *pl, vni_t vni,
+		    const struct peer *ret[MAX_PEERS]);
+
 #endif

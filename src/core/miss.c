@@ -296,7 +296,10 @@ void miss_upcall(struct engine *e, usec_t now, const struct event *ev)
 		return;
 	}
 	if (RECIRC_STAGE(recirc_id) == STAGE_LONG) {
-		to_unicast(e, now, ev, &f);
+		if (mac_is_group(&f.dst))
+			oversize_group(e, now, ev, RECIRC_VNI(recirc_id));
+		else
+			to_unicast(e, now, ev, &f);
 		return;
 	}
 	if (RECIRC_STAGE(recirc_id) != STAGE_LOCAL &&

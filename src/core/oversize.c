@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "fragment.h"
+#include "group.h"
 #include "too_big.h"
 #include "way.h"
 
@@ -55,6 +56,56 @@ void oversize_frame(struct engine *e, usec_t now, const struct event *ev,
 		return;
 	p->n_fragmented++;
 	p->n_fragments += fragment_count(&f);
+}
+
+static void copy_to(struct engine *e, usec_t now, const struct event *ev,
+		    vni_t vni, struct peer *p)
+{
+	const uint32_t max = way_max_frame(&e->pipeline, p, vni);
+	const uint8_t *frame = ev->upcall.frame;
+	const size_t size = ev->upcall.size;
+	struct fragments f;
+
+	flow_actions_clear(&e->actions);
+	if (!way_to_peer(&e->pipeline, p, vni, &e->actions))
+		return;
+	if (size <= max) {
+		engine_packet(e, vni, frame, size, ev->upcall.in_port,
+			      &e->actions);
+		return;
+	}
+	if (!fragment_begin(&f, frame, size, max - ETH_HEADER_SIZE, 0)) {
+		p->n_groups_lost++;
+		e->counters.n_groups_lost++;
+		return;
+	}
+	if (!rate_allows(&p->fragments, now, CUTS_PER_SEC)) {
+		e->counters.n_upcalls_dropped++;
+		return;
+	}
+	if (!engine_packet_cut(e, vni, frame, size, ev->upcall.in_port,
+			       &e->actions, max - ETH_HEADER_SIZE))
+		return;
+	p->n_fragmented++;
+	p->n_fragments += fragment_count(&f);
+}
+
+void oversize_group(struct engine *e, usec_t now, const struct event *ev,
+		    vni_t vni)
+{
+	struct local_port *from = ports_find(&e->ports, ev->upcall.in_port);
+	const struct peer *list[MAX_PEERS];
+	size_t i, n;
+
+	if (!from || from->port.vni != vni)
+		return;
+	n = group_narrow(&e->pipeline, vni, list);
+	for (i = 0; i < n; i++) {
+		struct peer *p = peers_find(&e->peers, list[i]->hello.id);
+
+		if (p)
+			copy_to(e, now, ev, vni, p);
+	}
 }
 
 /* The peer that @dst belongs to; NULL: nobody's, or ours. */

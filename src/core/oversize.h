@@ -19,6 +19,15 @@
 void oversize_frame(struct engine *e, usec_t now, const struct event *ev,
 		    const struct claim *c, struct peer *p, uint32_t max_frame);
 
+/*
+ * A group frame from a port of ours that is too long for one peer in @vni at
+ * least: who takes it gets it, for the others it is cut, or else dropped and
+ * counted. Nobody is told: that is for packets to one alone (RFC 1122 section
+ * 3.2.2).
+ */
+void oversize_group(struct engine *e, usec_t now, const struct event *ev,
+		    vni_t vni);
+
 /* EVENT_TOO_BIG: sleeve had one, and did with it what it could. */
 void oversize_of_sleeve(struct engine *e, usec_t now, const struct event *ev);
 

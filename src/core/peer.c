@@ -328,6 +328,7 @@ void peer_view(const struct peer *p, struct peer_view *ret)
 	ret->since = p->choice_since;
 	ret->reason = p->choice_reason;
 	ret->n_too_big = p->n_too_big;
+	ret->n_groups_lost = p->n_groups_lost;
 	ret->n_fragmented = p->n_fragmented;
 	ret->n_fragments = p->n_fragments;
 	for (i = 0; i < N_PATHS; i++)

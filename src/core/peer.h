@@ -54,7 +54,7 @@ struct peer {
 	uint32_t max_frame; /* flows send no longer one to it; 0: any */
 	uint32_t noted_plpmtu[N_PATHS];
 	struct rate fragments; /* of packets that may be cut */
-	uint64_t n_too_big, n_fragmented, n_fragments;
+	uint64_t n_too_big, n_fragmented, n_fragments, n_groups_lost;
 	bool has_choice;
 	enum path_kind choice;
 	usec_t choice_since;

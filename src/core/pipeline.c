@@ -201,9 +201,13 @@ void pipeline_peer(struct pipeline *pl, struct peer *p)
 void pipeline_peer_frames(struct pipeline *pl, const struct peer *p)
 {
 	const struct claim *c = NULL;
+	struct directory_walk walk = { 0 };
+	vni_t vni;
 
 	while ((c = directory_walk_owner(pl->directory, p->hello.id, c)))
 		pipeline_mac(pl, c->vni, &c->mac);
+	while (directory_walk_networks(pl->directory, p->hello.id, &walk, &vni))
+		group_network(pl, vni);
 }
 
 void pipeline_peer_gone(struct pipeline *pl, const struct peer *p)

@@ -101,11 +101,15 @@ static struct narrow *find_narrow(const struct engine *e, const struct ip *ip)
 	return NULL;
 }
 
-void sizing_found(struct engine *e, const struct flow_actions *a)
+void sizing_found(struct engine *e, const struct flow_match *m,
+		  const struct flow_actions *a)
 {
 	struct narrow *n;
 
-	if (a->n < 2 || a->list[0].type != FLOW_CHECK_LEN ||
+	/* Copies for many have the least of all. */
+	if ((RECIRC_STAGE(m->recirc_id) >= STAGE_PEERS &&
+	     RECIRC_STAGE(m->recirc_id) < STAGE_LONG) ||
+	    a->n < 2 || a->list[0].type != FLOW_CHECK_LEN ||
 	    a->list[1].type != FLOW_SET_TUNNEL || e->narrow.n >= MAX_PEERS ||
 	    find_narrow(e, &a->list[1].tunnel.dst))
 		return;

@@ -28,7 +28,8 @@ void sizing_follow(struct engine *e, usec_t now, struct peer *p);
 
 /* Flows of the last life say which peers were narrow; when they are settled
  * that is forgotten. */
-void sizing_found(struct engine *e, const struct flow_actions *actions);
+void sizing_found(struct engine *e, const struct flow_match *m,
+		  const struct flow_actions *a);
 void sizing_forget_found(struct engine *e);
 
 /* EVENT_EGRESS, but for what it says of liveness. */

@@ -51,8 +51,9 @@ struct peer_view {
 	enum reason reason;
 	uint32_t n_entries;
 	uint32_t mtu; /* what fits in one packet of a container; 0: unknown */
-	/* Packets of containers that were too long: answered, cut. */
-	uint64_t n_too_big, n_fragmented, n_fragments;
+	/* Packets of containers that were too long: answered, cut; broadcasts
+	 * and multicasts that could not be cut. */
+	uint64_t n_too_big, n_fragmented, n_fragments, n_groups_lost;
 	struct path_view paths[N_PATHS];
 };
 
@@ -85,7 +86,7 @@ struct engine_counters {
 	uint64_t n_mtu_probes_sent, n_mtu_probes_acked;
 	uint64_t n_messages_in, n_messages_out, n_entries_refused;
 	uint64_t n_limit_hits;
-	uint64_t n_too_big_answered, n_too_big_unanswered;
+	uint64_t n_too_big_answered, n_too_big_unanswered, n_groups_lost;
 	uint32_t n_flows, n_lazy_flows, n_entries, n_bindings;
 	uint32_t n_flows_there; /* the kernel took them, as far as known */
 	uint32_t n_peers, n_targets, n_sessions, n_ports;

@@ -325,6 +325,7 @@ static void engine_metrics(const struct daemon *d, json_t *m)
 	put(m, "limit_hits", c.n_limit_hits);
 	put(m, "too_big_answered", c.n_too_big_answered);
 	put(m, "too_big_unanswered", c.n_too_big_unanswered);
+	put(m, "too_big_groups_lost", c.n_groups_lost);
 	put(m, "peers", c.n_peers);
 	put(m, "targets", c.n_targets);
 	put(m, "sessions", c.n_sessions);

@@ -167,6 +167,12 @@ static void say_peer(const struct daemon *d, json_t *lines,
 		    p->mtu, (unsigned long long)p->n_too_big,
 		    (unsigned long long)p->n_fragmented,
 		    (unsigned long long)p->n_fragments);
+	if (p->n_groups_lost)
+		say(lines,
+		    "%llu broadcasts and multicasts were too long for it and "
+		    "might not be cut (DF, or IPv6): they are lost, for nobody "
+		    "may be told",
+		    (unsigned long long)p->n_groups_lost);
 	if (p->mtu && p->mtu < IPV6_MIN_MTU)
 		say(lines,
 		    "IPv6 wants at least %u: its packets up to that are cut "

@@ -83,10 +83,11 @@ static json_t *path_json(const struct path_view *p)
 
 static json_t *oversize_json(const struct peer_view *p)
 {
-	return json_pack("{s:I, s:I, s:I}", "answered",
+	return json_pack("{s:I, s:I, s:I, s:I}", "answered",
 			 (json_int_t)p->n_too_big, "fragmented",
 			 (json_int_t)p->n_fragmented, "fragments",
-			 (json_int_t)p->n_fragments);
+			 (json_int_t)p->n_fragments, "groups_lost",
+			 (json_int_t)p->n_groups_lost);
 }
 
 json_t *peer_json(const struct peer_view *p, uint32_t mtu)

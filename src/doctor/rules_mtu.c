@@ -236,8 +236,8 @@ static void judge_narrow(const struct facts *f, const struct facts_peer *peer,
 		finding_evidence(item, "; tried: %s", peer->fastdp.ladder);
 	finding_consequence(item,
 			    "containers may send %u bytes in one packet "
-			    "to that peer; longer ones are answered, longer "
-			    "broadcasts do not arrive there%s",
+			    "to that peer; longer ones are answered or cut, "
+			    "longer broadcasts are cut or lost%s",
 			    peer->mtu ? peer->mtu : f->daemon.mtu,
 			    cuts_ipv6 ? "; IPv6 wants at least 1280, so the "
 					"daemon cuts its packets, at the cost "

@@ -83,7 +83,7 @@ class Datagrams:
 
 
 class Broadcast:
-    """UDP from one container to all; it may be cut."""
+    """UDP from one container to all."""
 
     PORT = 7400
 
@@ -95,7 +95,10 @@ class Broadcast:
             self._rx.append((one, s))
         self._tx = a.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._tx.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        self._tx.setsockopt(*PMTU[4], DONT)
+        self.cut(DONT)
+
+    def cut(self, discover):
+        self._tx.setsockopt(*PMTU[4], discover)
 
     def reaches(self, payload, n):
         """Who gets it; @n are waited for."""
@@ -181,11 +184,21 @@ def test_all_kinds_arrive(world):
     for payload in (1370, 1423, 4000, 9000):
         assert loose.arrives(payload), payload
     assert Datagrams(a, narrow, narrow.ip6, DONT).arrives(4000)
-    # A long broadcast is no matter of the narrow peer's: the others get it.
+    # A long broadcast is cut for the narrow peer, where it may be; else the
+    # others get it, and it is counted. Nobody is told.
+    last = world.hosts[-1]
     told = first.metrics()["too_big_answered"]
     everybody = Broadcast(a, [*wide, narrow])
-    assert set(everybody.reaches(1000, 3)) == {*wide, narrow}
+    assert is_free(first, lambda: everybody.reaches(1000, 3)), \
+        "short broadcasts cost upcalls"
+    for payload in (1000, 1370, 4000):
+        assert set(everybody.reaches(payload, 3)) == {*wide, narrow}
+    assert first.peer(last)["too_big"]["groups_lost"] == 0
+    everybody.cut(DO)
     assert set(everybody.reaches(1370, 2)) == set(wide)
+    assert first.peer(last)["too_big"]["groups_lost"] == 1
+    assert "broadcasts and multicasts were too long" in first.ctl(
+        "why", narrow.ip4, json_out=False)
     assert first.metrics()["too_big_answered"] == told
     # Nobody has told the containers of these two anything: super-frames are
     # judged by their segments.

@@ -43,8 +43,9 @@ static struct world {
 	} flying[MAX_FLYING];
 	uint32_t n_flying;
 	uint32_t n_puts, n_to_port, n_to_peer;
-	uint32_t n_trunc;   /* flows of H that cut */
-	uint8_t last[2048]; /* what a port got last */
+	uint32_t n_trunc;      /* flows of H that cut */
+	uint32_t copies_check; /* of group frames; 0: none */
+	uint8_t last[2048];    /* what a port got last */
 	size_t last_size;
 	size_t largest_to_peer;
 } w;
@@ -152,7 +153,12 @@ static void take_flow(const struct action *a)
 	w.n_puts++;
 	if (find_action(a->flow.actions, FLOW_TRUNC))
 		w.n_trunc++;
-	/* Only B tells sizes. */
+	/* B tells sizes, and what is copied to many. */
+	if (RECIRC_STAGE(m->recirc_id) >= STAGE_PEERS &&
+	    RECIRC_STAGE(m->recirc_id) < STAGE_LONG) {
+		w.copies_check = check ? check->max_size : 0;
+		return;
+	}
 	if (m->recirc_id != RECIRC_LOCAL(VNI) || m->fields != FLOW_ETH_DST ||
 	    m->eth_dst.b[1] != 1) {
 		assert_null(check);
@@ -492,16 +498,15 @@ static void put16(uint8_t *p, uint32_t v)
 	p[1] = (uint8_t)v;
 }
 
-/* UDP over IPv4 to the container of @peer. */
-static void send_long(uint32_t peer, uint32_t size, bool has_df,
-		      uint32_t recirc_id)
+/* UDP over IPv4. */
+static void send_to(const struct mac *dst, uint32_t size, bool has_df,
+		    uint32_t recirc_id)
 {
 	struct event ev = { .type = EVENT_UPCALL };
-	const struct mac dst = mac_of(peer);
 	static uint8_t frame[9100];
 
 	memset(frame, 0, sizeof(frame));
-	memcpy(frame, dst.b, 6);
+	memcpy(frame, dst->b, 6);
 	memcpy(frame + 6, own_mac.b, 6);
 	put16(frame + 12, ETH_TYPE_IPV4);
 	frame[14] = 0x45;
@@ -515,6 +520,50 @@ static void send_long(uint32_t peer, uint32_t size, bool has_df,
 	ev.upcall.frame = frame;
 	ev.upcall.size = size;
 	handle(&ev);
+}
+
+/* To the container of @peer. */
+static void send_long(uint32_t peer, uint32_t size, bool has_df,
+		      uint32_t recirc_id)
+{
+	const struct mac dst = mac_of(peer);
+
+	send_to(&dst, size, has_df, recirc_id);
+}
+
+/* Copies for narrow peers alone are looked at, and each gets what it takes. */
+static void test_long_groups(void **state)
+{
+	static const struct mac all = { { 255, 255, 255, 255, 255, 255 } };
+
+	(void)state;
+	begin(NULL);
+	join(1, 1400);
+	join(2, 1500);
+	join(3, 1337);
+	run(SEC);
+	assert_int_equal(w.copies_check, w.peers[3].check);
+	/* Fits the first, and is cut for the third: two pieces. */
+	send_to(&all, 1350, false, RECIRC_LONG(VNI));
+	assert_int_equal(w.n_to_peer, 3);
+	assert_int_equal(w.largest_to_peer, 1350);
+	assert_int_equal(view_of(1).n_fragmented, 0);
+	assert_int_equal(view_of(3).n_fragmented, 1);
+	assert_int_equal(view_of(3).n_fragments, 2);
+	/* May not be cut: lost for both, counted, and nobody is told. */
+	send_to(&all, 1464, true, RECIRC_LONG(VNI));
+	assert_int_equal(w.n_to_peer, 3);
+	assert_int_equal(w.n_to_port, 0);
+	assert_int_equal(view_of(1).n_groups_lost, 1);
+	assert_int_equal(view_of(2).n_groups_lost, 0);
+	assert_int_equal(view_of(3).n_groups_lost, 1);
+	/* All are wide: nothing is looked at any more. */
+	w.peers[1].mtu = w.peers[3].mtu = 1500;
+	run(4 * SEC);
+	assert_int_equal(w.copies_check, 0);
+	send_to(&all, 1464, false, RECIRC_LONG(VNI));
+	assert_int_equal(w.n_to_peer, 3);
+	end();
 }
 
 static void test_long_packets(void **state)
@@ -723,6 +772,7 @@ int main(void)
 		cmocka_unit_test(test_capped),
 		cmocka_unit_test(test_forgeries),
 		cmocka_unit_test(test_long_packets),
+		cmocka_unit_test(test_long_groups),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_unreachable_is_asked),
 		cmocka_unit_test(test_no_trunc),
