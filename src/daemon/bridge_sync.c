@@ -446,7 +446,7 @@ static int read_all(struct bridges *b, bool is_first)
 
 int bridge_sync_now(struct bridges *b)
 {
-	const usec_t begin = clock_monotonic_us();
+	const usec_t begin = clock_monotonic_us(), had = clock_thread_us();
 	int error = 0;
 
 	if (!b->engine || b->is_leaving)
@@ -462,7 +462,7 @@ int bridge_sync_now(struct bridges *b)
 	want_all(b);
 	error = tell(b);
 	set_floods(b);
-	pace_ran(&b->pace, begin, clock_monotonic_us());
+	pace_ran(&b->pace, clock_monotonic_us(), clock_thread_us() - had);
 	return error;
 }
 

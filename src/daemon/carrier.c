@@ -319,7 +319,7 @@ static bool publish(struct carrier *c)
 static void on_publish(void *ctx)
 {
 	struct carrier *c = ctx;
-	const usec_t begin = clock_monotonic_us();
+	const usec_t had = clock_thread_us();
 
 	if (!publish(c)) {
 		if (log_allows(LOG_WARN, &c->table_limit))
@@ -329,7 +329,7 @@ static void on_publish(void *ctx)
 			       clock_monotonic_us() + PUBLISH_RETRY_US);
 		return;
 	}
-	pace_ran(&c->pace, begin, clock_monotonic_us());
+	pace_ran(&c->pace, clock_monotonic_us(), clock_thread_us() - had);
 }
 
 /* Not at once in any case: who asked for the change has its answer first. */

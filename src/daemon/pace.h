@@ -4,8 +4,8 @@
 
 /*
  * Work that grows with the host, as the comparison of all entries: it takes one
- * @share-th of the daemon's time at most, and never waits longer than
- * @pause_max_us. @at_once_us of time may be owed before it waits: then some
+ * @share-th of the processor at most, and never waits longer than
+ * @pause_max_us. What others took of it meanwhile makes nobody wait. @at_once_us of time may be owed before it waits: then some
  * runs may follow each other. It knows no clock.
  */
 
@@ -18,8 +18,8 @@ struct pace {
 	usec_t next_at; /* not before */
 };
 
-/* One run took from @begin to @end. */
-void pace_ran(struct pace *p, usec_t begin, usec_t end);
+/* One run has ended @now, and had @spent of the processor. */
+void pace_ran(struct pace *p, usec_t now, usec_t spent);
 /* When the next one may be, at @now or later. */
 usec_t pace_next(const struct pace *p, usec_t now);
 

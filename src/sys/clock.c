@@ -24,6 +24,11 @@ usec_t clock_boottime_us(void)
 	return read_us(CLOCK_BOOTTIME);
 }
 
+usec_t clock_thread_us(void)
+{
+	return read_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
 uint64_t clock_realtime_us(void)
 {
 	return read_us(CLOCK_REALTIME);

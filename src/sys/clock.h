@@ -15,6 +15,9 @@ usec_t clock_monotonic_us(void);
 /* CLOCK_BOOTTIME: goes on while the host sleeps. Never fails. */
 usec_t clock_boottime_us(void);
 
+/* Of the processor, that this thread has had. Never fails. */
+usec_t clock_thread_us(void);
+
 /* Microseconds since 1970, for display alone: it may jump. Never fails. */
 uint64_t clock_realtime_us(void);
 

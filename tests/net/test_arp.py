@@ -8,7 +8,7 @@ import pytest
 import machine
 from capture import arp, neighbour_solicitation
 from ns import wait_until
-from topo import KINDS, Cluster, datapaths_of
+from topo import KINDS, PATIENT, Cluster, datapaths_of
 from watch import Watch, mark_of, question
 
 # Who asks for whom: of one host, and from host to host.
@@ -18,7 +18,8 @@ ASKS = [(0, 1), (0, 5), (2, 0), (2, 4)]
 @pytest.fixture(scope="module", params=KINDS)
 def world(request):
     """Two containers on each of three hosts."""
-    with Cluster(3, datapaths=datapaths_of(request.param)) as cluster:
+    with Cluster(3, datapaths=datapaths_of(request.param),
+                 options=PATIENT) as cluster:
         for host in cluster.hosts:
             cluster.container(host)
             cluster.container(host)

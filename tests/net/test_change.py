@@ -12,6 +12,7 @@ import pytest
 import machine
 from ns import always, figure, wait_until
 from peer import ScriptedPeer
+from topo import PATIENT
 
 N_OTHERS = 500
 
@@ -20,7 +21,7 @@ N_OTHERS = 500
 def world(make_cluster):
     """Three hosts with two containers each, and a peer made of Python that
     has hundreds of entries, so that "all flows" is a large number."""
-    cluster = make_cluster(3, strangers=1)
+    cluster = make_cluster(3, strangers=1, options=PATIENT)
     for host in cluster.hosts:
         cluster.container(host)
         cluster.container(host)

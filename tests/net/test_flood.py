@@ -9,6 +9,7 @@ import pytest
 from capture import arp, ethernet, neighbour_solicitation
 from host import find_program, is_sanitized
 from ns import figure, is_long, wait_until
+from topo import PATIENT
 
 FLOOD_S = 6
 FIRST_PACKET_MS = 100
@@ -19,9 +20,10 @@ MAX_LAZY_OF_PEERS = 2048
 
 
 @pytest.fixture
-def world(two):
+def world(make_cluster):
     """On host 1 one that floods and one that wants to work; on host 2 a
     container and one that carries addresses nobody declared."""
+    two = make_cluster(2, options=PATIENT)
     for host in (0, 0, 1):
         two.container(two.hosts[host])
     two.container(two.hosts[1], trust=True)

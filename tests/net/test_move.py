@@ -8,13 +8,15 @@ import pytest
 import machine
 from capture import arp, unsolicited_advertisement
 from ns import Namespace, figure, ip_batch, wait_until
+from topo import PATIENT
 
 WITHIN_S = 1.0
 
 
 @pytest.fixture
-def world(three):
+def world(make_cluster):
     """A container that is known to all, and one on every host that pings."""
+    three = make_cluster(3, options=PATIENT)
     for host in three.hosts:
         three.container(host)
     three.settle()

@@ -3,6 +3,7 @@
 
 import time
 
+import machine
 from mtu import Paths, wait_plpmtu
 from ns import figure, wait_until
 
@@ -58,7 +59,8 @@ class Routed:
 
         wait_until(lambda: "%s on %s: %s" % (sizes, path, [
             h.peer(o) for h, o in pairs(self.world)]), look, timeout, 0.02)
-        return max(found[h] - up[h] for h in found)
+        return max(found[h] - up[h] - machine.lost(up[h], found[h])
+                   for h in found)
 
 
 def n_probes(host, other):

@@ -13,7 +13,7 @@ import machine
 from bridge import bridges, fdb
 from capture import arp, ethernet
 from ns import figure, wait_for_some, wait_until
-from topo import KINDS, Cluster, datapaths_of
+from topo import KINDS, PATIENT, Cluster, datapaths_of
 
 N_PINGS = 1000  # of each pair, half of them each way
 # A guest has one processor, and it is slow.
@@ -25,7 +25,8 @@ MTU_OF = {"fastdp": 1450, "sleeve": 1430}
 @pytest.fixture(scope="module", params=KINDS)
 def world(request):
     """Three hosts with three containers each: two blue, one red."""
-    with Cluster(3, datapaths=datapaths_of(request.param)) as cluster:
+    with Cluster(3, datapaths=datapaths_of(request.param),
+                 options=PATIENT) as cluster:
         for host in cluster.hosts:
             for network in ("blue", "blue", "red"):
                 cluster.container(host, network)
@@ -403,7 +404,7 @@ def full_packet(a, b, underlay):
     (6, "router", "mixed")])
 def test_other_underlays(make_cluster, family, mode, kind):
     cluster = make_cluster(3, family=family, mode=mode,
-                           datapaths=datapaths_of(kind))
+                           datapaths=datapaths_of(kind), options=PATIENT)
     containers = [cluster.container(h) for h in cluster.hosts]
     cluster.settle()
     run_pings([(a, t) for a, b in itertools.permutations(containers, 2)

@@ -11,13 +11,15 @@ import machine
 from container import Stream
 from host import find_program
 from ns import figure, is_long, sh, wait_until
+from topo import PATIENT
 
 DEAD_S = 60 if is_long() else 15
 
 
 @pytest.fixture
-def world(three):
+def world(make_cluster):
     """Two containers on each of three hosts; all caches are cold."""
+    three = make_cluster(3, options=PATIENT)
     for host in three.hosts:
         three.container(host)
         three.container(host)

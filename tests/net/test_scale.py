@@ -9,6 +9,7 @@ import machine
 from host import find_program, is_sanitized
 from ns import figure, wait_until
 from peer import ScriptedPeer
+from topo import PATIENT
 
 N = 10000
 IN_PLACE_S = 2.0
@@ -29,7 +30,7 @@ def ip_of(k):
 @pytest.fixture
 def world(make_cluster):
     """One host with a container, and a peer made of Python."""
-    cluster = make_cluster(1, strangers=1)
+    cluster = make_cluster(1, strangers=1, options=PATIENT)
     cluster.container(cluster.hosts[0])
     cluster.settle()
     time.sleep(1)

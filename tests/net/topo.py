@@ -19,6 +19,10 @@ live = []  # what a failed test is to print
 # bridge among others that have openvswitch.ko.
 KINDS = [pytest.param("alike", marks=pytest.mark.any_datapath), "mixed"]
 
+# Of tests that are not about paths: where a processor is short, heartbeats are
+# answered late, and packets are lost and flows put for that reason alone.
+PATIENT = ("--heartbeat-interval", "1500")
+
 
 def datapaths_of(kind):
     return ("bridge", "ovs", "ovs") if kind == "mixed" else ()
