@@ -19,6 +19,8 @@ if os.environ.get("FASTDP_LONG") == "1":
     CALLS += ["recvmsg", "recvfrom", "bind", "socket", "close", "openat",
               "poll", "clone3", "wait4", "ppoll", "fcntl", "ioctl"]
 N = 50
+# User-mode Linux starts a plugin in a second.
+LIMIT = 900 if os.environ.get("FASTDP_VM") == "uml" else 300
 
 
 @pytest.fixture(params=["fastdp", "host-local"])
@@ -88,7 +90,7 @@ def valid(*containers):
         {"containerID": c.cid, "ifname": c.ifname} for c in containers]}
 
 
-@pytest.mark.limit(300)
+@pytest.mark.limit(LIMIT)
 def test_storm(host):
     """Fifty come while fifty go, and others are looked at."""
     world, conf, results = host.world, host.usual, {}
@@ -157,7 +159,7 @@ def end(host, c, how):
     c.close()
 
 
-@pytest.mark.limit(300)
+@pytest.mark.limit(LIMIT)
 @pytest.mark.parametrize("call", CALLS)
 def test_killed_at_every_step(host, call):
     if not shutil.which("strace") or not knows(call):
