@@ -218,36 +218,45 @@ static bool turn(struct node *n)
 	return true;
 }
 
-/* Until @value is reached, or five seconds of real time have passed. */
+/* So long for what a slow machine does late. */
+#define PATIENCE_US (30 * USEC_PER_SEC)
+#define PAUSE_US 500U
+
+static bool turn_both(struct node *a, struct node *b)
+{
+	const bool did = turn(a);
+
+	return (b && turn(b)) || did;
+}
+
+/* Until @value is reached. */
 static bool run_until(struct node *a, struct node *b, const uint32_t *counter,
 		      uint32_t value)
 {
-	usec_t end = clock_monotonic_us() + 5 * USEC_PER_SEC;
+	const usec_t end = clock_monotonic_us() + PATIENCE_US;
 
 	while (*counter < value) {
-		bool did = turn(a);
-
-		if (b && turn(b))
-			did = true;
-		if (!did)
-			usleep(500);
+		if (!turn_both(a, b))
+			usleep(PAUSE_US);
 		if (clock_monotonic_us() > end)
 			return false;
 	}
 	return true;
 }
 
+/* Until nothing happens any more: looked for as often as @us has pauses. */
 static void run_for(struct node *a, struct node *b, usec_t us)
 {
-	usec_t end = clock_monotonic_us() + us;
+	const usec_t end = clock_monotonic_us() + PATIENCE_US;
+	usec_t idle_us = 0;
 
-	while (clock_monotonic_us() < end) {
-		bool did = turn(a);
-
-		if (b && turn(b))
-			did = true;
-		if (!did)
-			usleep(500);
+	while (idle_us < us && clock_monotonic_us() < end) {
+		if (turn_both(a, b)) {
+			idle_us = 0;
+			continue;
+		}
+		usleep(PAUSE_US);
+		idle_us += PAUSE_US;
 	}
 }
 
