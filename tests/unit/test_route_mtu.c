@@ -169,6 +169,9 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* So many naps: 10 s. */
+#define PATIENCE 1000
+
 static void nap(void)
 {
 	const struct timespec t = { .tv_nsec = 10 * 1000 * 1000 };
@@ -196,7 +199,7 @@ static void provoke(const char *dst, struct rtnl_route *ret)
 			       : setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
 					    &probe, sizeof(probe)),
 			 0);
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < PATIENCE; i++) {
 		if (is_v4)
 			sendto(fd, data, sizeof(data), 0,
 			       (struct sockaddr *)&v4, sizeof(v4));
@@ -227,7 +230,7 @@ static void check_forgets(const char *dst)
 	assert_int_equal(route.mtu, NARROW);
 	assert_true(route.is_learnt);
 	/* Several were sent: a late answer makes it learn once more. */
-	for (i = 0; i < 5 && route.mtu; i++) {
+	for (i = 0; i < PATIENCE && route.mtu; i++) {
 		nap();
 		assert_int_equal(rtnl_route_forget(near_end, &to, &route), 0);
 		assert_int_equal(rtnl_route_get(near_end, &to, NULL, &route),
