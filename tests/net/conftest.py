@@ -189,10 +189,12 @@ def three(make_cluster):
 
 
 @pytest.fixture
-def bystander(make_cluster):
+def bystander(request, make_cluster):
     """Two hosts whose containers talk all the while, and a stranger. At the
-    end nothing was lost, nothing has leaked, and the daemon is the same."""
-    cluster = make_cluster(2, strangers=1)
+    end nothing was lost, nothing has leaked, and the daemon is the same. With
+    the parameter "mixed" the first one is on bridges, the other is not."""
+    cluster = make_cluster(2, strangers=1, datapaths=topo.datapaths_of(
+        getattr(request, "param", "alike"))[:2])
     for host in cluster.hosts:
         cluster.container(host)
     cluster.settle()

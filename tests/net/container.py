@@ -28,6 +28,7 @@ class PingResult:
     LINE = re.compile(r"(?:\[([\d.]+)\] )?\d+ bytes from .*icmp_seq=(\d+) "
                       r".*time=([\d.]+) ms( \(DUP!\))?")
     UNDER_WAY = 5
+    LATE = 2
     SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received"
                          r"(?:, \+(\d+) duplicates)?")
 
@@ -49,10 +50,12 @@ class PingResult:
         got = self.SUMMARY.search(text)
         self.sent = int(got[1]) if got else 0
         # Some may be under way when ping is told to stop: those after the last
-        # reply, if they are few (on a busy machine a reply takes its time).
+        # reply, if they are few (on a busy machine a reply takes its time). One
+        # that ends by itself waits for two of the round trips it has seen.
         expected = self.sent
-        if cut_short and self.rtt:
-            expected = max(max(self.rtt), self.sent - self.UNDER_WAY)
+        late = self.UNDER_WAY if cut_short else self.LATE
+        if self.rtt and (cut_short or self.sent >= 10):
+            expected = max(max(self.rtt), self.sent - late)
         self.lost = [seq for seq in range(1, expected + 1)
                      if seq not in self.rtt]
         self.received = len(self.rtt)

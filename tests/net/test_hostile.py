@@ -20,6 +20,9 @@ from peer import (ScriptedPeer, ended, framed, pb, raw_connection)
 N_RANDOM = 150
 MAX_ENTRIES_PER_PEER = 65536
 
+# What comes to a host on bridges whose peer has flows, too.
+BOTH = pytest.mark.parametrize("bystander", ["alike", "mixed"], indirect=True)
+
 
 @pytest.fixture
 def world(bystander):
@@ -45,6 +48,7 @@ def bad_counters(host):
 
 # --- the control port
 
+@BOTH
 def test_random_bytes(world):
     rng = random.Random(1)
     before = bad_counters(world.hosts[0])
@@ -193,6 +197,7 @@ def bad_entries(peer):
     yield "second hello", e
 
 
+@BOTH
 def test_messages_out_of_limits_end_the_session(world, stranger):
     host = world.hosts[0]
     for what, envelope in bad_entries(stranger):
@@ -230,6 +235,7 @@ def test_messages_at_every_limit_are_taken(world, stranger):
     assert session.error is None
 
 
+@BOTH
 def test_mutated_messages_in_a_session(world, stranger):
     rng = random.Random(3)
     e = pb().Envelope()
@@ -381,6 +387,7 @@ def test_reader_that_never_reads(world, stranger):
     s.close()
 
 
+@BOTH
 def test_claims_of_a_strangers_peer_do_not_move_ours(world, stranger):
     """A session is trusted (--insecure says so), but a revision of the far
     future must not take the daemon's clock with it for ever."""

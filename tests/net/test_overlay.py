@@ -401,7 +401,7 @@ def full_packet(a, b, underlay):
     pytest.param(6, "bridge", "alike", marks=pytest.mark.any_datapath),
     pytest.param(4, "router", "alike", marks=pytest.mark.any_datapath),
     pytest.param(6, "router", "alike", marks=pytest.mark.any_datapath),
-    (6, "router", "mixed")])
+    (4, "router", "mixed"), (6, "router", "mixed")])
 def test_other_underlays(make_cluster, family, mode, kind):
     cluster = make_cluster(3, family=family, mode=mode,
                            datapaths=datapaths_of(kind), options=PATIENT)
