@@ -7,7 +7,7 @@
  * its bounds). For pmtu.c alone.
  */
 
-#include "pmtu.h"
+#include "pmtu_state.h"
 
 /* Of the family, but never above the link. */
 uint32_t pmtu_floor(const struct pmtu *m);
