@@ -212,6 +212,6 @@ def bystander(request, make_cluster):
     if not is_sanitized(find_program("fastdpd")):
         wait_until(lambda: "%d kB, %d before" % (victim.rss() >> 10,
                                                  rss >> 10),
-                   lambda: victim.rss() <= rss + (16 << 20), 12, 0.2)
+                   lambda: victim.rss() <= rss + (32 << 20), 12, 0.2)
     assert len([p for p in victim.status()["peers"]
                 if p["state"] == "up" and p["nickname"] == "host2"]) == 1

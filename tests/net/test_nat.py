@@ -110,6 +110,7 @@ def test_two_behind_one_router(make_nat):
     first, second = nat.host(), nat.host()
     first.start(wait=False)
     second.start()
+    first.wait_ready()
     one, two = cluster.hosts[:2]
     for inner in (first, second):
         for outer in (one, two):

@@ -20,12 +20,11 @@ SLEEVE, VXLAN = 6783, 6784
 SECONDS = 8 if is_long() else 2
 ROUNDS = 4
 KEPT = 0.9
-# Of each stream. User-mode Linux has one processor for the flood, for both
-# daemons and for what measures, and its system calls are slow.
-PACE = 1000000 if os.environ.get("FASTDP_VM") == "uml" else 3000000
+# Of each stream, in bits a second: little for any machine.
+PACE = 1000000
 # Datagrams a second, and what the thread has for them, in percent.
 FLOOD_RATE = 60000
-SHARE = 2
+SHARE = 4
 PERIOD_NS = 10 * 1000 * 1000
 KINDS = ("kernel", "malformed", "version", "token", "replay")
 
@@ -187,7 +186,6 @@ def one_round(world, payloads):
     how much it was."""
     one = world.hosts[0]
     quiet, before = rates(world), dropped(one)
-    assert min(quiet) > PACE / 4, quiet
     child, path = flood(world, payloads, SECONDS + 60)
     try:
         wait_until("the flood", lambda: sum(dropped(one).values()) >
@@ -199,7 +197,8 @@ def one_round(world, payloads):
     after = dropped(one)
     n_dropped = {k: after[k] - before[k] for k in KINDS}
     figure("flood", "%d sent, dropped: %s" % (n_sent, n_dropped))
-    kept = [y / x for x, y in zip(quiet, loud)]
+    # One that was slow without a flood is to keep its pace all the same.
+    kept = [y / max(x, PACE) for x, y in zip(quiet, loud)]
     figure("rates", ", ".join("%.2f of %.1f Mbit/s" % (k, q / 1e6)
                               for k, q in zip(kept, quiet)))
     # All of it is in the counters, but for what the link itself lost.
@@ -225,7 +224,8 @@ def test_flooded_port(world, what):
                     for pair in zip(kept, one_round(world, payloads))]
     assert min(kept) >= KEPT, kept
     # It has moved nothing.
-    assert places(world) == at
+    wait_until(lambda: "%s, was %s" % (places(world), at),
+               lambda: places(world) == at)
     for host in world.hosts:
         assert "datagrams of a peer come from" not in host.log_now()
     assert one.rss() <= rss + (8 << 20)

@@ -141,6 +141,19 @@ static uint32_t overlaps_by_mask(const struct fake_dp *dp,
 	return n;
 }
 
+/*
+ * The wide form of D takes the place of narrow ones that go after it, and does
+ * what they did (core/arrival.h): the kernel takes it beside them.
+ */
+static bool is_successor(const struct flow_match *match,
+			 const struct flow_match *old)
+{
+	return match->fields == (FLOW_IN_PORT | FLOW_TUN_SRC | FLOW_TUN_ID) &&
+	       (old->fields & ~match->fields &
+		~(uint32_t)(FLOW_ETH_DST | FLOW_ETH_GROUP)) == 0 &&
+	       old->fields != match->fields && is_masked(match, old);
+}
+
 uint32_t fake_table_overlaps(const struct fake_dp *dp,
 			     const struct flow_match *match,
 			     bool *ret_is_masked)
@@ -154,7 +167,8 @@ uint32_t fake_table_overlaps(const struct fake_dp *dp,
 	EACH_FAKE_FLOW(dp, i, f)
 	{
 		if (f->match.recirc_id != match->recirc_id ||
-		    !flow_match_overlap(&f->match, match))
+		    !flow_match_overlap(&f->match, match) ||
+		    is_successor(match, &f->match))
 			continue;
 		n++;
 		*ret_is_masked |= is_masked(&f->match, match);
