@@ -8,13 +8,14 @@
 #include "core/table.h"
 #include "hearsay.h"
 #include "log.h"
+#include "pace.h"
 #include "state.h"
 #include "sys/clock.h"
 
 /* Changes come in flocks. */
 #define DEBOUNCE_US (10 * USEC_PER_MS)
 /* A host with a busy routing table: a tenth of our time at most. */
-#define LOOK_SHARE 9U
+#define LOOK_SHARE 10U
 #define LOOK_PAUSE_MAX_US (500 * USEC_PER_MS)
 /* What the kernel has learnt: so many peers at a time, in turn. */
 #define GLANCE_US (2 * USEC_PER_SEC)
@@ -44,7 +45,7 @@ struct egress {
 	struct loop_io *io;
 	struct loop_timer *soon, *glance;
 	bool is_due, is_moved;
-	usec_t not_before; /* the next look */
+	struct pace pace; /* of looks */
 	struct table peers;
 	uint64_t n_looks;
 	size_t cursor;	 /* of the next glance */
@@ -226,7 +227,7 @@ static size_t take_peers(struct egress *e, struct egress_peer **ret, size_t max)
 void egress_look(struct egress *e)
 {
 	struct egress_peer *peers[MAX_PEERS];
-	usec_t begin, end, pause;
+	usec_t begin, end;
 	size_t n, i;
 
 	if (!e)
@@ -239,9 +240,7 @@ void egress_look(struct egress *e)
 		look_at(e, peers[i]);
 	hearsay_follow(e->daemon->hearsay);
 	end = clock_monotonic_us();
-	pause = (end - begin) * LOOK_SHARE;
-	e->not_before = end +
-			(pause < LOOK_PAUSE_MAX_US ? pause : LOOK_PAUSE_MAX_US);
+	pace_ran(&e->pace, end, end - begin);
 	loop_timer_set(e->glance, n ? end + GLANCE_US : USEC_NEVER);
 }
 
@@ -252,7 +251,7 @@ static void look_soon(struct egress *e, usec_t wait)
 	if (e->is_due)
 		return;
 	e->is_due = true;
-	loop_timer_set(e->soon, at > e->not_before ? at : e->not_before);
+	loop_timer_set(e->soon, pace_next(&e->pace, at));
 }
 
 void egress_peers_changed(struct egress *e)
@@ -381,6 +380,8 @@ struct egress *egress_new(struct daemon *d, void (*moved)(struct daemon *d),
 	e->daemon = d;
 	e->moved = moved;
 	e->turn = turn;
+	e->pace = (struct pace){ .share = LOOK_SHARE,
+				 .pause_max_us = LOOK_PAUSE_MAX_US };
 	e->soon = loop_timer_new(d->loop, on_soon, e);
 	e->glance = loop_timer_new(d->loop, on_glance, e);
 	error = rtnl_watch_open(&e->watch);

@@ -5,8 +5,9 @@
 /*
  * Work that grows with the host, as the comparison of all entries: it takes one
  * @share-th of the processor at most, and never waits longer than
- * @pause_max_us. What others took of it meanwhile makes nobody wait. @at_once_us of time may be owed before it waits: then some
- * runs may follow each other. It knows no clock.
+ * @pause_max_us. What others took of it meanwhile makes nobody wait. @at_once_us
+ * of time may be owed before it waits: then some runs may follow each other. It
+ * knows no clock.
  */
 
 #include "core/core.h"
