@@ -505,6 +505,24 @@ static inline void check_super(bool is_v6, bool is_udp, size_t n_payload,
 	assert_int_equal(got.h.csum_start, sent->h.csum_start);
 }
 
+/* One frame of @vni to host 0, as a peer sends it; returns its size. */
+static inline size_t data_datagram(uint8_t *p, uint64_t token, uint64_t seq,
+				   vni_t vni)
+{
+	const struct sleeve_header h = { .type = SLEEVE_DATA,
+					 .token = token,
+					 .seq = seq };
+	const struct sleeve_frame f = { .vni = vni, .size = 60 };
+
+	sleeve_put_header(&h, p);
+	sleeve_put_frame(&f, p + SLEEVE_HEADER_SIZE);
+	memset(p + LEAD, 0, 60);
+	memcpy(p + LEAD, mac_of[0].b, 6);
+	memcpy(p + LEAD + 6, mac_of[1].b, 6);
+	inner_put16(p + LEAD + 12, 0x88b5);
+	return LEAD + 60;
+}
+
 /* Runs them in such a world; @tests is an array. */
 #define RUN_BETWEEN_HOSTS(tests)                                           \
 	(can_make_hosts() ? cmocka_run_group_tests(tests, setup, teardown) \

@@ -149,22 +149,6 @@ static int stranger_socket(void)
 	return fd;
 }
 
-static size_t data_datagram(uint8_t *p, uint64_t token, uint64_t seq, vni_t vni)
-{
-	const struct sleeve_header h = { .type = SLEEVE_DATA,
-					 .token = token,
-					 .seq = seq };
-	const struct sleeve_frame f = { .vni = vni, .size = 60 };
-
-	sleeve_put_header(&h, p);
-	sleeve_put_frame(&f, p + SLEEVE_HEADER_SIZE);
-	memset(p + LEAD, 0, 60);
-	memcpy(p + LEAD, mac_of[0].b, 6);
-	memcpy(p + LEAD + 6, mac_of[1].b, 6);
-	inner_put16(p + LEAD + 12, 0x88b5);
-	return LEAD + 60;
-}
-
 static void test_moved(void **state)
 {
 	const uint64_t newest = UINT64_MAX - 5;

@@ -16,26 +16,10 @@
 
 static int stranger; /* a socket beside host 1's */
 
-static size_t data_datagram(uint8_t *p, uint64_t token, uint64_t seq)
-{
-	const struct sleeve_header h = { .type = SLEEVE_DATA,
-					 .token = token,
-					 .seq = seq };
-	const struct sleeve_frame f = { .vni = VNI_A, .size = 60 };
-
-	sleeve_put_header(&h, p);
-	sleeve_put_frame(&f, p + SLEEVE_HEADER_SIZE);
-	memset(p + LEAD, 0, 60);
-	memcpy(p + LEAD, mac_of[0].b, 6);
-	memcpy(p + LEAD + 6, mac_of[1].b, 6);
-	inner_put16(p + LEAD + 12, 0x88b5);
-	return LEAD + 60;
-}
-
 static void send_data(uint64_t token, uint64_t seq)
 {
 	uint8_t p[LEAD + 60];
-	const size_t size = data_datagram(p, token, seq);
+	const size_t size = data_datagram(p, token, seq, VNI_A);
 
 	assert_int_equal(send(stranger, p, size, 0), size);
 }
