@@ -132,6 +132,13 @@ static void post(struct store *s, enum store_step step, const char *path,
 	store_http_post(s->http, path, body, request_timeout(s));
 }
 
+/* Asked for each time, whatever etcd made of it the last time: a lease that is
+ * too long outlives its host, which comes back as a stranger. */
+static uint32_t wanted_lease_s(const struct store *s)
+{
+	return s->settings->lease_s ? s->settings->lease_s : 60;
+}
+
 static void ask_lease(struct store *s)
 {
 	char id[24];
@@ -143,8 +150,7 @@ static void ask_lease(struct store *s)
 		     json_pack("{s:s}", "ID", id));
 	else
 		post(s, STEP_LEASE, "/v3/lease/grant",
-		     json_pack("{s:I}", "TTL",
-			       (json_int_t)(s->lease_us / USEC_PER_SEC)));
+		     json_pack("{s:I}", "TTL", (json_int_t)wanted_lease_s(s)));
 }
 
 static void ask_view(struct store *s)
@@ -167,8 +173,8 @@ static void take_lease(struct store *s, const json_t *reply)
 	const uint64_t ttl = store_keys_number(lease, "TTL");
 	const uint64_t id = store_keys_number(lease, "ID");
 
-	if (json_object_get(reply, "error") || !id || (!ttl && !s->lease) ||
-	    ttl > MAX_TTL_S) {
+	if (json_object_get(reply, "error") || !id ||
+	    (s->lease ? id != s->lease : !ttl) || ttl > MAX_TTL_S) {
 		s->lease = 0;
 		fail(s, "etcd gives no lease");
 		return;
@@ -180,7 +186,8 @@ static void take_lease(struct store *s, const json_t *reply)
 		return;
 	}
 	s->lease = id;
-	s->lease_us = ttl * USEC_PER_SEC;
+	s->lease_us = (ttl < wanted_lease_s(s) ? ttl : wanted_lease_s(s)) *
+		      USEC_PER_SEC;
 	/* The proof is the key: without it the time does not count. */
 	ask_view(s);
 }
@@ -280,8 +287,7 @@ struct store *store_open(struct daemon *d, const struct claims *claims,
 	s->claims = claims;
 	s->changed = changed;
 	s->ctx = ctx;
-	s->lease_us = (s->settings->lease_s ? s->settings->lease_s : 60) *
-		      USEC_PER_SEC;
+	s->lease_us = wanted_lease_s(s) * USEC_PER_SEC;
 	snprintf(s->run_path, sizeof(s->run_path), "%.4000s/store.json",
 		 d->settings.run_dir);
 	strcpy(s->trouble, "etcd has not been asked yet");

@@ -46,7 +46,7 @@ struct store {
 	bool is_asked_again;
 	bool is_round_soon; /* the timer is set for one that was asked for */
 	uint64_t lease;
-	usec_t lease_us;   /* how long it is asked for */
+	usec_t lease_us;   /* how long it counts, at most as was asked for */
 	usec_t asked_at;   /* of the request under way, CLOCK_BOOTTIME */
 	usec_t safe_until; /* of the last answer; 0: never */
 	uint64_t old_instance;

@@ -413,9 +413,22 @@ static void check_claims(const struct ipam_host *to, const struct ipam_host *of)
 			 to->h->index, n, of->h->index, n_blocks);
 }
 
-void ipam_check_agreed(struct ipam_world *w)
+void ipam_check_store(struct ipam_world *w)
 {
 	struct store_view view;
+	uint32_t i;
+
+	if (!w->etcd)
+		return;
+	etcd_view(w->etcd, &view);
+	check_disjoint(w, &view);
+	for (i = 0; i < w->sim->n_hosts; i++)
+		check_agrees(w->hosts[i], &view);
+	store_keys_release(&view);
+}
+
+void ipam_check_agreed(struct ipam_world *w)
+{
 	uint32_t i, k;
 
 	for (i = 0; i < w->sim->n_hosts; i++) {
@@ -424,11 +437,5 @@ void ipam_check_agreed(struct ipam_world *w)
 				check_claims(w->hosts[i], w->hosts[k]);
 		}
 	}
-	if (!w->etcd)
-		return;
-	etcd_view(w->etcd, &view);
-	check_disjoint(w, &view);
-	for (i = 0; i < w->sim->n_hosts; i++)
-		check_agrees(w->hosts[i], &view);
-	store_keys_release(&view);
+	ipam_check_store(w);
 }

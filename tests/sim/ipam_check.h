@@ -27,7 +27,9 @@ void ipam_check_killed(struct ipam_host *ih);
 /* The operator says that @id is gone. */
 void ipam_check_forget(struct ipam_host *ih, peer_id_t id);
 
-/* All is quiet: hosts, store and what peers say of each other agree. */
+/* All is quiet: hosts and store agree. */
+void ipam_check_store(struct ipam_world *w);
+/* … and what peers say of each other, too. */
 void ipam_check_agreed(struct ipam_world *w);
 
 #endif

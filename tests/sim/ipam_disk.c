@@ -75,6 +75,7 @@ void disk_wipe(struct disk *d)
 	while (d->n)
 		disk_remove(d, d->files[d->n - 1].path);
 	d->is_full = false;
+	d->is_damaged = false;
 }
 
 void disk_copy(struct disk *to, const struct disk *from)
@@ -82,6 +83,7 @@ void disk_copy(struct disk *to, const struct disk *from)
 	size_t i;
 
 	disk_wipe(to);
+	to->is_damaged = from->is_damaged;
 	for (i = 0; i < from->n; i++)
 		disk_write(to, from->files[i].path, from->files[i].text);
 }

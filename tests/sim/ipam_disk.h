@@ -14,7 +14,8 @@ struct disk {
 		char *path, *text;
 	} files[DISK_MAX_FILES];
 	size_t n;
-	bool is_full; /* nothing can be written */
+	bool is_full;	 /* nothing can be written */
+	bool is_damaged; /* a daemon may refuse to start with it */
 };
 
 /* NULL: there is none. */

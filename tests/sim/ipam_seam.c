@@ -425,6 +425,8 @@ static void on_request(struct sim *sim, void *ctx, uint64_t arg)
 	reply = etcd_ask(p->ih->w->etcd, p->path, body);
 	if (strcmp(p->path, "/v3/kv/txn") == 0)
 		ipam_note_told(p->ih->w);
+	if (p->ih->w->forge)
+		reply = p->ih->w->forge(p->ih->w->forge_ctx, reply);
 	text = json_dumps(reply, 0);
 	if (!is_lost(p->ih))
 		sim_post(sim, sim->now + delay(sim), on_reply,

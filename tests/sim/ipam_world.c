@@ -149,8 +149,13 @@ static void start(struct host *h)
 	d->started_at = ipam_monotonic(ih);
 	d->ipam = ipam_open(d, &e);
 	ipam_enter(NULL);
-	if (!d->ipam)
+	if (d->ipam)
+		return;
+	if (!ih->state.is_damaged)
 		sim_fail(h->sim, "host %u: %s", h->index, e.message);
+	drop_record(ih, NULL);
+	free(d);
+	ih->d = NULL;
 }
 
 /* Killed: what it would write on its way out is not written. */

@@ -94,6 +94,10 @@ struct ipam_world {
 	char gone[IPAM_MAX_GONE][MAX_NAME]; /* identities of nobody, the last */
 	uint32_t n_gone;
 	uint64_t n_given, n_refused;
+	/* What an answer of the store becomes on its way, which takes it over
+	 * and is an object; NULL: it arrives as it was. */
+	json_t *(*forge)(void *ctx, json_t *reply);
+	void *forge_ctx;
 };
 
 struct ipam_world *ipam_world_new(struct sim *sim, bool is_declared);
