@@ -9,6 +9,7 @@ has one fault. By default a part of them is tried, with FASTDP_LONG=1 all.
 
 import errno
 import glob
+import json
 import os
 import random
 import re
@@ -20,17 +21,26 @@ import pytest
 
 from faults import ALLOCATORS, ERRORS, JUMP, Fault, Table
 from host import find_program
-from ns import figure, is_long, wait_until
+from ns import figure, is_long, wait_for_some, wait_until
 
 N_SHORT = 10
 # A client whose connection was not noticed is closed after 30 s.
-START_S, CTL_S, STOP_S = 30, 60, 30
+START_S, CTL_S, STOP_S, END_S = 30, 60, 30, 2
 # The C library's own; and the event loop's wake-up, which an eventfd takes
 # without fail.
 NOT_HERE = {"libc.so.6", "ld-linux-x86-64."}
 NOT_REAL = {("write", "libev.so.4")}
 # What a fault once ended badly at is tried each time.
 FOUND = {("epoll_ctl", "libev.so.4"), ("socket", "fastdpd")}
+# The host's own address in the network; a peer with a name, which is looked up.
+GATEWAY, PEER = "10.32.250.1/16", "localhost:7"
+# What the plugin's containers get an address of.
+CONFIG = "[network default]\nrange = 10.32.0.0/16\nblock = 10.32.64.0/24\n"
+NAT = """add table ip fastdp-try
+add chain ip fastdp-try c { type nat hook postrouting priority 100; }
+add rule ip fastdp-try c masquerade
+delete table ip fastdp-try
+"""
 # Libraries that use memory which they did not get, and crash: as good, or bad,
 # as the core, which aborts. The daemon calls libnftables for hosts that
 # masquerade, and once at its start, and cannot know.
@@ -44,12 +54,20 @@ HARMLESS = re.compile(
 
 
 class Victim:
-    """Host 2 of a cluster, with fault.so."""
+    """Host 2 of a cluster, with fault.so; the first one's containers are
+    reached by the kernel's path where there is one, the third's are not."""
 
     def __init__(self, cluster):
         self.cluster, self.host = cluster, cluster.hosts[1]
-        self.other = cluster.container(cluster.hosts[0])
+        self.others = [cluster.container(h) for h in cluster.hosts
+                       if h is not self.host]
         self.table = Table(os.path.join(cluster.directory, "faults"))
+        config = os.path.join(cluster.directory, "config")
+        with open(config, "w", encoding="ascii") as f:
+            f.write(CONFIG)
+        self.host.options += ["--config", config]
+        self.has_nat = self.host.ns.run(
+            "nft", "-f", "-", stdin=NAT, check=False).returncode == 0
         self.lost = []
         self.n_excused = 0
         self.host._wrapped = lambda argv: [
@@ -84,6 +102,10 @@ class Victim:
             self.wrong("%s: ended with %d without a word" % (when, status))
         return True
 
+    def ends(self, when):
+        wait_for_some(lambda: not self.host.is_running(), END_S)
+        return self.has_ended(when)
+
     def start(self):
         self.host.start(wait=False)
         end = time.monotonic() + START_S
@@ -98,7 +120,7 @@ class Victim:
         return False
 
     def ctl(self, *args):
-        """True: done, if need be when asked again."""
+        """The answer, if need be when asked again; or None."""
         tries = 0
         while tries < 2:
             tries += 1
@@ -109,27 +131,75 @@ class Victim:
                 if not self.fault or self.fault.count or \
                         " warn " not in self.host.log_now():
                     self.wrong("%s hangs" % args[0])
-                return False
+                return None
             if done.status == 0:
-                return True
+                return done
             if self.has_ended(args[0]):
-                return False
+                return None
             if not done.err.strip() and not done.out.strip():
                 self.wrong("%s fails without a word" % args[0])
-            if tries == 2 and self.fault and self.fault.count:
+            # It may be about to end.
+            if tries == 2 and self.fault and self.fault.count and \
+                    not self.ends(args[0]):
                 self.wrong("%s fails again: %s" % (args[0], done))
-        return False
+        return None
 
     def reaches(self, container, address):
-        def replies():
-            return container.reaches(self.other.ip4) or \
+        def replies(other):
+            return container.reaches(other.ip4) or \
                 not self.host.is_running()
 
-        try:
-            wait_until("packets of " + address, replies, every=0.1)
-        except AssertionError as e:
-            self.wrong(str(e))
+        for other in self.others:
+            try:
+                wait_until("packets of %s to %s" % (address, other.ip4),
+                           lambda o=other: replies(o), every=0.1)
+            except AssertionError as e:
+                self.wrong(str(e))
         self.has_ended("packets")
+
+    def operate(self):
+        """What people ask for, one after the other."""
+        for args in (("expose", GATEWAY), ("hide", GATEWAY),
+                     ("peer", "add", PEER), ("why", self.others[0].ip4),
+                     ("peer", "remove", PEER), ("status",)):
+            if self.has_ended(args[0]):
+                return
+            self.ctl(*args)
+
+    def plugin(self, verb, container):
+        conf = {"cniVersion": "1.1.0", "name": "net1", "type": "fastdp",
+                "socket": self.host.socket_path, "isGateway": True,
+                "ipMasq": self.has_nat, "ipam": {"type": "fastdp"}}
+        env = dict(os.environ, CNI_COMMAND=verb, CNI_IFNAME="eth0",
+                   CNI_CONTAINERID="p%d" % self.n, CNI_PATH="/",
+                   CNI_NETNS=container.ns.path)
+        try:
+            done = self.host.ns.run(find_program("fastdp"), env=env,
+                                    stdin=json.dumps(conf), check=False,
+                                    timeout=CTL_S)
+        except subprocess.TimeoutExpired:
+            self.wrong("%s hangs" % verb)
+            return False
+        if done.returncode != 0 and '"msg"' not in done.stdout:
+            self.wrong("%s fails without a word" % verb)
+        return done.returncode == 0
+
+    def orchestrate(self):
+        """A container of the plugin's; what failed is done again, as runtimes
+        do it. It leaves nothing behind."""
+        c = self.cluster.bare_container("p%d" % self.n)
+        done = self.plugin("ADD", c) or (
+            self.plugin("DEL", c) and self.plugin("ADD", c))
+        done = (self.plugin("DEL", c) or self.plugin("DEL", c)) and done
+        self.cluster.containers.remove(c)
+        c.close()
+        if self.has_ended("DEL") or self.fault and not self.fault.count:
+            return
+        left = self.ctl("ipam", "list")
+        if not done and not self.ends("DEL"):
+            self.wrong("the plugin fails again")
+        elif left and left.json["leases"]:
+            self.wrong("the plugin leaves %s" % left)
 
     def talk(self):
         self.n += 1
@@ -139,8 +209,10 @@ class Victim:
                     "--address", address):
             if not self.fault or self.fault.count:
                 self.reaches(c, address)
-            self.ctl("status")
+            self.operate()
             if not self.has_ended("status"):
+                self.orchestrate()
+            if not self.has_ended("DEL"):
                 self.ctl("detach", "--netns", c.ns.path, "--ifname", "eth0")
         self.cluster.containers.remove(c)
         c.close()
@@ -170,8 +242,9 @@ class Victim:
 
 @pytest.fixture
 def victim(make_cluster):
-    cluster = make_cluster(2, start=False)
-    cluster.hosts[0].start()
+    cluster = make_cluster(3, start=False, datapaths=(None, None, "bridge"))
+    for host in cluster.hosts[0], cluster.hosts[2]:
+        host.start()
     v = Victim(cluster)
     v.life()
     assert not v.lost, "without any fault:\n" + "\n".join(v.lost)
