@@ -27,6 +27,7 @@ struct engine *engine_new(const struct engine_config *config, usec_t now)
 	flowset_init(&e->flows, seed, &e->timers, TIMER_FLOW);
 	e->directory = directory_new(seed);
 	peers_init(&e->peers, seed);
+	timer_init(&e->peers.hint_timer, TIMER_HINTS);
 	ports_init(&e->ports);
 	targets_init(&e->targets, &e->timers, TIMER_TARGET, seed);
 	announce_init(&e->announce, seed);
@@ -37,6 +38,8 @@ struct engine *engine_new(const struct engine_config *config, usec_t now)
 	e->pipeline.ports = &e->ports;
 	e->pipeline.taps = &e->taps;
 	e->pipeline.self = config->id;
+	copied_init(&e->pipeline.copied, seed);
+	regroup_init(&e->pipeline.regroup, seed, &e->timers, TIMER_GROUP);
 	e->pipeline.is_bridge = config->is_bridge;
 	e->interval_us = config->heartbeat_interval_us;
 	return e;
@@ -77,7 +80,8 @@ void engine_free(struct engine *e)
 	announce_free(&e->announce);
 	neighbours_free(&e->neighbours);
 	flow_actions_free(&e->pipeline.scratch);
-	free(e->pipeline.copied);
+	copied_free(&e->pipeline.copied);
+	regroup_free(&e->pipeline.regroup);
 	flow_actions_free(&e->actions);
 	for (i = 0; i < MAX_PACKETS; i++)
 		packet_free(&e->packets[i]);
@@ -303,6 +307,8 @@ static bool of_host(struct engine *e, usec_t now, const struct event *ev)
 			flowset_found(&e->flows, &ev->flow.match,
 				      ev->flow.actions);
 			sizing_found(e, &ev->flow.match, ev->flow.actions);
+			copied_found(&e->pipeline.copied, &ev->flow.match,
+				     ev->flow.actions);
 		}
 		break;
 	case EVENT_FLOW_REFUSED:
@@ -379,10 +385,20 @@ static void expire(struct engine *e, usec_t now)
 					CONTAINER_OF(t, struct neighbour,
 						     timer));
 			break;
+		case TIMER_HINTS:
+			peers_hints_due(&e->peers, now);
+			break;
+		case TIMER_GROUP:
+			regroup_timer(&e->pipeline.regroup,
+				      CONTAINER_OF(t, struct regroup_network,
+						   timer));
+			break;
 		}
 	}
 	if (now >= e->settle_at) {
+		group_run(&e->pipeline, now, true);
 		flowset_release_all(&e->flows, is_awaited, e);
+		copied_release(&e->pipeline.copied, is_awaited, e);
 		sizing_forget_found(e);
 		e->settle_at = USEC_NEVER;
 	}

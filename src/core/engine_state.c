@@ -199,7 +199,7 @@ void engine_refresh(struct engine *e, usec_t now)
 			pipeline_ip(&e->pipeline, c.vni, &c.ip);
 			break;
 		case CHANGE_MEMBERS:
-			group_network(&e->pipeline, c.vni);
+			group_changed(&e->pipeline, c.vni);
 			break;
 		case CHANGE_MAC_MOVED:
 			mac_moved(e, now, &c);
@@ -210,4 +210,5 @@ void engine_refresh(struct engine *e, usec_t now)
 		}
 	}
 	pipeline_again(&e->pipeline);
+	group_run(&e->pipeline, now, false);
 }

@@ -32,7 +32,14 @@
 #define MAX_CLOSES 64U
 #define MAX_REMOVED 1024U
 
-enum timer_kind { TIMER_PEER, TIMER_TARGET, TIMER_FLOW, TIMER_NEIGHBOUR };
+enum timer_kind {
+	TIMER_PEER,
+	TIMER_TARGET,
+	TIMER_FLOW,
+	TIMER_NEIGHBOUR,
+	TIMER_GROUP,
+	TIMER_HINTS,
+};
 
 /* A packet that came up, on its way back into the datapath. */
 struct packet {

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "alloc.h"
+#include "core.h"
 
 #define RETRY_FIRST_US (500 * USEC_PER_MS)
 #define RETRY_MAX_DOUBLINGS 7
@@ -11,6 +12,8 @@
 void flowset_init(struct flowset *fs, uint64_t seed, struct timerq *timers,
 		  int timer_kind)
 {
+	size_t i;
+
 	memset(fs, 0, sizeof(*fs));
 	fs->seed = seed;
 	fs->timers = timers;
@@ -21,6 +24,8 @@ void flowset_init(struct flowset *fs, uint64_t seed, struct timerq *timers,
 	list_init(&fs->queries);
 	list_init(&fs->lazy);
 	list_init(&fs->inherited);
+	for (i = 0; i < FLOWSET_ENDS; i++)
+		list_init(&fs->inherited_of[i]);
 }
 
 static struct flow_slot *slot_of(struct table_node *node)
@@ -151,6 +156,31 @@ static void set_state(struct flowset *fs, struct flow_slot *slot,
 	}
 }
 
+/* The peer that a flow has to do with; NULL: none. */
+static const struct ip *tunnel_end(const struct flow_slot *slot)
+{
+	uint32_t i;
+
+	if (slot->match.fields & FLOW_TUN_SRC)
+		return &slot->match.tun_src;
+	for (i = 0; i < slot->actions.n; i++) {
+		if (slot->actions.list[i].type == FLOW_SET_TUNNEL)
+			return &slot->actions.list[i].tunnel.dst;
+	}
+	return NULL;
+}
+
+/* Several peers may share a place. */
+static size_t place_of(const struct flowset *fs, const struct ip *end)
+{
+	return core_hash(end->b, sizeof(end->b), fs->seed) % FLOWSET_ENDS;
+}
+
+static struct list *inherited_with(struct flowset *fs, const struct ip *end)
+{
+	return end ? &fs->inherited_of[place_of(fs, end)] : &fs->inherited;
+}
+
 void flowset_found(struct flowset *fs, const struct flow_match *match,
 		   const struct flow_actions *actions)
 {
@@ -163,7 +193,7 @@ void flowset_found(struct flowset *fs, const struct flow_match *match,
 	slot->is_installed = true;
 	set_sure(fs, slot, true);
 	set_state(fs, slot, SLOT_INHERITED);
-	list_append(&fs->inherited, &slot->of_kind);
+	list_append(inherited_with(fs, tunnel_end(slot)), &slot->of_kind);
 	fs->n_inherited++;
 	flowset_check(fs, slot);
 }
@@ -311,20 +341,6 @@ void flowset_clear(struct flowset *fs, const struct flow_match *match)
 	list_append(&fs->clears, &slot->owed);
 }
 
-/* The peer that a flow has to do with; NULL: none. */
-static const struct ip *tunnel_end(const struct flow_slot *slot)
-{
-	uint32_t i;
-
-	if (slot->match.fields & FLOW_TUN_SRC)
-		return &slot->match.tun_src;
-	for (i = 0; i < slot->actions.n; i++) {
-		if (slot->actions.list[i].type == FLOW_SET_TUNNEL)
-			return &slot->actions.list[i].tunnel.dst;
-	}
-	return NULL;
-}
-
 /* Of a TAP that went with the last life and is back in a moment. */
 static bool is_of_tap(const struct flow_slot *slot)
 {
@@ -332,18 +348,21 @@ static bool is_of_tap(const struct flow_slot *slot)
 	       slot->match.in_port >= PORT_NO_TAP;
 }
 
+bool flowset_has_inherited(const struct flowset *fs, const struct ip *peer)
+{
+	return !list_is_empty(&fs->inherited_of[place_of(fs, peer)]);
+}
+
 void flowset_release(struct flowset *fs, const struct ip *peer)
 {
-	struct list *node = fs->inherited.next, *next;
+	struct list *head = inherited_with(fs, peer), *node, *next;
 
-	for (; node != &fs->inherited; node = next) {
+	for (node = head->next; node != head; node = next) {
 		struct flow_slot *slot = CONTAINER_OF(node, struct flow_slot,
 						      of_kind);
-		const struct ip *end = tunnel_end(slot);
 
 		next = node->next;
-		if (peer ? end && ip_equal(end, peer)
-			 : !end && !is_of_tap(slot))
+		if (peer ? ip_equal(tunnel_end(slot), peer) : !is_of_tap(slot))
 			unwant(fs, slot);
 	}
 }
@@ -353,16 +372,22 @@ void flowset_release_all(struct flowset *fs,
 					 const struct ip *peer),
 			 const void *ctx)
 {
-	struct list *node = fs->inherited.next, *next;
+	struct list *head, *node, *next;
+	size_t i;
 
-	for (; node != &fs->inherited; node = next) {
-		struct flow_slot *slot = CONTAINER_OF(node, struct flow_slot,
-						      of_kind);
-		const struct ip *end = tunnel_end(slot);
+	while (!list_is_empty(&fs->inherited))
+		unwant(fs, CONTAINER_OF(fs->inherited.next, struct flow_slot,
+					of_kind));
+	for (i = 0; i < FLOWSET_ENDS; i++) {
+		head = &fs->inherited_of[i];
+		for (node = head->next; node != head; node = next) {
+			struct flow_slot *slot =
+				CONTAINER_OF(node, struct flow_slot, of_kind);
 
-		next = node->next;
-		if (!end || !is_kept(ctx, end))
-			unwant(fs, slot);
+			next = node->next;
+			if (!is_kept(ctx, tunnel_end(slot)))
+				unwant(fs, slot);
+		}
 	}
 }
 

@@ -58,6 +58,7 @@ struct flow_slot {
 };
 
 #define FLOWSET_PLACES 1024U
+#define FLOWSET_ENDS 1024U
 
 struct flowset {
 	uint64_t seed;
@@ -65,7 +66,9 @@ struct flowset {
 	struct timerq *timers; /* borrowed */
 	int timer_kind;
 	struct list clears, puts, deletes, queries;
-	struct list lazy, inherited;
+	struct list lazy;
+	struct list inherited; /* those that no peer has to do with */
+	struct list inherited_of[FLOWSET_ENDS]; /* the others, by peer */
 	uint32_t n_lazy, n_inherited;
 	uint16_t n_asked[FLOWSET_PLACES]; /* lazy ones, by who asked */
 	uint32_t n_sure;		  /* that the kernel has */
@@ -107,6 +110,8 @@ void flowset_clear(struct flowset *fs, const struct flow_match *match);
 const struct flow_slot *flowset_find(const struct flowset *fs,
 				     const struct flow_match *match);
 
+/* Perhaps there are inherited flows whose first tunnel end is @peer. */
+bool flowset_has_inherited(const struct flowset *fs, const struct ip *peer);
 /* Inherited flows that nobody wanted: those whose first tunnel end (key or
  * action) is @peer; with NULL those that have none; then they are deleted. */
 void flowset_release(struct flowset *fs, const struct ip *peer);

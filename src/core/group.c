@@ -6,38 +6,16 @@
 #include "matches.h"
 #include "way.h"
 
-static bool has_tunnel_to(const struct flow_slot *slot, const struct ip *peer)
-{
-	uint32_t i;
-
-	for (i = 0; slot && i < slot->actions.n; i++) {
-		const struct flow_action *a = &slot->actions.list[i];
-
-		if (a->type == FLOW_SET_TUNNEL &&
-		    ip_equal(&a->tunnel.dst, peer))
-			return true;
-	}
-	return false;
-}
-
 /*
  * A peer of the last life that has not told us yet what it has takes part
  * where it did: a restart must not cut it off.
  */
-static bool takes_part(struct pipeline *pl, const struct peer *p, vni_t vni)
+static bool takes_part(const struct pipeline *pl, const struct peer *p,
+		       vni_t vni)
 {
-	const uint32_t n_chunks = MAX_PEERS / FLOW_PEERS_PER_CHUNK;
-	uint32_t i;
-
-	if (directory_is_member(pl->directory, p->hello.id, vni, 0))
-		return true;
-	for (i = 0; !p->has_snapshot && i < n_chunks; i++) {
-		const struct flow_match m = match_of(RECIRC_PEERS(vni, i), 0);
-
-		if (has_tunnel_to(flowset_find(pl->flows, &m), &p->remote.ip))
-			return true;
-	}
-	return false;
+	return directory_is_member(pl->directory, p->hello.id, vni, 0) ||
+	       (!p->has_snapshot &&
+		copied_has(&pl->copied, &p->remote.ip, vni));
 }
 
 static int by_place(const void *a, const void *b)
@@ -127,31 +105,6 @@ size_t group_narrow(struct pipeline *pl, vni_t vni,
 	return n - n_wide;
 }
 
-static void set_copied(struct pipeline *pl, vni_t vni, bool is_copied)
-{
-	uint32_t i = 0;
-
-	while (i < pl->n_copied && pl->copied[i] < vni)
-		i++;
-	if (is_copied == (i < pl->n_copied && pl->copied[i] == vni))
-		return;
-	if (pl->n_copied == pl->max_copied) {
-		pl->max_copied = pl->max_copied ? pl->max_copied * 2 : 16;
-		pl->copied = core_realloc(pl->copied, pl->max_copied,
-					  sizeof(pl->copied[0]));
-	}
-	if (is_copied) {
-		memmove(pl->copied + i + 1, pl->copied + i,
-			(pl->n_copied - i) * sizeof(pl->copied[0]));
-		pl->copied[i] = vni;
-		pl->n_copied++;
-	} else {
-		pl->n_copied--;
-		memmove(pl->copied + i, pl->copied + i + 1,
-			(pl->n_copied - i) * sizeof(pl->copied[0]));
-	}
-}
-
 /*
  * Copies of group frames: shared by all ports and classes of the network. One
  * goes to sleeve, which makes those for its peers itself. The copies for narrow
@@ -184,8 +137,6 @@ static void peers_of_network(struct pipeline *pl, vni_t vni)
 		}
 		if (n > end)
 			flow_recirc(&pl->scratch, RECIRC_PEERS(vni, chunk + 1));
-		if (!chunk)
-			set_copied(pl, vni, pl->scratch.n > 0);
 		if (pl->scratch.n)
 			flowset_want(pl->flows, &m, &pl->scratch);
 		else
@@ -342,33 +293,30 @@ void group_tap_gone(struct pipeline *pl, vni_t vni, port_no_t port_no)
 	flowset_unwant(pl->flows, &flood);
 }
 
-static bool has_copies_to(const struct pipeline *pl, vni_t vni,
-			  const struct ip *ip)
+void group_changed(struct pipeline *pl, vni_t vni)
 {
-	uint32_t chunk;
-
-	for (chunk = 0; chunk < MAX_PEERS / FLOW_PEERS_PER_CHUNK; chunk++) {
-		const struct flow_match m = match_of(RECIRC_PEERS(vni, chunk),
-						     0);
-		const struct flow_slot *slot = flowset_find(pl->flows, &m);
-
-		if (slot && slot->is_wanted && has_tunnel_to(slot, ip))
-			return true;
-	}
-	return false;
+	regroup_changed(&pl->regroup, vni);
 }
 
-void group_copies(struct pipeline *pl, const struct ip *ip)
+void group_told(struct pipeline *pl, const struct ip *ip)
 {
-	uint32_t i;
+	const struct peer *p = NULL;
 	vni_t vni;
 
-	/* A network that loses its last copy leaves the list. */
-	for (i = pl->n_copied; i > 0; i--) {
-		vni = pl->copied[i - 1];
-		if (has_copies_to(pl, vni, ip))
-			group_network(pl, vni);
+	while ((p = peers_next_at(pl->peers, ip, p))) {
+		if (!p->has_snapshot)
+			return;
 	}
+	while (copied_take(&pl->copied, ip, &vni))
+		group_changed(pl, vni);
+}
+
+void group_run(struct pipeline *pl, usec_t now, bool is_hurried)
+{
+	vni_t vni;
+
+	while (regroup_next(&pl->regroup, now, is_hurried, &vni))
+		group_network(pl, vni);
 }
 
 bool group_asked_ip(const struct frame *f, struct ip *ret)

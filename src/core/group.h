@@ -12,8 +12,11 @@
 
 /* G, and where copies of group frames go. */
 void group_network(struct pipeline *pl, vni_t vni);
-/* The networks whose copies go to @ip are looked at again. */
-void group_copies(struct pipeline *pl, const struct ip *ip);
+/* The same soon: see regroup.h. */
+void group_changed(struct pipeline *pl, vni_t vni);
+void group_run(struct pipeline *pl, usec_t now, bool is_hurried);
+/* A peer at @ip has told what it has, or is not there any more. */
+void group_told(struct pipeline *pl, const struct ip *ip);
 
 /*
  * The match of the class that an untagged group frame belongs to in stage

@@ -30,6 +30,18 @@ static void before_gone(struct engine *e, usec_t now)
 		engine_refresh(e, now);
 }
 
+/* What is still wanted must have been said by now. */
+static void release(struct engine *e, usec_t now, const struct ip *ip)
+{
+	if (!flowset_has_inherited(&e->flows, ip))
+		return;
+	if (e->is_started) {
+		engine_refresh(e, now);
+		group_run(&e->pipeline, now, true);
+	}
+	flowset_release(&e->flows, ip);
+}
+
 static void forget(struct engine *e, usec_t now, struct peer *p,
 		   enum reason reason)
 {
@@ -45,10 +57,8 @@ static void forget(struct engine *e, usec_t now, struct peer *p,
 	peers_remove(&e->peers, p);
 	e->sleeve_changed = true;
 	directory_drop_owner(e->directory, now, p->hello.id);
-	flowset_release(&e->flows, &ip);
-	/* One that told nothing in this life takes part by its flows alone. */
-	if (!p->has_snapshot)
-		group_copies(&e->pipeline, &ip);
+	group_told(&e->pipeline, &ip);
+	release(e, now, &ip);
 	targets_disconnected(&e->targets, now, p->hello.id, USEC_NEVER);
 	targets_forget(&e->targets, p->hello.id);
 	peer_free(p);
@@ -74,7 +84,7 @@ static void set_place(struct engine *e, usec_t now, struct peer *p,
 	}
 	p->hello = *hello;
 	p->local = ev->session.local;
-	p->remote = ev->session.remote;
+	peers_set_remote(&e->peers, p, &ev->session.remote);
 	health_start(e, now, p);
 	if (!is_moved || !e->is_started)
 		return;
@@ -82,9 +92,9 @@ static void set_place(struct engine *e, usec_t now, struct peer *p,
 	if (ip_is_zero(&old))
 		return;
 	/* What the last life left for its old place waits for nobody now. */
+	group_told(&e->pipeline, &old);
 	if (!peers_find_ip(&e->peers, &old))
-		flowset_release(&e->flows, &old);
-	group_copies(&e->pipeline, &old);
+		release(e, now, &old);
 }
 
 static struct peer *find_or_add(struct engine *e, usec_t now, peer_id_t id)
@@ -237,14 +247,12 @@ static void target_told(struct engine *e, usec_t now, const struct event *ev,
 static void forget_predecessors(struct engine *e, usec_t now,
 				const struct event *ev)
 {
-	struct list *node = e->peers.all.next, *next;
+	const struct ip *ip = &ev->session.remote.ip;
+	struct peer *p = peers_next_at(&e->peers, ip, NULL), *next;
 
-	for (; node != &e->peers.all; node = next) {
-		struct peer *p = PEER_OF(node);
-
-		next = node->next;
-		if (p->hello.id != ev->session.hello->id && !p->session &&
-		    ip_equal(&p->remote.ip, &ev->session.remote.ip))
+	for (; p; p = next) {
+		next = peers_next_at(&e->peers, ip, p);
+		if (p->hello.id != ev->session.hello->id && !p->session)
 			forget(e, now, p, REASON_LEFT);
 	}
 }
@@ -290,7 +298,9 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 	if (is_new)
 		health_start(e, now, p); /* no token yet: sleeve must wait */
 	feed_open(&e->announce, &p->feed);
-	peers_hint(&e->peers, p);
+	peers_hint(&e->peers, now, p);
+	if (e->peers.hint_limit < e->peers.hint_change)
+		timerq_set(&e->timers, &e->peers.hint_timer, e->peers.hints_at);
 	targets_connected(&e->targets, p->hello.id);
 	peers_owe(&e->peers);
 	e->peers_changed = true;
@@ -298,13 +308,12 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 
 static bool has_successor(const struct engine *e, const struct peer *p)
 {
-	EACH_PEER(&e->peers, node) {
-		const struct peer *other = PEER_OF(node);
+	const struct peer *other = NULL;
 
+	while ((other = peers_next_at(&e->peers, &p->remote.ip, other))) {
 		/* Two behind one NAT have different ports there. */
 		if (other != p && other->session &&
 		    other->session_since >= p->session_since &&
-		    ip_equal(&other->remote.ip, &p->remote.ip) &&
 		    other->sleeve.endpoint.port == p->sleeve.endpoint.port)
 			return true;
 	}
@@ -402,8 +411,8 @@ static void take_entries(struct engine *e, usec_t now, struct peer *p,
 		return;
 	/* Now it is known what of the last life's flows it still stands for. */
 	p->has_snapshot = true;
-	group_copies(&e->pipeline, &p->remote.ip);
-	flowset_release(&e->flows, &p->remote.ip);
+	group_told(&e->pipeline, &p->remote.ip);
+	release(e, now, &p->remote.ip);
 }
 
 /* False: who is known to answer there has its session from there. */

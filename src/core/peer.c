@@ -11,6 +11,7 @@
 #define TRUST_AFTER_US (120 * USEC_PER_SEC)
 /* So many heartbeats on fastdp are waited for at the beginning. */
 #define EXPECTED_PROBES 3U
+#define HINTS_PAUSE_US (200 * USEC_PER_MS)
 
 void peers_init(struct peers *ps, uint64_t seed)
 {
@@ -24,8 +25,9 @@ void peers_init(struct peers *ps, uint64_t seed)
 
 void peers_free(struct peers *ps)
 {
-	assert(!ps->table.n && !ps->sessions.n);
+	assert(!ps->table.n && !ps->sessions.n && !ps->ips.n);
 	table_free(&ps->table);
+	table_free(&ps->ips);
 	table_free(&ps->sessions);
 }
 
@@ -72,13 +74,45 @@ void peers_set_session(struct peers *ps, struct peer *p, session_t session)
 			  hash_session(ps, session));
 }
 
-struct peer *peers_find_ip(const struct peers *ps, const struct ip *ip)
+static uint64_t hash_ip(const struct peers *ps, const struct ip *ip)
 {
-	EACH_PEER(ps, node) {
-		if (ip_equal(&PEER_OF(node)->remote.ip, ip))
-			return PEER_OF(node);
+	return core_hash(ip->b, sizeof(ip->b), ps->seed);
+}
+
+void peers_set_remote(struct peers *ps, struct peer *p,
+		      const struct endpoint *remote)
+{
+	if (!ip_equal(&p->remote.ip, &remote->ip)) {
+		table_remove(&ps->ips, &p->by_ip);
+		table_add(&ps->ips, &p->by_ip, hash_ip(ps, &remote->ip));
+	}
+	p->remote = *remote;
+}
+
+struct peer *peers_next_at(const struct peers *ps, const struct ip *ip,
+			   const struct peer *last)
+{
+	struct table_node *node = last ? table_next(&last->by_ip)
+				       : table_first(&ps->ips, hash_ip(ps, ip));
+
+	for (; node; node = table_next(node)) {
+		struct peer *p = CONTAINER_OF(node, struct peer, by_ip);
+
+		if (ip_equal(&p->remote.ip, ip))
+			return p;
 	}
 	return NULL;
+}
+
+struct peer *peers_find_ip(const struct peers *ps, const struct ip *ip)
+{
+	struct peer *first = NULL, *p = NULL;
+
+	while ((p = peers_next_at(ps, ip, p))) {
+		if (!first || p->number < first->number)
+			first = p;
+	}
+	return first;
 }
 
 struct peer *peers_add(struct peers *ps, peer_id_t id, usec_t now,
@@ -91,6 +125,7 @@ struct peer *peers_add(struct peers *ps, peer_id_t id, usec_t now,
 		return NULL;
 	p = core_alloc(sizeof(*p));
 	p->hello.id = id;
+	p->number = ps->n_added++;
 	p->session_since = now;
 	p->session_reason = REASON_STARTING;
 	p->forget_at = USEC_NEVER;
@@ -110,6 +145,7 @@ struct peer *peers_add(struct peers *ps, peer_id_t id, usec_t now,
 	list_append(&ps->by_turn, &p->by_turn);
 	peers_owe(ps);
 	table_add(&ps->table, &p->node, core_hash(&id, sizeof(id), ps->seed));
+	table_add(&ps->ips, &p->by_ip, hash_ip(ps, &p->remote.ip));
 	return p;
 }
 
@@ -117,6 +153,7 @@ void peers_remove(struct peers *ps, struct peer *p)
 {
 	peers_set_session(ps, p, 0);
 	table_remove(&ps->table, &p->node);
+	table_remove(&ps->ips, &p->by_ip);
 	list_remove(&p->all);
 	list_remove(&p->by_turn);
 	peers_owe(ps);
@@ -150,10 +187,21 @@ void peers_owe(struct peers *ps)
 	ps->n_quiet = 0;
 }
 
-void peers_hint(struct peers *ps, struct peer *p)
+void peers_hints_due(struct peers *ps, usec_t now)
+{
+	if (ps->hint_limit == ps->hint_change)
+		return;
+	ps->hint_limit = ps->hint_change;
+	ps->hints_at = now + HINTS_PAUSE_US;
+	peers_owe(ps);
+}
+
+void peers_hint(struct peers *ps, usec_t now, struct peer *p)
 {
 	p->hint_change = ++ps->hint_change;
 	list_append(&ps->by_hint, &p->by_hint);
+	if (now >= ps->hints_at)
+		peers_hints_due(ps, now);
 }
 
 static struct peer *hinted(struct list *node)
@@ -167,7 +215,7 @@ uint32_t peers_next_hints(struct peers *ps, struct peer *to,
 	struct list *node = &ps->by_hint;
 	uint32_t n = 0;
 
-	if (to->hints_sent >= ps->hint_change)
+	if (to->hints_sent >= ps->hint_limit)
 		return 0;
 	while (node->prev != &ps->by_hint &&
 	       hinted(node->prev)->hint_change > to->hints_sent)
@@ -175,6 +223,8 @@ uint32_t peers_next_hints(struct peers *ps, struct peer *to,
 	for (; node != &ps->by_hint && n < max; node = node->next) {
 		const struct peer *p = hinted(node);
 
+		if (p->hint_change > ps->hint_limit)
+			break;
 		to->hints_sent = p->hint_change;
 		if (p == to)
 			continue;
@@ -183,8 +233,8 @@ uint32_t peers_next_hints(struct peers *ps, struct peer *to,
 		ret[n].control.port = p->hello.control_port;
 		n++;
 	}
-	if (node == &ps->by_hint)
-		to->hints_sent = ps->hint_change;
+	if (n < max)
+		to->hints_sent = ps->hint_limit;
 	return n;
 }
 

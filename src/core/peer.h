@@ -25,15 +25,17 @@
 
 struct peer {
 	struct table_node node; /* by id */
-	struct table_node by_session;
+	struct table_node by_session, by_ip;
+	uint64_t number;     /* in order of appearance */
 	struct list all;     /* in order of appearance */
 	struct list by_turn; /* who is asked next what it is owed */
 	struct list by_hint; /* those with a session, latest last */
 	struct list by_due;  /* those that owe a heartbeat */
 	struct timer timer;
 	struct hello hello;
-	struct endpoint local, remote; /* of the control session */
-	session_t session;	       /* 0: none; peers_set_session() */
+	/* Of the control session; peers_set_remote(). */
+	struct endpoint local, remote;
+	session_t session; /* 0: none; peers_set_session() */
 	bool is_dialled_by_us;
 	bool is_ready;	      /* the session takes more */
 	bool has_snapshot;    /* in this life: what it announced is complete */
@@ -65,10 +67,13 @@ struct peer {
 
 struct peers {
 	uint64_t seed;
-	struct table table, sessions;
+	struct table table, sessions, ips;
+	uint64_t n_added;
 	struct list all, by_turn, by_hint, by_due;
 	uint32_t n_quiet; /* of by_turn, the last ones: they are owed nothing */
-	uint64_t hint_change;
+	uint64_t hint_change, hint_limit; /* no later ones are told yet */
+	usec_t hints_at;		  /* then those that wait are */
+	struct timer hint_timer;
 };
 
 void peers_init(struct peers *ps, uint64_t seed);
@@ -76,8 +81,14 @@ void peers_free(struct peers *ps); /* none is in it any more */
 struct peer *peers_find(const struct peers *ps, peer_id_t id);
 struct peer *peers_find_session(const struct peers *ps, session_t session);
 void peers_set_session(struct peers *ps, struct peer *p, session_t session);
-/* The one whose packets come from @ip on the underlay; NULL: a stranger. */
+void peers_set_remote(struct peers *ps, struct peer *p,
+		      const struct endpoint *remote);
+/* The one whose packets come from @ip on the underlay, of several the one
+ * that was there first; NULL: a stranger. */
 struct peer *peers_find_ip(const struct peers *ps, const struct ip *ip);
+/* All of them: starts with NULL. The one handed in must be in the set. */
+struct peer *peers_next_at(const struct peers *ps, const struct ip *ip,
+			   const struct peer *last);
 
 /* NULL: the table is full. The caller frees with peer_free(). */
 struct peer *peers_add(struct peers *ps, peer_id_t id, usec_t now,
@@ -93,8 +104,14 @@ struct peer *peers_turn(const struct peers *ps);
 void peers_quiet(struct peers *ps, struct peer *p);
 void peers_owe(struct peers *ps);
 
-/* A new session: all others are to hear of it. */
-void peers_hint(struct peers *ps, struct peer *p);
+/*
+ * A new session: all others are to hear of it, at once or a little later
+ * together with others: of a thousand that come in a moment each is not told
+ * in a message of its own. The caller arms peers.hint_timer for hints_at as
+ * long as hint_limit is behind, and calls peers_hints_due() then.
+ */
+void peers_hint(struct peers *ps, usec_t now, struct peer *p);
+void peers_hints_due(struct peers *ps, usec_t now);
 /*
  * Up to @max peers with sessions that @to has not heard of; what is returned
  * counts as told.

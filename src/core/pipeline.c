@@ -195,7 +195,7 @@ void pipeline_peer(struct pipeline *pl, struct peer *p)
 			pipeline_ip(pl, c->vni, &c->ips[i].ip);
 	}
 	while (directory_walk_networks(pl->directory, p->hello.id, &walk, &vni))
-		group_network(pl, vni);
+		group_changed(pl, vni);
 }
 
 void pipeline_peer_frames(struct pipeline *pl, const struct peer *p)
@@ -207,7 +207,7 @@ void pipeline_peer_frames(struct pipeline *pl, const struct peer *p)
 	while ((c = directory_walk_owner(pl->directory, p->hello.id, c)))
 		pipeline_mac(pl, c->vni, &c->mac);
 	while (directory_walk_networks(pl->directory, p->hello.id, &walk, &vni))
-		group_network(pl, vni);
+		group_changed(pl, vni);
 }
 
 void pipeline_peer_gone(struct pipeline *pl, const struct peer *p)
@@ -215,6 +215,7 @@ void pipeline_peer_gone(struct pipeline *pl, const struct peer *p)
 	const struct mac request = PROBE_REQUEST_MAC, reply = PROBE_REPLY_MAC;
 	const struct mac sized = PROBE_SIZED_MAC;
 	struct flow_match m = match_probe(&p->remote.ip, &request);
+	const struct peer *other = NULL;
 
 	if (pl->is_bridge || ip_is_zero(&p->remote.ip))
 		return;
@@ -225,10 +226,8 @@ void pipeline_peer_gone(struct pipeline *pl, const struct peer *p)
 	flowset_unwant(pl->flows, &m);
 	arrival_peer_gone(pl, p);
 	/* Another identity may have taken over the address. */
-	EACH_PEER(pl->peers, peer_node) {
-		const struct peer *other = PEER_OF(peer_node);
-
-		if (other != p && ip_equal(&other->remote.ip, &p->remote.ip))
+	while ((other = peers_next_at(pl->peers, &p->remote.ip, other))) {
+		if (other != p)
 			serve(pl, other);
 	}
 }

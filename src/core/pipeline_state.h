@@ -4,10 +4,12 @@
 
 /* What the pipeline looks at, and the flow set that it tells. */
 
+#include "copied.h"
 #include "directory.h"
 #include "flowset.h"
 #include "peer.h"
 #include "port.h"
+#include "regroup.h"
 #include "tap_port.h"
 
 struct pipeline {
@@ -18,9 +20,9 @@ struct pipeline {
 	const struct tap_ports *taps;
 	peer_id_t self;
 	struct flow_actions scratch;
-	vni_t *copied; /* networks with copies to peers, in their order */
-	uint32_t n_copied, max_copied;
-	bool is_wide;	   /* D: see arrival.h */
+	struct copied copied;	/* of the last life */
+	struct regroup regroup; /* whose copies are out of date */
+	bool is_wide;		/* D: see arrival.h */
 	bool is_bridge;	   /* there are no flows: a Linux bridge forwards */
 	bool has_no_trunc; /* kernels before 4.9 cannot cut an echo */
 };

@@ -63,16 +63,17 @@ struct fake_dp_io {
 
 enum fake_result { FAKE_OK, FAKE_OVERLAP, FAKE_FULL };
 
-/* Which fields flows match: few sets, and so few look-ups for a packet. */
-#define FAKE_MAX_MASKS 64U
+/* Which fields flows match in which stage: few sets, and so few look-ups. */
+#define FAKE_MAX_MASKS 128U
 
 struct fake_dp {
 	struct fake_dp_io io;
 	struct fake_flow **buckets; /* by the match */
 	uint32_t n_buckets;
 	struct {
-		uint32_t fields, n_flows;
+		uint32_t stage, fields, n_flows;
 	} masks[FAKE_MAX_MASKS];
+	uint32_t n_masks; /* up to the last one in use */
 	uint32_t n_flows, max_flows;
 	uint64_t n_puts, n_deletes, n_idle_puts, n_overlaps, n_lost;
 };

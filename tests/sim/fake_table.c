@@ -68,8 +68,9 @@ struct fake_flow *fake_table_look_up(const struct fake_dp *dp,
 	uint32_t i;
 
 	*ret_is_double = false;
-	for (i = 0; i < FAKE_MAX_MASKS; i++) {
-		if (!dp->masks[i].n_flows)
+	for (i = 0; i < dp->n_masks; i++) {
+		if (!dp->masks[i].n_flows ||
+		    dp->masks[i].stage != RECIRC_STAGE(key->recirc_id))
 			continue;
 		mask_key(key, dp->masks[i].fields, &m);
 		f = find(dp, &m);
@@ -125,11 +126,13 @@ static uint32_t overlaps_by_mask(const struct fake_dp *dp,
 	const struct fake_flow *f;
 	uint32_t i, n = 0;
 
-	for (i = 0; i < FAKE_MAX_MASKS; i++) {
+	for (i = 0; i < dp->n_masks; i++) {
 		const uint32_t fields = dp->masks[i].fields;
 		struct flow_match m;
 
-		if (!dp->masks[i].n_flows || (fields & ~match->fields))
+		if (!dp->masks[i].n_flows ||
+		    dp->masks[i].stage != RECIRC_STAGE(match->recirc_id) ||
+		    (fields & ~match->fields))
 			continue;
 		m = mask_match(match, fields);
 		f = find(dp, &m);
@@ -176,19 +179,24 @@ uint32_t fake_table_overlaps(const struct fake_dp *dp,
 	return n;
 }
 
-static uint32_t *count_of(struct fake_dp *dp, uint32_t fields)
+static uint32_t *count_of(struct fake_dp *dp, const struct flow_match *m)
 {
-	uint32_t i, place = FAKE_MAX_MASKS;
+	const uint32_t stage = RECIRC_STAGE(m->recirc_id);
+	uint32_t i, place = dp->n_masks;
 
-	for (i = 0; i < FAKE_MAX_MASKS; i++) {
-		if (dp->masks[i].n_flows && dp->masks[i].fields == fields)
-			return &dp->masks[i].n_flows;
-		if (!dp->masks[i].n_flows && place == FAKE_MAX_MASKS)
+	for (i = 0; i < dp->n_masks; i++) {
+		if (!dp->masks[i].n_flows)
 			place = i;
+		else if (dp->masks[i].fields == m->fields &&
+			 dp->masks[i].stage == stage)
+			return &dp->masks[i].n_flows;
 	}
 	if (place == FAKE_MAX_MASKS)
 		abort();
-	dp->masks[place].fields = fields;
+	if (place == dp->n_masks)
+		dp->n_masks++;
+	dp->masks[place].fields = m->fields;
+	dp->masks[place].stage = stage;
 	return &dp->masks[place].n_flows;
 }
 
@@ -231,7 +239,7 @@ struct fake_flow *fake_table_add(struct fake_dp *dp,
 	f->next = *bucket;
 	*bucket = f;
 	dp->n_flows++;
-	++*count_of(dp, match->fields);
+	++*count_of(dp, match);
 	return f;
 }
 
@@ -242,7 +250,7 @@ void fake_table_remove(struct fake_dp *dp, struct fake_flow *f)
 	while (*p != f)
 		p = &(*p)->next;
 	*p = f->next;
-	--*count_of(dp, f->match.fields);
+	--*count_of(dp, &f->match);
 	dp->n_flows--;
 	flow_actions_free(&f->actions);
 	free(f);

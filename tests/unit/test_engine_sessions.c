@@ -248,6 +248,66 @@ static void test_restart_and_clone(void **state)
 	engine_free(e);
 }
 
+#define MANY 40U
+
+/* By session: how many hints it was sent, in how many messages. */
+struct told {
+	uint32_t n_hints[MANY + 1], n_messages;
+};
+
+static void count_hints(struct engine *e, struct told *told)
+{
+	struct action a;
+
+	while (engine_poll(e, now, &a)) {
+		if (a.type != ACTION_SEND ||
+		    a.send.message.type != MESSAGE_PEERS)
+			continue;
+		told->n_hints[a.send.session] += a.send.message.peers.n;
+		told->n_messages++;
+	}
+}
+
+/* Many peers at once are not named in a message each; yet all are named. */
+static void test_many_hints(void **state)
+{
+	struct engine *e = make("a", 1);
+	struct told told = { 0 };
+	struct who who = { .instance = 1 };
+	char name[8];
+	uint32_t i;
+
+	(void)state;
+	who.name = name;
+	tell(e, EVENT_STARTED);
+	for (i = 1; i <= MANY; i++) {
+		snprintf(name, sizeof(name), "p%u", i);
+		who.ip = 100 + i;
+		session_up(e, i, 0, &who, 40000);
+		count_hints(e, &told);
+		/* Of the first the others hear at once. */
+		if (i > 1)
+			assert_int_equal(told.n_hints[i], 1);
+		now += USEC_PER_MS;
+	}
+	assert_int_equal(told.n_messages, MANY - 1);
+	for (i = 0; i < 100; i++) {
+		now += 10 * USEC_PER_MS;
+		count_hints(e, &told);
+	}
+	assert_true(told.n_messages < 2 * MANY);
+	for (i = 1; i <= MANY; i++)
+		assert_int_equal(told.n_hints[i], MANY - 1);
+	/* One alone, later: nobody waits for others. */
+	who.ip = 100 + MANY + 1;
+	who.name = "late";
+	told = (struct told){ 0 };
+	session_up(e, MANY, 0, &who, 40000);
+	count_hints(e, &told);
+	assert_true(told.n_messages >= MANY - 1);
+	engine_free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_two_names),
 		cmocka_unit_test(test_three_at_once),
 		cmocka_unit_test(test_restart_and_clone),
+		cmocka_unit_test(test_many_hints),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
