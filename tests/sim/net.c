@@ -130,6 +130,15 @@ bool net_has_control(const struct sim *sim, uint32_t a, uint32_t b)
 	       !net_link(sim, b, a)->is_control_cut;
 }
 
+static bool is_lost(struct sim *sim, struct link *l)
+{
+	if (!sim_chance(sim, l->loss_percent) ||
+	    (l->loss_gap_us && sim->now - l->lost_at < l->loss_gap_us))
+		return false;
+	l->lost_at = sim->now;
+	return true;
+}
+
 /*
  * What the link does to one packet: how many copies arrive, and when. @vni: of
  * a container's frame, as far as known, or VNI_PROBE.
@@ -137,12 +146,12 @@ bool net_has_control(const struct sim *sim, uint32_t a, uint32_t b)
 static uint32_t travel(struct sim *sim, uint32_t from, uint32_t to,
 		       enum path_kind kind, vni_t vni, usec_t ret_at[2])
 {
-	const struct link *l = net_link(sim, from, to);
+	struct link *l = net_link(sim, from, to);
 	uint32_t i, n = 1;
 
 	if (l->is_cut[kind] && vni != VNI_PROBE)
 		check_cut(sim, from, to, kind, vni);
-	if (l->is_cut[kind] || sim_chance(sim, l->loss_percent)) {
+	if (l->is_cut[kind] || is_lost(sim, l)) {
 		sim->net->n_lost++;
 		return 0;
 	}

@@ -21,7 +21,8 @@ struct link {
 	usec_t latency_us, jitter_us;
 	/* Of datagrams, in percent. Late ones are overtaken. */
 	unsigned int loss_percent, copy_percent, late_percent;
-	uint32_t mtu; /* of the way: what is longer vanishes */
+	usec_t loss_gap_us, lost_at; /* after a loss there is none so long */
+	uint32_t mtu;		     /* of the way: what is longer vanishes */
 	usec_t mtu_since;
 	bool has_icmp; /* its router says so */
 	/* Nothing of this size or more but probes: another's bad tunnel. */
