@@ -75,6 +75,7 @@ class Victim:
             "FAULT_FILE=" + self.table.path, *argv]
         self.n = 0
         self.fault = None
+        self.is_deaf = False  # nobody who asks is answered, in this life
 
     def wrong(self, what):
         self.lost.append("%s: %s\n%s" % (self.fault, what,
@@ -119,18 +120,22 @@ class Victim:
         self.host.kill()
         return False
 
+    def hangs(self, what):
+        # A daemon that can accept nobody for good has to say so.
+        if not self.fault or self.fault.count or \
+                " warn " not in self.host.log_now():
+            self.wrong("%s hangs" % what)
+        self.is_deaf = True
+
     def ctl(self, *args):
         """The answer, if need be when asked again; or None."""
         tries = 0
-        while tries < 2:
+        while tries < 2 and not self.is_deaf:
             tries += 1
             try:
                 done = self.host.ctl(*args, check=False, timeout=CTL_S)
             except subprocess.TimeoutExpired:
-                # A daemon that can accept nobody for good has to say so.
-                if not self.fault or self.fault.count or \
-                        " warn " not in self.host.log_now():
-                    self.wrong("%s hangs" % args[0])
+                self.hangs(args[0])
                 return None
             if done.status == 0:
                 return done
@@ -178,7 +183,7 @@ class Victim:
                                     stdin=json.dumps(conf), check=False,
                                     timeout=CTL_S)
         except subprocess.TimeoutExpired:
-            self.wrong("%s hangs" % verb)
+            self.hangs(verb)
             return False
         if done.returncode != 0 and '"msg"' not in done.stdout:
             self.wrong("%s fails without a word" % verb)
@@ -210,7 +215,7 @@ class Victim:
             if not self.fault or self.fault.count:
                 self.reaches(c, address)
             self.operate()
-            if not self.has_ended("status"):
+            if not self.has_ended("status") and not self.is_deaf:
                 self.orchestrate()
             if not self.has_ended("DEL"):
                 self.ctl("detach", "--netns", c.ns.path, "--ifname", "eth0")
@@ -231,6 +236,7 @@ class Victim:
 
     def life(self, fault=None):
         self.fault = fault
+        self.is_deaf = False
         self.table.arm(*([fault] if fault else []))
         if self.start():
             self.talk()

@@ -105,7 +105,12 @@ static bool is_taken(void)
 	struct rtnl_fdb fdb = before;
 	const bool is_ok = rtnl_fdb_decode(b.nlh, &fdb);
 
-	assert_true(is_ok || memcmp(&fdb, &before, sizeof(fdb)) == 0);
+	if (!is_ok) {
+		assert_int_equal(fdb.ifindex, before.ifindex);
+		assert_int_equal(fdb.bridge, before.bridge);
+		assert_true(mac_equal(&fdb.mac, &before.mac));
+		assert_int_equal(fdb.type, before.type);
+	}
 	return is_ok;
 }
 
