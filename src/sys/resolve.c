@@ -4,7 +4,6 @@
 #include "addr.h"
 #include "cleanup.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -284,9 +283,11 @@ bool resolve_next(struct resolve *r, struct resolve_result *ret)
 	if (q) {
 		STAILQ_REMOVE_HEAD(&r->finished, link);
 		r->n_finished--;
-	} else if (read(r->event_fd, &count, sizeof(count)) < 0) {
-		/* Nothing to take back: it was not signalled. */
-		assert(errno == EAGAIN || errno == EINTR);
+	} else {
+		/* What fails is not taken back: there is a call for nothing. */
+		while (read(r->event_fd, &count, sizeof(count)) < 0 &&
+		       errno == EINTR)
+			;
 	}
 	pthread_mutex_unlock(&r->mutex);
 	if (!q)

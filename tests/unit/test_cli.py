@@ -80,8 +80,16 @@ class Daemon:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen()
-        threading.Thread(target=serve, daemon=True, args=(
-            self.listener, lambda request: self.respond(request))).start()
+        self.thread = threading.Thread(target=serve, daemon=True, args=(
+            self.listener, lambda request: self.respond(request)))
+        self.thread.start()
+
+    def close(self):
+        """Its thread ends first: it would accept at whatever socket is the
+        next with the same number."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join(60)
+        self.listener.close()
 
     def respond(self, request):
         self.requests.append(request)
@@ -97,7 +105,7 @@ class Daemon:
 def daemon(tmp_path):
     d = Daemon(tmp_path / "sock")
     yield d
-    d.listener.close()
+    d.close()
 
 
 def run(*arguments, env=None, timeout=60):

@@ -160,7 +160,7 @@ def daemon(tmp_path):
         "mtu_wanted": 0, "check_pkt_len": True, "capped": False,
         "capped_reason": ""}
     yield d
-    d.listener.close()
+    d.close()
 
 
 def ask(daemon):
