@@ -3,6 +3,7 @@
 its containers is accounted for, memory and descriptors stay flat, and the logs
 hold no warning that nothing explains."""
 
+import collections
 import re
 import time
 
@@ -68,10 +69,16 @@ class Sizes:
 
 def unexplained(cluster):
     found = []
+    explained = collections.Counter()
     for h in cluster.hosts:
         with open(h.log_path, encoding="utf-8", errors="replace") as f:
-            found += ["%s: %s %s" % (h.label, *m) for m in
-                      WARNING.findall(f.read()) if not EXPLAINED.search(m[1])]
+            for level, text in WARNING.findall(f.read()):
+                why = EXPLAINED.search(text)
+                if why:
+                    explained[why[0] if len(why[0]) < 30 else "session"] += 1
+                else:
+                    found.append("%s: %s %s" % (h.label, level, text))
+    figure("warnings, by what explains them", dict(explained))
     return sorted(set(found))
 
 
@@ -82,17 +89,21 @@ def host_of(cluster, container):
 def judge(cluster, probes, churn):
     """Sentences about packets."""
     lost = []
-    n_explained = 0
+    n_explained = n_paused = 0
     where = [host_of(cluster, c) for c in probes.containers]
     for at, i, k, n in probes.lost():
         if churn.why(at, where[i], where[k]):
             n_explained += 1
-        elif not any(a - 0.2 <= at <= b + 0.2
-                     for a, b in probes.slept_until):
+        elif any(a - 0.2 <= at <= b + 0.2 for a, b in probes.slept_until):
+            n_paused += 1
+        else:
             lost.append("%.3f s: packet %d from container %d (host %d) to %d "
                         "(host %d)" % (at, n, i, where[i], k, where[k]))
     figure("packets", probes.n_sent())
     figure("lost, with a reason", n_explained)
+    figure("the machine stood still, in seconds",
+           round(sum(b - a for a, b in probes.slept_until), 1))
+    figure("lost, as it did", n_paused)
     figure("lost, without", len(lost))
     return lost[:20] + probes.wrong[:20]
 
