@@ -24,7 +24,7 @@ void carry_session(struct engine *e, struct peer *p, bool is_new_instance)
 		place->endpoint.port = p->hello.sleeve_port;
 	}
 	p->owes_token = true;
-	peers_owe(&e->peers);
+	peers_owe_to(&e->peers, p);
 	e->sleeve_changed = true;
 }
 

@@ -271,7 +271,7 @@ static void link_claim(struct directory *d, usec_t now, struct owner *o,
 	list_append(&o->claims, &c->of_owner);
 	o->n++;
 	d->n_claims++;
-	if (owners_join(&d->owners, c->owner, c->vni, is_trusted(c)))
+	if (owners_join(&d->owners, o, c->vni, is_trusted(c)))
 		members_changed(d, c->vni);
 	mac_changed(d, c);
 	if (before && directory_find_mac(d, c->vni, &c->mac) == c &&
@@ -466,9 +466,11 @@ uint32_t directory_n_bindings(const struct directory *d)
 }
 
 bool directory_walk_networks(const struct directory *d, peer_id_t owner,
-			     struct directory_walk *walk, vni_t *ret_vni)
+			     const struct list **last, vni_t *ret_vni)
 {
-	return owners_walk(&d->owners, owner, &walk->pos, &walk->last, ret_vni);
+	const struct owner *o = owners_find(&d->owners, owner);
+
+	return o && owner_walk(o, last, ret_vni);
 }
 
 const struct claim *directory_walk(const struct directory *d, size_t *pos,

@@ -109,13 +109,10 @@ uint32_t directory_n_claims(const struct directory *d);
 uint32_t directory_n_owned(const struct directory *d, peer_id_t owner);
 uint32_t directory_n_bindings(const struct directory *d);
 
-/* The networks that @owner claims anything in; starts with zeros. */
-struct directory_walk {
-	size_t pos;
-	const struct table_node *last;
-};
+/* The networks that @owner claims anything in: start with *last NULL. They must
+ * not change meanwhile. */
 bool directory_walk_networks(const struct directory *d, peer_id_t owner,
-			     struct directory_walk *walk, vni_t *ret_vni);
+			     const struct list **last, vni_t *ret_vni);
 
 /* All claims, as table_walk does. */
 const struct claim *directory_walk(const struct directory *d, size_t *pos,

@@ -209,7 +209,7 @@ static void session_ready(struct engine *e, const struct event *ev)
 		return;
 	p->is_ready = ev->ready.is_ready;
 	if (p->is_ready)
-		peers_owe(&e->peers);
+		peers_owe_to(&e->peers, p);
 }
 
 /* What the operator and the peers say. */

@@ -208,7 +208,7 @@ static void heard(struct engine *e, const struct probe *probe,
 		memmove(p->heard, p->heard + 1,
 			--p->n_heard * sizeof(p->heard[0]));
 	p->heard[p->n_heard++] = probe->seq;
-	peers_owe(&e->peers);
+	peers_owe_to(&e->peers, p);
 }
 
 void health_egress(struct engine *e, usec_t now, const struct event *ev)

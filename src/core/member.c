@@ -302,7 +302,7 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 	if (e->peers.hint_limit < e->peers.hint_change)
 		timerq_set(&e->timers, &e->peers.hint_timer, e->peers.hints_at);
 	targets_connected(&e->targets, p->hello.id);
-	peers_owe(&e->peers);
+	peers_owe_to(&e->peers, p);
 	e->peers_changed = true;
 }
 

@@ -8,6 +8,7 @@
 /* How much of a network is an owner's. */
 struct member {
 	struct table_node node; /* by (owner, VNI) */
+	struct list of_owner;
 	peer_id_t owner;
 	vni_t vni;
 	uint32_t n, n_trusted;
@@ -47,13 +48,14 @@ struct owner *owners_make(struct owners *os, peer_id_t id)
 	o = core_alloc(sizeof(*o));
 	o->id = id;
 	list_init(&o->claims);
+	list_init(&o->networks);
 	table_add(&os->by_id, &o->node, hash_of(os, id, 0));
 	return o;
 }
 
 void owners_remove(struct owners *os, struct owner *o)
 {
-	assert(list_is_empty(&o->claims));
+	assert(list_is_empty(&o->claims) && list_is_empty(&o->networks));
 	table_remove(&os->by_id, &o->node);
 	free(o);
 }
@@ -81,16 +83,18 @@ bool owners_is_member(const struct owners *os, peer_id_t owner, vni_t vni,
 	return m && (!only_trusted || m->n_trusted > 0);
 }
 
-bool owners_join(struct owners *os, peer_id_t owner, vni_t vni, bool is_trusted)
+bool owners_join(struct owners *os, struct owner *o, vni_t vni, bool is_trusted)
 {
-	struct member *m = member_of(os, owner, vni);
+	struct member *m = member_of(os, o->id, vni);
 	const bool is_first = !m;
 
 	if (is_first) {
 		m = core_alloc(sizeof(*m));
-		m->owner = owner;
+		m->owner = o->id;
 		m->vni = vni;
-		table_add(&os->members, &m->node, hash_of(os, owner, vni));
+		list_init(&m->of_owner);
+		list_append(&o->networks, &m->of_owner);
+		table_add(&os->members, &m->node, hash_of(os, o->id, vni));
 	}
 	m->n++;
 	m->n_trusted += is_trusted;
@@ -106,22 +110,17 @@ bool owners_leave(struct owners *os, peer_id_t owner, vni_t vni,
 	m->n_trusted -= is_trusted;
 	if (--m->n > 0)
 		return false;
+	list_remove(&m->of_owner);
 	table_remove(&os->members, &m->node);
 	free(m);
 	return true;
 }
 
-bool owners_walk(const struct owners *os, peer_id_t owner, size_t *pos,
-		 const struct table_node **last, vni_t *ret_vni)
+bool owner_walk(const struct owner *o, const struct list **last, vni_t *ret_vni)
 {
-	const struct member *m;
-
-	while ((*last = table_walk(&os->members, pos, *last))) {
-		m = CONTAINER_OF(*last, const struct member, node);
-		if (m->owner != owner)
-			continue;
-		*ret_vni = m->vni;
-		return true;
-	}
-	return false;
+	*last = *last ? (*last)->next : o->networks.next;
+	if (*last == &o->networks)
+		return false;
+	*ret_vni = CONTAINER_OF(*last, const struct member, of_owner)->vni;
+	return true;
 }

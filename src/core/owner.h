@@ -14,7 +14,7 @@
 struct owner {
 	struct table_node node; /* by id */
 	peer_id_t id;
-	struct list claims;
+	struct list claims, networks;
 	uint32_t n;
 	uint32_t round; /* of snapshots */
 };
@@ -36,15 +36,15 @@ void owners_remove(struct owners *os, struct owner *o);
  * One more, or one less, of @owner's entries is of @vni. True: it takes part
  * in the network since, or no longer.
  */
-bool owners_join(struct owners *os, peer_id_t owner, vni_t vni,
+bool owners_join(struct owners *os, struct owner *o, vni_t vni,
 		 bool is_trusted);
 bool owners_leave(struct owners *os, peer_id_t owner, vni_t vni,
 		  bool is_trusted);
 bool owners_is_member(const struct owners *os, peer_id_t owner, vni_t vni,
 		      bool only_trusted);
 
-/* Its networks: start with *pos 0 and *last NULL; false: no more. */
-bool owners_walk(const struct owners *os, peer_id_t owner, size_t *pos,
-		 const struct table_node **last, vni_t *ret_vni);
+/* Its networks: start with *last NULL; false: no more. */
+bool owner_walk(const struct owner *o, const struct list **last,
+		vni_t *ret_vni);
 
 #endif

@@ -17,6 +17,7 @@ void peers_init(struct peers *ps, uint64_t seed)
 {
 	memset(ps, 0, sizeof(*ps));
 	ps->seed = seed;
+	ps->round = 1;
 	list_init(&ps->all);
 	list_init(&ps->by_turn);
 	list_init(&ps->by_hint);
@@ -142,8 +143,7 @@ struct peer *peers_add(struct peers *ps, peer_id_t id, usec_t now,
 	for (i = 0; i < N_PATHS; i++)
 		path_init(&p->paths[i], now, interval_us);
 	list_append(&ps->all, &p->all);
-	list_append(&ps->by_turn, &p->by_turn);
-	peers_owe(ps);
+	peers_quiet(ps, p);
 	table_add(&ps->table, &p->node, core_hash(&id, sizeof(id), ps->seed));
 	table_add(&ps->ips, &p->by_ip, hash_ip(ps, &p->remote.ip));
 	return p;
@@ -155,8 +155,8 @@ void peers_remove(struct peers *ps, struct peer *p)
 	table_remove(&ps->table, &p->node);
 	table_remove(&ps->ips, &p->by_ip);
 	list_remove(&p->all);
+	peers_owe_to(ps, p);
 	list_remove(&p->by_turn);
-	peers_owe(ps);
 	list_remove(&p->by_hint);
 	list_remove(&p->by_due);
 }
@@ -179,12 +179,24 @@ struct peer *peers_turn(const struct peers *ps)
 void peers_quiet(struct peers *ps, struct peer *p)
 {
 	list_append(&ps->by_turn, &p->by_turn);
+	p->quiet_round = ps->round;
 	ps->n_quiet++;
 }
 
 void peers_owe(struct peers *ps)
 {
+	ps->round++;
 	ps->n_quiet = 0;
+}
+
+void peers_owe_to(struct peers *ps, struct peer *p)
+{
+	if (p->quiet_round != ps->round)
+		return;
+	p->quiet_round = 0;
+	ps->n_quiet--;
+	list_remove(&p->by_turn);
+	list_append(ps->by_turn.next, &p->by_turn);
 }
 
 void peers_hints_due(struct peers *ps, usec_t now)

@@ -41,7 +41,8 @@ struct peer {
 	bool has_snapshot;    /* in this life: what it announced is complete */
 	usec_t session_since; /* or since when there is none */
 	enum reason session_reason;
-	usec_t forget_at; /* USEC_NEVER while there is a session */
+	usec_t forget_at;     /* USEC_NEVER while there is a session */
+	uint64_t quiet_round; /* peers_quiet() in this round: owed nothing */
 	uint64_t hint_change, hints_sent;
 	struct feed feed;		/* our announcements to it */
 	uint64_t heard[PEER_MAX_HEARD]; /* MESSAGE_HEARD that are to be sent */
@@ -71,6 +72,7 @@ struct peers {
 	uint64_t n_added;
 	struct list all, by_turn, by_hint, by_due;
 	uint32_t n_quiet; /* of by_turn, the last ones: they are owed nothing */
+	uint64_t round;	  /* peers_owe() begins another */
 	uint64_t hint_change, hint_limit; /* no later ones are told yet */
 	usec_t hints_at;		  /* then those that wait are */
 	struct timer hint_timer;
@@ -98,11 +100,12 @@ void peer_free(struct peer *p);
 
 /*
  * Whose turn it is to be sent something: the same one until it is owed nothing
- * (peers_quiet()). NULL: none is, since the last peers_owe().
+ * (peers_quiet()). NULL: none is, since peers_owe() and peers_owe_to().
  */
 struct peer *peers_turn(const struct peers *ps);
 void peers_quiet(struct peers *ps, struct peer *p);
-void peers_owe(struct peers *ps);
+void peers_owe(struct peers *ps); /* perhaps to all */
+void peers_owe_to(struct peers *ps, struct peer *p);
 
 /*
  * A new session: all others are to hear of it, at once or a little later

@@ -182,7 +182,7 @@ static void serve(struct pipeline *pl, const struct peer *p)
 void pipeline_peer(struct pipeline *pl, struct peer *p)
 {
 	const struct claim *c = NULL;
-	struct directory_walk walk = { 0 };
+	const struct list *last = NULL;
 	vni_t vni;
 	size_t i;
 
@@ -194,19 +194,19 @@ void pipeline_peer(struct pipeline *pl, struct peer *p)
 		for (i = 0; i < c->n_ips; i++)
 			pipeline_ip(pl, c->vni, &c->ips[i].ip);
 	}
-	while (directory_walk_networks(pl->directory, p->hello.id, &walk, &vni))
+	while (directory_walk_networks(pl->directory, p->hello.id, &last, &vni))
 		group_changed(pl, vni);
 }
 
 void pipeline_peer_frames(struct pipeline *pl, const struct peer *p)
 {
 	const struct claim *c = NULL;
-	struct directory_walk walk = { 0 };
+	const struct list *last = NULL;
 	vni_t vni;
 
 	while ((c = directory_walk_owner(pl->directory, p->hello.id, c)))
 		pipeline_mac(pl, c->vni, &c->mac);
-	while (directory_walk_networks(pl->directory, p->hello.id, &walk, &vni))
+	while (directory_walk_networks(pl->directory, p->hello.id, &last, &vni))
 		group_changed(pl, vni);
 }
 

@@ -130,7 +130,8 @@ static uint32_t overlaps_by_mask(const struct fake_dp *dp,
 		const uint32_t fields = dp->masks[i].fields;
 		struct flow_match m;
 
-		if (!dp->masks[i].n_flows ||
+		/* Of the same fields there is none but @match itself. */
+		if (!dp->masks[i].n_flows || fields == match->fields ||
 		    dp->masks[i].stage != RECIRC_STAGE(match->recirc_id) ||
 		    (fields & ~match->fields))
 			continue;

@@ -43,23 +43,31 @@ static void fill(uint32_t c, struct entry *e)
 	container_ips(c, e->ips);
 }
 
-/* Its own first; those that have come to it are few. */
+/* The @k-th that may be its own: those of its slots, then what ever moved. */
+static bool may_have(uint32_t p, uint32_t k, uint32_t *ret)
+{
+	if (k < scale->n_containers) {
+		*ret = p * scale->n_containers + k;
+		return true;
+	}
+	k -= scale->n_containers;
+	if (k >= scale->n_moved)
+		return false;
+	*ret = scale->moved[k];
+	return true;
+}
+
 static void say_entries(uint32_t p, struct real *r, session_t session)
 {
 	static struct entry list[MESSAGE_MAX_ENTRIES];
 	struct message m = { .type = MESSAGE_ENTRIES };
-	const uint32_t n = scale->n * scale->n_containers;
-	const uint32_t first = p * scale->n_containers;
 	uint32_t c, k;
 
 	m.entries.list = list;
 	m.entries.is_first = true;
-	for (k = 0; k < n; k++) {
-		c = (first + k) % n;
-		/* With no container away there is nothing to look for. */
-		if (k == scale->n_containers && !scale->f.n_faults[0])
-			break;
-		if (scale->owners[c] != p)
+	for (k = 0; may_have(p, k, &c); k++) {
+		if (scale->owners[c] != p ||
+		    (k >= scale->n_containers && c / scale->n_containers == p))
 			continue;
 		fill(c, &list[m.entries.n++]);
 		if (m.entries.n < MESSAGE_MAX_ENTRIES)

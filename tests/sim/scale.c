@@ -134,6 +134,7 @@ static bool run(const struct wish *w)
 		free(s.places[i].sessions);
 	free(s.places);
 	free(s.owners);
+	free(s.moved);
 	codec_free(s.codec);
 	sim_free(s.sim);
 	return is_ok;

@@ -70,6 +70,8 @@ struct scale {
 	uint32_t n, n_reals, n_containers;
 	bool has_kernel;  /* flows go into a table that is looked into */
 	uint32_t *owners; /* host of each container; SCALE_NONE: it is gone */
+	uint32_t *moved;  /* containers that left their host, each once */
+	uint32_t n_moved;
 	uint64_t revision;
 	uint32_t heartbeats_per_sec;
 	struct figures f;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
 #include "scale.h"
 
 /* Of figures.n_faults; the first one is counted for puppet.c, too. */
@@ -19,8 +21,8 @@ enum fault {
 
 static struct place *any(uint32_t *ret)
 {
-	/* Every fourth one is of a real host. */
-	*ret = (uint32_t)sim_random(scale->sim, sim_chance(scale->sim, 25)
+	/* More often of a real host than its share is. */
+	*ret = (uint32_t)sim_random(scale->sim, sim_chance(scale->sim, 1)
 							? scale->n_reals
 							: scale->n);
 	return &scale->places[*ret];
@@ -36,6 +38,24 @@ static void say(uint32_t host, uint32_t container, bool is_withdrawn)
 		real_port(p->real, container, !is_withdrawn);
 }
 
+static void note_moved(uint32_t c)
+{
+	uint32_t i;
+
+	for (i = 0; i < scale->n_moved; i++) {
+		if (scale->moved[i] == c)
+			return;
+	}
+	if ((scale->n_moved & (scale->n_moved - 1)) == 0) {
+		scale->moved = realloc(scale->moved,
+				       (scale->n_moved * 2 + 1) *
+					       sizeof(scale->moved[0]));
+		if (!scale->moved)
+			abort();
+	}
+	scale->moved[scale->n_moved++] = c;
+}
+
 /* Real hosts have their own alone. */
 static void migrate(void)
 {
@@ -47,6 +67,8 @@ static void migrate(void)
 	if (any(&to)->real || from == to ||
 	    scale->places[c / scale->n_containers].real)
 		return;
+	if (to != c / scale->n_containers)
+		note_moved(c);
 	scale->owners[c] = to;
 	say(to, c, false);
 	if (from != SCALE_NONE)

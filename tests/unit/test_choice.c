@@ -259,27 +259,35 @@ static void test_turns(void **state)
 	(void)state;
 	begin(&pl);
 	q = peers_add(&pl.peers, 8, pl.now, INTERVAL, 0);
+	assert_null(peers_turn(&pl.peers));
+	peers_owe(&pl.peers);
 	assert_ptr_equal(peers_turn(&pl.peers), pl.p);
 	assert_ptr_equal(peers_turn(&pl.peers), pl.p);
 	peers_quiet(&pl.peers, pl.p);
 	assert_ptr_equal(peers_turn(&pl.peers), q);
 	peers_quiet(&pl.peers, q);
 	assert_null(peers_turn(&pl.peers));
-	peers_owe(&pl.peers);
-	assert_ptr_equal(peers_turn(&pl.peers), pl.p);
-	peers_quiet(&pl.peers, pl.p);
-	/* One comes, and one that was asked goes: all others are asked. */
+	/* One alone, and no second time. */
+	peers_owe_to(&pl.peers, q);
+	peers_owe_to(&pl.peers, q);
+	assert_ptr_equal(peers_turn(&pl.peers), q);
+	peers_quiet(&pl.peers, q);
+	assert_null(peers_turn(&pl.peers));
+	/* One goes when it was asked, one while it is owed something. */
 	r = peers_add(&pl.peers, 9, pl.now, INTERVAL, 0);
-	peers_quiet(&pl.peers, peers_turn(&pl.peers));
+	peers_owe(&pl.peers);
+	peers_quiet(&pl.peers, pl.p);
 	peers_remove(&pl.peers, q);
 	peer_free(q);
-	assert_ptr_equal(peers_turn(&pl.peers), pl.p);
-	peers_quiet(&pl.peers, pl.p);
 	assert_ptr_equal(peers_turn(&pl.peers), r);
 	peers_quiet(&pl.peers, r);
 	assert_null(peers_turn(&pl.peers));
+	peers_owe_to(&pl.peers, pl.p);
 	peers_remove(&pl.peers, r);
 	peer_free(r);
+	assert_ptr_equal(peers_turn(&pl.peers), pl.p);
+	peers_quiet(&pl.peers, pl.p);
+	assert_null(peers_turn(&pl.peers));
 	end(&pl);
 }
 
