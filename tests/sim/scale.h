@@ -50,7 +50,7 @@ struct place {
 	session_t *sessions; /* of a puppet: by real host; 0: none */
 	bool is_dead;
 	bool is_cut[N_PATHS], has_no_control;
-	unsigned int loss_percent;
+	unsigned int loss_percent, copy_percent, late_percent;
 	uint32_t mtu;
 	uint32_t victim; /* whose identity it has; SCALE_NONE: its own */
 };

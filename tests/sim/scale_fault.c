@@ -13,6 +13,8 @@ enum fault {
 	FAULT_CUT,	     /* all of it, for a while */
 	FAULT_CUT_PATH,	     /* one encapsulation, for a while */
 	FAULT_LOSS,
+	FAULT_DISORDER, /* answers come twice, or late */
+	FAULT_FULL,	/* its kernel takes no more flows */
 	FAULT_MTU,
 	FAULT_CLONE, /* it has another's identity for a while */
 	FAULT_BREAK, /* one session */
@@ -118,7 +120,9 @@ static void heal(uint32_t host)
 		wire_break(host, SCALE_NONE);
 	p->is_cut[PATH_FASTDP] = p->is_cut[PATH_SLEEVE] = false;
 	p->has_no_control = false;
-	p->loss_percent = 0;
+	p->loss_percent = p->copy_percent = p->late_percent = 0;
+	if (p->real)
+		p->real->dp.max_flows = UINT32_MAX;
 	p->mtu = SCALE_LINK_MTU;
 }
 
@@ -202,6 +206,13 @@ static void do_way(enum fault fault, struct place *p)
 		break;
 	case FAULT_LOSS:
 		p->loss_percent = 20;
+		break;
+	case FAULT_DISORDER:
+		p->copy_percent = p->late_percent = 20;
+		break;
+	case FAULT_FULL:
+		if (p->real)
+			p->real->dp.max_flows = p->real->dp.n_flows;
 		break;
 	default:
 		p->mtu = 1280 + (uint32_t)sim_random(sim, 220);

@@ -11,7 +11,6 @@ struct parcel {
 	struct real *r;
 	uint64_t life;
 	uint32_t from;
-	enum path_kind path; /* of data; N_PATHS: of a session */
 	struct event ev;
 	struct message message;
 	size_t size;
@@ -102,6 +101,22 @@ static struct parcel *pack(struct real *r, uint32_t from,
 static void send_in(usec_t after, struct parcel *p)
 {
 	sim_post(scale->sim, scale->sim->now + after, take, p, 0);
+}
+
+/* The way of an answer may bring it late, and twice. */
+static void answer_in(usec_t after, struct parcel *p)
+{
+	const struct place *a = &scale->places[p->r->host];
+	const struct place *b = &scale->places[p->from];
+	struct parcel *copy;
+
+	if (sim_chance(scale->sim, a->copy_percent + b->copy_percent)) {
+		copy = pack(p->r, p->from, &p->ev, p->bytes, p->size);
+		send_in(after + sim_random(scale->sim, USEC_PER_MS), copy);
+	}
+	if (sim_chance(scale->sim, a->late_percent + b->late_percent))
+		after += sim_random(scale->sim, 50 * USEC_PER_MS);
+	send_in(after, p);
 }
 
 /* ---- sessions */
@@ -356,8 +371,8 @@ void wire_probe(struct real *r, const struct action *a)
 	ev.upcall.in_port = PORT_NO_VXLAN;
 	ev.upcall.tun_id = VNI_PROBE;
 	ev.upcall.tun_src = t->dst;
-	send_in(SCALE_RTT_US,
-		pack(r, by_ip(&t->dst), &ev, frame, sizeof(frame)));
+	answer_in(SCALE_RTT_US,
+		  pack(r, by_ip(&t->dst), &ev, frame, sizeof(frame)));
 }
 
 void wire_beat(struct real *r, const struct action *a)
@@ -373,5 +388,5 @@ void wire_beat(struct real *r, const struct action *a)
 	ev.beat.peer_id = a->beat.place.peer_id;
 	ev.beat.cookie = a->beat.cookie;
 	ev.beat.seq = a->beat.seq;
-	send_in(SCALE_RTT_US, pack(r, to, &ev, NULL, 0));
+	answer_in(SCALE_RTT_US, pack(r, to, &ev, NULL, 0));
 }
