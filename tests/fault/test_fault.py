@@ -26,6 +26,8 @@ from ns import figure, is_long, wait_for_some, wait_until
 N_SHORT = 10
 # A client whose connection was not noticed is closed after 30 s.
 START_S, CTL_S, STOP_S, END_S = 30, 60, 30, 2
+# Clients give up after 30 s; who was not answered for so long asks no more.
+DEAF_S = 20
 # The C library's own; and the event loop's wake-up, which an eventfd takes
 # without fail.
 NOT_HERE = {"libc.so.6", "ld-linux-x86-64."}
@@ -127,16 +129,24 @@ class Victim:
             self.wrong("%s hangs" % what)
         self.is_deaf = True
 
+    def listen(self, begin):
+        """Of what fails for good one answer that did not come is enough."""
+        if self.fault and not self.fault.count and \
+                time.monotonic() - begin > DEAF_S:
+            self.is_deaf = True
+
     def ctl(self, *args):
         """The answer, if need be when asked again; or None."""
         tries = 0
         while tries < 2 and not self.is_deaf:
             tries += 1
+            begin = time.monotonic()
             try:
                 done = self.host.ctl(*args, check=False, timeout=CTL_S)
             except subprocess.TimeoutExpired:
                 self.hangs(args[0])
                 return None
+            self.listen(begin)
             if done.status == 0:
                 return done
             if self.has_ended(args[0]):
@@ -181,6 +191,7 @@ class Victim:
         env = dict(os.environ, CNI_COMMAND=verb, CNI_IFNAME="eth0",
                    CNI_CONTAINERID="p%d" % self.n, CNI_PATH="/",
                    CNI_NETNS=container.ns.path)
+        begin = time.monotonic()
         try:
             done = self.host.ns.run(find_program("fastdp"), env=env,
                                     stdin=json.dumps(conf), check=False,
@@ -188,6 +199,7 @@ class Victim:
         except subprocess.TimeoutExpired:
             self.hangs(verb)
             return False
+        self.listen(begin)
         if done.returncode != 0 and '"msg"' not in done.stdout:
             self.wrong("%s fails without a word" % verb)
         return done.returncode == 0
