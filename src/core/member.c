@@ -60,7 +60,7 @@ static void forget(struct engine *e, usec_t now, struct peer *p,
 	group_told(&e->pipeline, &ip);
 	release(e, now, &ip);
 	targets_disconnected(&e->targets, now, p->hello.id, USEC_NEVER);
-	targets_forget(&e->targets, p->hello.id);
+	targets_forget(&e->targets, p->hello.id, reason == REASON_NO_ANSWER);
 	peer_free(p);
 	health_pace(e);
 	e->peers_changed = true;

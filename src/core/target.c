@@ -9,7 +9,11 @@
 #define BACKOFF_MAX_US (30 * USEC_PER_SEC)
 /* Nothing changes by itself there: an operator must act. */
 #define BACKOFF_HOPELESS_US (60 * USEC_PER_SEC)
-#define DISCOVERED_MAX_FAILURES 12U
+/* Nobody tells twice of a peer: it is dialled for a day, seldom after a while. */
+#define DISCOVERED_PATIENCE 12U
+#define DISCOVERED_PAUSE_US (120 * USEC_PER_SEC)
+#define DISCOVERED_MAX_FAILURES 720U
+#define HURRY_PAUSE_US (10 * USEC_PER_SEC)
 
 void targets_init(struct targets *ts, struct timerq *timers, int timer_kind,
 		  uint64_t seed)
@@ -89,11 +93,30 @@ uint64_t targets_random(struct targets *ts, uint64_t range)
 	return range ? ts->random % range : 0;
 }
 
+/* The discovered one that has failed most often makes room. */
+static bool drop_worst(struct targets *ts)
+{
+	struct target *worst = NULL;
+	struct list *node;
+
+	for (node = ts->all.next; node != &ts->all; node = node->next) {
+		struct target *t = target_of(node);
+
+		if (t->is_discovered && t->state == TARGET_IDLE &&
+		    t->n_failures > DISCOVERED_PATIENCE &&
+		    (!worst || t->n_failures > worst->n_failures))
+			worst = t;
+	}
+	if (worst)
+		targets_remove(ts, worst);
+	return worst != NULL;
+}
+
 static struct target *make(struct targets *ts, usec_t now)
 {
 	struct target *t;
 
-	if (ts->n >= MAX_TARGETS)
+	if (ts->n >= MAX_TARGETS && !drop_worst(ts))
 		return NULL;
 	t = core_alloc(sizeof(*t));
 	t->id = ++ts->last_id;
@@ -188,6 +211,22 @@ void ip_text(const struct ip *ip, char ret[MAX_HOST])
 	ret[n - 1] = '\0';
 }
 
+static usec_t jitter(struct targets *ts, usec_t pause)
+{
+	return pause * 3 / 4 + targets_random(ts, pause / 2);
+}
+
+/* Somebody says that it is there: now, and not when its pause is over. */
+static void hurry(struct targets *ts, usec_t now, struct target *t)
+{
+	if (t->state != TARGET_IDLE || t->is_due || !t->n_failures ||
+	    (t->hurried_at && now - t->hurried_at < HURRY_PAUSE_US) ||
+	    t->timer.at < now + BACKOFF_FIRST_US)
+		return;
+	t->hurried_at = now;
+	timerq_set(ts->timers, &t->timer, now + jitter(ts, BACKOFF_FIRST_US));
+}
+
 struct target *targets_discover(struct targets *ts, usec_t now, peer_id_t id,
 				const struct endpoint *where)
 {
@@ -197,13 +236,17 @@ struct target *targets_discover(struct targets *ts, usec_t now, peer_id_t id,
 
 	for (; node; node = table_next(node)) {
 		t = CONTAINER_OF(node, struct target, by_peer);
-		if (t->peer_id == id && !t->is_discovered)
+		if (t->peer_id == id && !t->is_discovered) {
+			hurry(ts, now, t);
 			return t;
+		}
 	}
 	ip_text(&where->ip, host);
 	t = targets_find_host(ts, host, where->port);
-	if (t)
+	if (t) {
+		hurry(ts, now, t);
 		return t;
+	}
 	t = make(ts, now);
 	if (!t)
 		return NULL;
@@ -213,7 +256,7 @@ struct target *targets_discover(struct targets *ts, usec_t now, peer_id_t id,
 	return t;
 }
 
-void targets_forget(struct targets *ts, peer_id_t id)
+void targets_forget(struct targets *ts, peer_id_t id, bool is_silent)
 {
 	struct list *node = ts->all.next, *next;
 
@@ -223,7 +266,7 @@ void targets_forget(struct targets *ts, peer_id_t id)
 		next = node->next;
 		if (t->peer_id != id)
 			continue;
-		if (t->is_discovered)
+		if (t->is_discovered && !is_silent)
 			targets_remove(ts, t);
 		else
 			target_answers(ts, t, PEER_ID_NONE);
@@ -246,11 +289,6 @@ void targets_connected(struct targets *ts, peer_id_t id)
 	}
 }
 
-static usec_t jitter(struct targets *ts, usec_t pause)
-{
-	return pause * 3 / 4 + targets_random(ts, pause / 2);
-}
-
 static usec_t backoff(struct targets *ts, const struct target *t)
 {
 	usec_t pause = BACKOFF_FIRST_US;
@@ -258,6 +296,8 @@ static usec_t backoff(struct targets *ts, const struct target *t)
 
 	if (t->reason == REASON_OURSELVES || t->reason == REASON_VERSION)
 		return BACKOFF_HOPELESS_US;
+	if (t->is_discovered && t->n_failures > DISCOVERED_PATIENCE)
+		return jitter(ts, DISCOVERED_PAUSE_US);
 	for (i = 1; i < t->n_failures && pause < BACKOFF_MAX_US; i++)
 		pause *= 2;
 	if (pause > BACKOFF_MAX_US)

@@ -10,6 +10,10 @@
  *   IDLE ──due──> DIALLING ──session──> CONNECTED ──lost──> IDLE (soon)
  *    ^                │ failed
  *    └────────────────┘ later: 0.25 s doubling up to 30 s, ± 25 %
+ *
+ * A discovered one is dialled every two minutes after a dozen failures, for a
+ * day, unless a peer says once more that it is there. When there is no room for
+ * another, the one that has failed most often goes.
  */
 
 #include "event.h"
@@ -31,6 +35,7 @@ struct target {
 	bool is_configured, is_discovered;
 	peer_id_t peer_id; /* target_answers() */
 	uint32_t n_failures;
+	usec_t hurried_at; /* a peer said that it is there */
 	enum reason reason;
 	bool is_due;
 };
@@ -61,8 +66,12 @@ struct target *targets_find(const struct targets *ts, target_t id);
 struct target *targets_find_host(const struct targets *ts, const char *host,
 				 uint16_t port);
 void targets_remove(struct targets *ts, struct target *t);
-/* A peer is gone: so are its discovered ones; who answers at others is open. */
-void targets_forget(struct targets *ts, peer_id_t id);
+/*
+ * A peer is gone: so are its discovered ones; who answers at others is open.
+ * @is_silent: perhaps it is the way that is cut, which peers beyond it will
+ * never tell of again: the discovered ones stay, too.
+ */
+void targets_forget(struct targets *ts, peer_id_t id, bool is_silent);
 /*
  * It is another host that has the identity @id now. Who answers where the old
  * one did is open; but for @except, which the new one has answered.

@@ -217,6 +217,7 @@ const struct scenario scenarios[] = {
 	{ "cloned", 3, SLEEVE_EITHER, scenario_cloned, NULL },
 	{ "uncloned", 3, SLEEVE_YES, scenario_uncloned, NULL },
 	{ "hinted", 5, SLEEVE_YES, scenario_hinted, NULL },
+	{ "estranged", 3, SLEEVE_EITHER, scenario_estranged, NULL },
 	{ "renamed", 3, SLEEVE_EITHER, scenario_renamed, NULL },
 	{ "elsewhere", 3, SLEEVE_EITHER, scenario_elsewhere, NULL },
 	{ "versions", 4, SLEEVE_EITHER, scenario_versions, NULL },

@@ -38,6 +38,7 @@ void scenario_removed(struct sim *sim, uint32_t n_steps);
 void scenario_cloned(struct sim *sim, uint32_t n_steps);
 void scenario_uncloned(struct sim *sim, uint32_t n_steps);
 void scenario_hinted(struct sim *sim, uint32_t n_steps);
+void scenario_estranged(struct sim *sim, uint32_t n_steps);
 void scenario_renamed(struct sim *sim, uint32_t n_steps);
 void scenario_elsewhere(struct sim *sim, uint32_t n_steps);
 void scenario_versions(struct sim *sim, uint32_t n_steps);

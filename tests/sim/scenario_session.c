@@ -206,6 +206,30 @@ void scenario_hinted(struct sim *sim, uint32_t n_steps)
 }
 
 /*
+ * Two hosts that were told of each other by a third are cut off from each other
+ * for long, and nobody tells them again.
+ */
+void scenario_estranged(struct sim *sim, uint32_t n_steps)
+{
+	struct host *const *hosts = sim->hosts;
+
+	(void)n_steps;
+	host_add_target(hosts[0], hosts[2]);
+	host_add_target(hosts[1], hosts[2]);
+	host_start(hosts[2]);
+	host_start(hosts[0]);
+	host_start(hosts[1]);
+	sim_run(sim, 5 * USEC_PER_SEC);
+	check_sessions(sim);
+	net_cut(sim, 0, 1, true);
+	sim_run(sim, 2 * HOLD_US + sim_random(sim, 900 * USEC_PER_SEC));
+	net_cut(sim, 0, 1, false);
+	/* The longest pause between dials is two minutes and a quarter more. */
+	sim_run(sim, 160 * USEC_PER_SEC);
+	check_sessions(sim);
+}
+
+/*
  * A host is installed anew: the same address, other identity. The end of the
  * old sessions and the beginning of the new ones come in any order.
  */

@@ -162,24 +162,86 @@ static void test_discovered(void **state)
 	c = targets_add(&ts, now, "host1", 6783, true);
 	target_answers(&ts, c, 78);
 	assert_ptr_equal(targets_discover(&ts, now, 78, &two), c);
-	/* Forgotten when nobody answers. */
-	for (i = 0; i < 13 && ts.n == 2; i++) {
-		pass(60 * USEC_PER_SEC);
+	/* Forgotten when nobody answers for a day. */
+	for (i = 0; i < 2000 && ts.n == 2; i++) {
+		pass(150 * USEC_PER_SEC);
 		while (targets_poll(&ts))
 			;
 		target_failed(&ts, now, t, REASON_TIMED_OUT);
 	}
-	assert_int_equal(i, 13);
+	assert_int_equal(i, 721);
 	assert_int_equal(ts.n, 1);
 	assert_non_null(targets_discover(&ts, now, PEER, &one));
 	target_answers(&ts, c, PEER);
-	targets_forget(&ts, PEER);
+	targets_forget(&ts, PEER, false);
 	assert_int_equal(ts.n, 1); /* the configured one stays */
 	/* Told first, configured later: it is not forgotten. */
 	t = targets_discover(&ts, now, 79, &two);
 	assert_ptr_equal(targets_add(&ts, now, "192.0.2.2", 6783, true), t);
-	targets_forget(&ts, 79);
+	targets_forget(&ts, 79, false);
 	assert_int_equal(ts.n, 2);
+}
+
+static void fail_times(struct target *t, int n_times)
+{
+	while (n_times-- > 0) {
+		pass(150 * USEC_PER_SEC);
+		while (targets_poll(&ts))
+			;
+		target_failed(&ts, now, t, REASON_TIMED_OUT);
+	}
+}
+
+/*
+ * One that is silent is perhaps behind a cut, and peers that see it never tell
+ * of it again: it is dialled on, and at once when somebody does tell.
+ */
+static void test_estranged(void **state)
+{
+	const struct endpoint one = endpoint_of(1), two = endpoint_of(2);
+	struct target *t = targets_discover(&ts, now, PEER, &one);
+
+	(void)state;
+	targets_connected(&ts, PEER);
+	targets_disconnected(&ts, now, PEER, USEC_NEVER);
+	fail_times(t, 3);
+	targets_forget(&ts, PEER, true);
+	assert_int_equal(ts.n, 1);
+	assert_int_equal(t->peer_id, PEER_ID_NONE);
+	fail_times(t, 30);
+	assert_in_range(timerq_deadline(&timers), now + 90 * USEC_PER_SEC,
+			now + 150 * USEC_PER_SEC);
+	assert_ptr_equal(targets_discover(&ts, now, PEER, &one), t);
+	assert_in_range(timerq_deadline(&timers), now, now + USEC_PER_SEC);
+	pass(USEC_PER_SEC);
+	assert_ptr_equal(targets_poll(&ts), t);
+	target_failed(&ts, now, t, REASON_TIMED_OUT);
+	/* Not as often as somebody says so. */
+	assert_ptr_equal(targets_discover(&ts, now, PEER, &one), t);
+	assert_true(timerq_deadline(&timers) > now + 80 * USEC_PER_SEC);
+	/* It is at another place now. */
+	assert_ptr_not_equal(targets_discover(&ts, now, PEER, &two), t);
+	targets_forget(&ts, PEER, false);
+	assert_int_equal(ts.n, 1);
+}
+
+static void test_no_room(void **state)
+{
+	const struct endpoint one = endpoint_of(1), two = endpoint_of(2);
+	const struct endpoint three = endpoint_of(3);
+	struct target *silent = targets_discover(&ts, now, PEER, &one);
+	uint32_t i;
+
+	(void)state;
+	for (i = 1; i < MAX_TARGETS; i++)
+		assert_non_null(
+			targets_add(&ts, now, "host1", (uint16_t)i, true));
+	assert_null(targets_discover(&ts, now, 78, &two));
+	fail_times(silent, 13);
+	assert_non_null(targets_discover(&ts, now, 78, &two));
+	assert_null(targets_find_host(&ts, "192.0.2.1", 6783));
+	assert_null(targets_discover(&ts, now, 79, &three));
+	assert_int_equal(ts.n, MAX_TARGETS);
 }
 
 /* Found by place and by peer as they come, go and answer as another. */
@@ -235,7 +297,7 @@ static void test_doubt(void **state)
 	assert_null(targets_poll(&ts));
 	/* The same when it was forgotten in between. */
 	target_answers(&ts, old, PEER);
-	targets_forget(&ts, PEER);
+	targets_forget(&ts, PEER, false);
 	assert_int_equal(old->peer_id, PEER_ID_NONE);
 }
 
@@ -394,6 +456,7 @@ int main(void)
 		TEST(test_refused_at_once), TEST(test_connected),
 		TEST(test_discovered),	    TEST(test_places),
 		TEST(test_doubt),	    TEST(test_said),
+		TEST(test_estranged),	    TEST(test_no_room),
 		TEST(test_target_limits),   TEST(test_ip_text),
 		TEST(test_ports),	    TEST(test_neighbours),
 	};
