@@ -42,4 +42,11 @@ static inline void list_append(struct list *head, struct list *node)
 	head->prev = node;
 }
 
+/* The same, in front of all others; it may be the first already. */
+static inline void list_prepend(struct list *head, struct list *node)
+{
+	list_remove(node);
+	list_append(head->next, node);
+}
+
 #endif

@@ -195,8 +195,7 @@ void peers_owe_to(struct peers *ps, struct peer *p)
 		return;
 	p->quiet_round = 0;
 	ps->n_quiet--;
-	list_remove(&p->by_turn);
-	list_append(ps->by_turn.next, &p->by_turn);
+	list_prepend(&ps->by_turn, &p->by_turn);
 }
 
 void peers_hints_due(struct peers *ps, usec_t now)

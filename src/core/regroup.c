@@ -47,7 +47,7 @@ void regroup_changed(struct regroup *r, vni_t vni)
 	if (n->timer.index)
 		list_append(&r->stale, &n->stale);
 	else
-		list_append(r->stale.next, &n->stale);
+		list_prepend(&r->stale, &n->stale);
 }
 
 bool regroup_next(struct regroup *r, usec_t now, bool is_hurried,
@@ -69,8 +69,7 @@ bool regroup_next(struct regroup *r, usec_t now, bool is_hurried,
 void regroup_timer(struct regroup *r, struct regroup_network *n)
 {
 	if (!list_is_empty(&n->stale)) {
-		list_remove(&n->stale);
-		list_append(r->stale.next, &n->stale);
+		list_prepend(&r->stale, &n->stale);
 		return;
 	}
 	table_remove(&r->table, &n->node);
