@@ -112,6 +112,14 @@ void puppet_greet(uint32_t p, struct real *r, target_t target)
 	say_peers(p, r, session);
 }
 
+void puppet_greet_all(uint32_t p)
+{
+	uint32_t i;
+
+	for (i = 0; i < scale->n_reals; i++)
+		puppet_greet(p, &scale->reals[i], 0);
+}
+
 void puppet_announce(uint32_t p, uint32_t container, bool is_withdrawn)
 {
 	struct message m = { .type = MESSAGE_ENTRIES };
@@ -143,6 +151,8 @@ void puppets_make(void)
 					(uint8_t)(i + 1) };
 
 		p->ip = ip_from_v4(v4);
+		p->nat_ip = p->ip;
+		p->nat_ip.b[13] = 2;
 		p->mtu = SCALE_LINK_MTU;
 		p->victim = SCALE_NONE;
 		p->hello = (struct hello){ .version_min = 1,

@@ -13,6 +13,7 @@
  *   scale_wire.c   sessions and probes between all hosts
  *   puppet.c       hosts without one
  *   scale_fault.c  what goes wrong
+ *   scale_nat.c    hosts that are seen under another address for a while
  *   scale_check.c  what must hold in the end
  */
 
@@ -45,7 +46,9 @@ struct real {
 /* Of every host; what is wrong with its way to all others, too. */
 struct place {
 	struct hello hello;
-	struct ip ip;
+	struct ip ip, nat_ip;
+	uint16_t nat_port;   /* 0: it is not behind a NAT */
+	uint32_t n_nats;     /* that it has been behind */
 	struct real *real;   /* NULL: a puppet */
 	session_t *sessions; /* of a puppet: by real host; 0: none */
 	bool is_dead;
@@ -59,7 +62,6 @@ struct figures {
 	uint64_t n_in, n_out, in_bytes, out_bytes; /* messages of sessions */
 	uint64_t n_beats, n_probes, beat_bytes;
 	uint64_t n_puts, n_deletes;
-	uint64_t n_faults[16];
 };
 
 struct scale {
@@ -68,6 +70,7 @@ struct scale {
 	struct place *places;
 	struct real *reals;
 	uint32_t n, n_reals, n_containers;
+	bool is_healed;	  /* nothing begins or ends any more */
 	bool has_kernel;  /* flows go into a table that is looked into */
 	uint32_t *owners; /* host of each container; SCALE_NONE: it is gone */
 	uint32_t *moved;  /* containers that left their host, each once */
@@ -99,16 +102,27 @@ void wire_break(uint32_t host, uint32_t other);
 /* A session with puppet @p begins: returns its number, or 0. */
 session_t wire_up(struct real *r, uint32_t p, target_t target);
 void wire_say(struct real *r, session_t session, const struct message *m);
+/* A datagram of @from comes to @r: an event without pointers. */
+void wire_tell(uint32_t from, struct real *r, enum path_kind path,
+	       const struct event *ev);
 
 /* puppet.c */
 void puppets_make(void);
 void puppet_greet(uint32_t p, struct real *r, target_t target);
+void puppet_greet_all(uint32_t p);
 /* To all that it has sessions with: one container is, or is not, its own. */
 void puppet_announce(uint32_t p, uint32_t container, bool is_withdrawn);
 
 /* scale_fault.c */
 void scale_fault(void);
+/* Who is behind a NAT then stays there: that can be lived with. */
 void scale_heal(void);
+
+/* scale_nat.c: of puppets; of those that have another's name not */
+void scale_nat_begin(uint32_t host);
+void scale_nat_end(uint32_t host);
+/* What others see it under. */
+const struct ip *scale_seen_ip(uint32_t host);
 
 /* scale_check.c: false, and it says what is wrong. */
 bool scale_check(void);

@@ -36,22 +36,25 @@ static void check_peers(const struct real *r)
 	uint32_t i;
 
 	for (i = 0; i < scale->n; i++) {
+		const enum path_kind best = scale->places[i].nat_port
+						    ? PATH_SLEEVE
+						    : PATH_FASTDP;
+
 		if (i == r->host)
 			continue;
 		if (!engine_find_peer(r->engine, i + 1, &v))
 			sim_fail(scale->sim, "host %u does not know host %u",
 				 r->host, i);
-		else if (!v.has_session || v.state != PEER_UP ||
-			 v.path != PATH_FASTDP)
+		else if (!v.has_session || v.state != PEER_UP || v.path != best)
 			sim_fail(scale->sim,
 				 "host %u has no session or not the best path "
 				 "to host %u: %s, %s",
 				 r->host, i, reason_code(v.session_reason),
 				 reason_code(v.reason));
-		else if (v.paths[PATH_FASTDP].plpmtu != SCALE_LINK_MTU)
+		else if (v.paths[best].plpmtu != SCALE_LINK_MTU)
 			sim_fail(scale->sim,
 				 "host %u takes the way to host %u for %u wide",
-				 r->host, i, v.paths[PATH_FASTDP].plpmtu);
+				 r->host, i, v.paths[best].plpmtu);
 	}
 }
 

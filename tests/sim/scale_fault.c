@@ -3,7 +3,6 @@
 
 #include "scale.h"
 
-/* Of figures.n_faults; the first one is counted for puppet.c, too. */
 enum fault {
 	FAULT_MIGRATE, /* a container moves to another host */
 	FAULT_WITHDRAW,
@@ -18,6 +17,7 @@ enum fault {
 	FAULT_MTU,
 	FAULT_CLONE, /* it has another's identity for a while */
 	FAULT_BREAK, /* one session */
+	FAULT_NAT,   /* between it and all others, for a while */
 	N_FAULTS
 };
 
@@ -153,19 +153,19 @@ static void unclone_later(struct sim *sim, void *ctx, uint64_t arg)
 	unclone((uint32_t)arg);
 }
 
-static void greet_all(uint32_t host)
+static void nat_over(struct sim *sim, void *ctx, uint64_t arg)
 {
-	uint32_t i;
-
-	for (i = 0; i < scale->n_reals; i++)
-		puppet_greet(host, &scale->reals[i], 0);
+	(void)sim;
+	(void)ctx;
+	if (!scale->is_healed)
+		scale_nat_end((uint32_t)arg);
 }
 
 static void clone(uint32_t host, struct place *p)
 {
 	uint32_t victim;
 
-	if (p->real || p->is_dead || p->victim != SCALE_NONE)
+	if (p->real || p->is_dead || p->nat_port || p->victim != SCALE_NONE)
 		return;
 	any(&victim);
 	if (victim == host)
@@ -174,7 +174,7 @@ static void clone(uint32_t host, struct place *p)
 	p->victim = victim;
 	p->hello.id = victim + 1;
 	p->hello.instance++;
-	greet_all(host);
+	puppet_greet_all(host);
 }
 
 static void restart(uint32_t host, struct place *p, bool has_state)
@@ -188,7 +188,7 @@ static void restart(uint32_t host, struct place *p, bool has_state)
 	}
 	wire_break(host, SCALE_NONE);
 	p->hello.instance++;
-	greet_all(host);
+	puppet_greet_all(host);
 }
 
 static void do_way(enum fault fault, struct place *p)
@@ -246,6 +246,10 @@ static void do_host(enum fault fault, uint32_t host, struct place *p,
 		any(&other);
 		wire_break(host, other);
 		break;
+	case FAULT_NAT:
+		scale_nat_begin(host);
+		sim_post(scale->sim, until, nat_over, NULL, host);
+		break;
 	default:
 		do_way(fault, p);
 		sim_post(scale->sim, until, heal_later, NULL, host);
@@ -262,7 +266,6 @@ void scale_fault(void)
 	struct place *p;
 	uint32_t host;
 
-	scale->f.n_faults[fault]++;
 	if (fault == FAULT_MIGRATE) {
 		migrate();
 	} else if (fault == FAULT_WITHDRAW) {
@@ -277,6 +280,7 @@ void scale_heal(void)
 {
 	uint32_t i;
 
+	scale->is_healed = true;
 	for (i = 0; i < scale->n; i++) {
 		heal(i);
 		unclone(i);

@@ -220,7 +220,7 @@ static void tell_peers(struct real *r)
 			continue;
 		ev.session.hello = &p->hello;
 		ev.session.local.ip = scale->places[r->host].ip;
-		ev.session.remote.ip = p->ip;
+		ev.session.remote.ip = *scale_seen_ip(i);
 		ev.session.remote.port = 6783;
 		engine_handle(r->engine, scale->sim->now, &ev);
 	}

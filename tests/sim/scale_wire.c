@@ -6,6 +6,8 @@
 #include "core/wire.h"
 #include "scale.h"
 
+#define BEAT_SIZE 64U /* of IP */
+
 /* What an engine is told a little later, and what that points to. */
 struct parcel {
 	struct real *r;
@@ -117,6 +119,13 @@ static void answer_in(usec_t after, struct parcel *p)
 	if (sim_chance(scale->sim, a->late_percent + b->late_percent))
 		after += sim_random(scale->sim, 50 * USEC_PER_MS);
 	send_in(after, p);
+}
+
+void wire_tell(uint32_t from, struct real *r, enum path_kind path,
+	       const struct event *ev)
+{
+	if (passes(from, r->host, path, BEAT_SIZE))
+		answer_in(SCALE_RTT_US / 2, pack(r, from, ev, NULL, 0));
 }
 
 /* ---- sessions */
@@ -254,7 +263,7 @@ static void up(struct real *r, session_t session, uint32_t from,
 	ev.session.hello = &p->hello;
 	ev.session.local.ip = scale->places[r->host].ip;
 	ev.session.local.port = target ? 40000 : 6783;
-	ev.session.remote.ip = p->ip;
+	ev.session.remote.ip = *scale_seen_ip(from);
 	ev.session.remote.port = target ? 6783 : 40000;
 	real_tell(r, &ev);
 	egress(r, p->hello.id);
@@ -302,7 +311,7 @@ static void do_dial(struct sim *sim, void *ctx, uint64_t arg)
 	if (!d->r->engine || d->r->life != d->life)
 		return;
 	p = d->to < scale->n ? &scale->places[d->to] : NULL;
-	if (p && has_control(d->to, d->r->host)) {
+	if (p && !p->nat_port && has_control(d->to, d->r->host)) {
 		if (p->real && p->real->engine && p->real != d->r) {
 			join(d->r, p->real, d->target);
 			return;
@@ -331,9 +340,12 @@ void wire_dial(struct real *r, const struct action *a)
 
 /* ---- heartbeats and probes */
 
+/* Who is seen there; SCALE_NONE: nobody. */
 static uint32_t by_ip(const struct ip *ip)
 {
-	return ((uint32_t)ip->b[14] << 8 | ip->b[15]) - 1;
+	const uint32_t i = ((uint32_t)ip->b[14] << 8 | ip->b[15]) - 1;
+
+	return i < scale->n && ip_equal(ip, scale_seen_ip(i)) ? i : SCALE_NONE;
 }
 
 static void note_probe(const struct real *r, bool is_probe, size_t size)
@@ -354,35 +366,39 @@ void wire_probe(struct real *r, const struct action *a)
 	const struct flow_tunnel *t = NULL;
 	uint8_t frame[PROBE_MIN_SIZE];
 	size_t size = a->execute.size;
-	uint32_t i;
+	uint32_t i, to;
 
 	for (i = 0; i < a->execute.actions->n; i++) {
 		if (a->execute.actions->list[i].type == FLOW_SET_TUNNEL)
 			t = &a->execute.actions->list[i].tunnel;
 	}
-	if (!t || t->tun_id != VNI_PROBE || by_ip(&t->dst) >= scale->n ||
-	    size < PROBE_MIN_SIZE)
+	if (!t || t->tun_id != VNI_PROBE || size < PROBE_MIN_SIZE)
 		return;
 	note_probe(r, memcmp(a->execute.frame, sized.b, 6) == 0, size + 50);
-	if (!passes(r->host, by_ip(&t->dst), PATH_FASTDP, size + 36))
+	to = by_ip(&t->dst);
+	if (to == SCALE_NONE || scale->places[to].nat_port ||
+	    !passes(r->host, to, PATH_FASTDP, size + 36))
 		return;
 	memcpy(frame, a->execute.frame, sizeof(frame));
 	memcpy(frame, reply.b, 6);
 	ev.upcall.in_port = PORT_NO_VXLAN;
 	ev.upcall.tun_id = VNI_PROBE;
 	ev.upcall.tun_src = t->dst;
-	answer_in(SCALE_RTT_US,
-		  pack(r, by_ip(&t->dst), &ev, frame, sizeof(frame)));
+	answer_in(SCALE_RTT_US, pack(r, to, &ev, frame, sizeof(frame)));
 }
 
 void wire_beat(struct real *r, const struct action *a)
 {
 	struct event ev = { .type = EVENT_SLEEVE_REPLY };
-	const uint32_t size = a->beat.size ? a->beat.size : 64;
-	const uint32_t to = by_ip(&a->beat.place.endpoint.ip);
+	const uint32_t size = a->beat.size ? a->beat.size : BEAT_SIZE;
+	const struct endpoint *at = &a->beat.place.endpoint;
+	const uint32_t to = by_ip(&at->ip);
 
 	note_probe(r, a->beat.size != 0, size + 14);
-	if (to >= scale->n || !passes(r->host, to, PATH_SLEEVE, size) ||
+	if (to == SCALE_NONE ||
+	    (scale->places[to].nat_port &&
+	     scale->places[to].nat_port != at->port) ||
+	    !passes(r->host, to, PATH_SLEEVE, size) ||
 	    (scale->places[to].real && !scale->places[to].real->engine))
 		return;
 	ev.beat.peer_id = a->beat.place.peer_id;
