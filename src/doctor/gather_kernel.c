@@ -94,7 +94,8 @@ static void take_abilities(const char *root, struct facts *ret)
 	bool has;
 
 	FACTS_SET(ret->has_ipv6,
-		  textfile_read(root, "/proc/net/if_inet6", line, sizeof(line))
+		  textfile_read(root, "/proc/thread-self/net/if_inet6", line,
+				sizeof(line))
 			  ? "no"
 			  : "yes");
 	FACTS_SET(ret->has_net_admin, "unknown");

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/nsfs.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,20 +188,33 @@ int netns_id(int fd, char ret_id[NETNS_ID_SIZE])
 	return 0;
 }
 
+struct visit {
+	int fd;
+	int (*fn)(void *arg);
+	void *arg;
+	int rc;
+};
+
+static void *visit(void *arg)
+{
+	struct visit *v = arg;
+
+	v->rc = setns(v->fd, CLONE_NEWNET) < 0 ? -errno : v->fn(v->arg);
+	return NULL;
+}
+
+/* A thread that ends need not come back, which could fail. */
 int netns_run(int fd, int (*fn)(void *arg), void *arg)
 {
-	CLEAN_FD int home = -1;
-	int rc;
+	struct visit v = { .fd = fd, .fn = fn, .arg = arg };
+	pthread_t thread;
+	int error;
 
-	rc = netns_open_self(&home);
-	if (rc)
-		return rc;
-	if (setns(fd, CLONE_NEWNET) < 0)
-		return -errno;
-	rc = fn(arg);
-	if (setns(home, CLONE_NEWNET) < 0)
-		abort();
-	return rc;
+	error = pthread_create(&thread, NULL, visit, &v);
+	if (error)
+		return -error;
+	pthread_join(thread, NULL);
+	return v.rc;
 }
 
 struct socket_request {

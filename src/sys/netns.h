@@ -5,7 +5,8 @@
 /*
  * Network namespaces: finding one, telling it from others, working inside.
  *
- * Namespaces belong to threads: netns_run() moves the calling thread alone.
+ * Namespaces belong to threads, and /proc/net, /proc/self/net to the first one
+ * of a process: /proc/thread-self/net is what a thread sees.
  */
 
 #include <limits.h>
@@ -46,9 +47,9 @@ int netns_check(int fd) WARN_UNUSED;
 int netns_id(int fd, char ret_id[NETNS_ID_SIZE]) WARN_UNUSED;
 
 /*
- * Calls fn(arg) inside the namespace and comes back. Returns what fn returned,
- * or -errno when it could not get in (fn was not called). Aborts the process
- * when it cannot come back: nothing that follows would be where it should be.
+ * Calls fn(arg) in a thread that is inside the namespace, and waits for it.
+ * Returns what fn returned, or -errno when that was not possible (fn was not
+ * called). The calling thread stays where it is.
  */
 int netns_run(int fd, int (*fn)(void *arg), void *arg) WARN_UNUSED;
 

@@ -94,8 +94,9 @@ int procnet_counters(const char *root, procnet_counter_fn *fn, void *arg)
 	struct counters c = { .fn = fn, .arg = arg };
 	int rc, rc6;
 
-	rc = textfile_lines(root, "/proc/net/snmp", take_snmp, &c);
-	rc6 = textfile_lines(root, "/proc/net/snmp6", take_snmp6, &c);
+	rc = textfile_lines(root, "/proc/thread-self/net/snmp", take_snmp, &c);
+	rc6 = textfile_lines(root, "/proc/thread-self/net/snmp6", take_snmp6,
+			     &c);
 	return rc && rc6 ? rc : 0;
 }
 
@@ -185,6 +186,6 @@ int procnet_sockets(const char *root, const char *table, procnet_socket_fn *fn,
 	struct sockets s = { .fn = fn, .arg = arg };
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/net/%.8s", table);
+	snprintf(path, sizeof(path), "/proc/thread-self/net/%.8s", table);
 	return textfile_lines(root, path, take_socket, &s);
 }

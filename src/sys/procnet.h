@@ -3,8 +3,8 @@
 #define PROCNET_H
 
 /*
- * /proc/net of the calling thread's network namespace: counters of the
- * protocols, and which ports have a socket. Sockets that the kernel itself
+ * /proc/thread-self/net, of the calling thread's network namespace: counters of
+ * the protocols, and which ports have a socket. Sockets that the kernel itself
  * opened (a VXLAN device's) are among them.
  *
  * @root as in textfile.h. 0 or -errno; odd lines are passed over.

@@ -11,7 +11,6 @@ import errno
 import glob
 import json
 import os
-import random
 import re
 import signal
 import subprocess
@@ -19,9 +18,9 @@ import time
 
 import pytest
 
-from faults import ALLOCATORS, ERRORS, JUMP, Fault, Table
+from faults import ALLOCATORS, ERRORS, JUMP, Fault, Table, some
 from host import find_program
-from ns import figure, is_long, wait_for_some, wait_until
+from ns import figure, wait_for_some, wait_until
 
 N_SHORT = 10
 # A client whose connection was not noticed is closed after 30 s.
@@ -29,10 +28,6 @@ START_S, CTL_S, STOP_S, END_S = 30, 60, 30, 2
 # Who was not answered for so long by a daemon that fails for good, and has said
 # so, asks no more: clients give up after 30 s.
 DEAF_S = 5
-# The C library's own; and the event loop's wake-up, which an eventfd takes
-# without fail.
-NOT_HERE = {"libc.so.6", "ld-linux-x86-64."}
-NOT_REAL = {("write", "libev.so.4")}
 # What a fault once ended badly at is tried each time.
 FOUND = {("epoll_ctl", "libev.so.4"), ("socket", "fastdpd")}
 # The host's own address in the network; a peer with a name, which is looked up.
@@ -279,26 +274,6 @@ def victim(make_cluster):
     assert not v.lost, "%d:\n%s" % (len(v.lost), "\n\n".join(v.lost))
 
 
-def places(victim):
-    """Functions at places of ours, and of libraries that work for us."""
-    return sorted(k for k in victim.table.places()
-                  if k[0] in ERRORS and k[1] not in NOT_HERE and
-                  k[:2] not in NOT_REAL)
-
-
-def some(faults, n):
-    """Of a list, as many as there is time for; the same each time. On bridges
-    half as many: most of a daemon is the same."""
-    if os.environ.get("FASTDP_TEST_DATAPATH") == "bridge":
-        n //= 2
-    if is_long() or len(faults) <= n:
-        return faults
-    found = [f for f in faults if (f.function, f.where[0]) in FOUND and
-             (f.where[1] or f.skip)][:2]
-    rest = [f for f in faults if f not in found]
-    return found + random.Random(6).sample(rest, n - len(found))
-
-
 def one_by_one(victim, faults):
     n = 0
     for fault in faults:
@@ -331,18 +306,18 @@ def test_all_of_sys_can_fail():
 
 @pytest.mark.limit(3600)
 def test_each_call_once(victim):
-    all_of = places(victim)
+    all_of = victim.table.ours()
     assert len(all_of) > 60, all_of
     faults = [Fault(f, error, (what, at)) for f, what, at in all_of
               if f not in ALLOCATORS for error in ERRORS[f]]
-    one_by_one(victim, some(faults, N_SHORT))
+    one_by_one(victim, some(faults, N_SHORT, FOUND))
 
 
 @pytest.mark.limit(3600)
 def test_no_memory(victim):
     faults = [Fault(f, errno.ENOMEM, (what, at))
-              for f, what, at in places(victim) if f in ALLOCATORS]
-    one_by_one(victim, some(faults, 4))
+              for f, what, at in victim.table.ours() if f in ALLOCATORS]
+    one_by_one(victim, some(faults, 4, FOUND))
 
 
 @pytest.mark.limit(3600)
@@ -357,7 +332,7 @@ def test_in_runs(victim):
               for f in sorted(counts) if f in ERRORS
               for skip in sorted({0, counts[f] // 2})
               if f != "clock_gettime"]
-    one_by_one(victim, some(faults, 4))
+    one_by_one(victim, some(faults, 4, FOUND))
 
 
 @pytest.mark.limit(600)

@@ -179,14 +179,15 @@ static void test_counters(void **state)
 	struct facts *f = facts_new();
 
 	(void)state;
-	put("/proc/net/snmp", snmp);
+	put("/proc/thread-self/net/snmp", snmp);
 	gather_counters(root, f);
 	assert_int_equal(facts_counter(f, "Ip.ReasmFails")->after, 80);
 	assert_int_equal(facts_counter(f, "Ip.FragFails")->before, 3);
 	assert_null(facts_counter(f, "Udp.SndbufErrors"));
 	assert_null(facts_counter(f, "Ip.Forwarding"));
-	put("/proc/net/snmp", "Ip: ReasmFails\nIp: 90\n");
-	put("/proc/net/snmp6", "Ip6ReasmFails \t 4\nIp6FragFails\n");
+	put("/proc/thread-self/net/snmp", "Ip: ReasmFails\nIp: 90\n");
+	put("/proc/thread-self/net/snmp6",
+	    "Ip6ReasmFails \t 4\nIp6FragFails\n");
 	gather_counters(root, f);
 	assert_int_equal(facts_counter(f, "Ip.ReasmFails")->before, 80);
 	assert_int_equal(facts_counter(f, "Ip.ReasmFails")->after, 90);
@@ -209,14 +210,14 @@ static void test_sockets(void **state)
 	struct facts_link *link;
 
 	(void)state;
-	put("/proc/net/tcp",
+	put("/proc/thread-self/net/tcp",
 	    "  sl  local_address rem_address   st\n"
 	    "   0: 0100007F:1A7F 00000000:0000 0A 00000000:00000000 00:00000000"
 	    " 00000000     0        0 4711 1 0 100 0 0 10 0\n"
 	    "   1: 0100007F:1A7F 0100007F:0050 01 00000000:00000000 00:00000000"
 	    " 00000000     0        0 4712 1 0 100 0 0 10 0\n"
 	    "   2: 0100007F:0016 00000000:0000 0A 0:0 0:0 0 0 0 1\n");
-	put("/proc/net/udp6",
+	put("/proc/thread-self/net/udp6",
 	    "  sl  local_address\n"
 	    "   0: 00000000000000000000000000000000:1A80 "
 	    "00000000000000000000000000000000:0000 07 0:0 00:0 0 0 0 0\n"
