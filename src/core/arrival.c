@@ -56,6 +56,20 @@ static void to_port(struct pipeline *pl, const struct peer *p, vni_t vni,
 	want(pl, &m, &pl->scratch, is_wanted);
 }
 
+/*
+ * One that is news gets its D with its E, when the news is read. With D alone
+ * nobody would look for it, should the MAC be gone by then.
+ */
+static bool has_delivery(const struct pipeline *pl, const struct claim *c)
+{
+	const struct flow_match m = match_unicast(RECIRC_REMOTE(c->vni),
+						  &c->mac);
+	const struct flow_slot *slot = flowset_find(pl->flows, &m);
+
+	return slot && slot->is_wanted && !slot->is_lazy &&
+	       directory_find_mac(pl->directory, c->vni, &c->mac) == c;
+}
+
 static void to_ports(struct pipeline *pl, const struct peer *p, vni_t vni,
 		     bool is_wanted)
 {
@@ -64,9 +78,7 @@ static void to_ports(struct pipeline *pl, const struct peer *p, vni_t vni,
 	while ((c = directory_walk_owner(pl->directory, pl->self, c))) {
 		if (c->vni == vni)
 			to_port(pl, p, vni, &c->mac, c->port_no,
-				is_wanted &&
-					directory_find_mac(pl->directory, vni,
-							   &c->mac) == c);
+				is_wanted && has_delivery(pl, c));
 	}
 }
 

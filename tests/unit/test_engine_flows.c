@@ -183,6 +183,86 @@ static void test_both_gone(void **state)
 	engine_free(e);
 }
 
+static void remove_port(struct engine *e, port_no_t port_no)
+{
+	const struct event ev = { .type = EVENT_PORT_REMOVED,
+				  .port_no = port_no };
+
+	engine_handle(e, now, &ev);
+}
+
+static uint32_t n_flows(struct engine *e)
+{
+	struct engine_counters c;
+
+	drain(e);
+	engine_counters(e, &c);
+	return c.n_flows;
+}
+
+/* An attachment that fails halfway: the engine is not asked in between. */
+static void test_port_of_a_moment(void **state)
+{
+	const struct who b = { "b", 1, 2 }, c = { "c", 1, 3 };
+	struct engine *e = make("a", 1);
+	uint32_t n_empty, n;
+
+	(void)state;
+	tell(e, EVENT_STARTED);
+	session_up(e, 1, 0, &b, 40000);
+	session_up(e, 2, 0, &c, 40000);
+	n_empty = n_flows(e);
+	add_port(e, 16);
+	n = n_flows(e);
+	assert_true(n > n_empty);
+	add_port(e, 17);
+	remove_port(e, 17);
+	assert_int_equal(n_flows(e), n);
+	/* And when the port comes with a peer, or with a second one. */
+	add_port(e, 17);
+	session_down(e, 2);
+	session_up(e, 3, 0, &c, 40001);
+	add_port(e, 18);
+	remove_port(e, 17);
+	remove_port(e, 18);
+	assert_int_equal(n_flows(e), n);
+	remove_port(e, 16);
+	assert_int_equal(n_flows(e), n_empty);
+	engine_free(e);
+}
+
+/* Its MAC is another's before the engine is asked: none of its D stays. */
+static void test_port_of_no_moment(void **state)
+{
+	/* With the lowest identity: of two equal claims its own wins. */
+	const struct who b = { "0000000000000001", 1, 2 };
+	struct event ev = { .type = EVENT_PORT_ADDED };
+	struct engine *e = make("a", 1);
+	const struct mac mac = { { 2, 1, 0, 0, 0, 0 } };
+	const struct flow_match d = delivery(2, &mac);
+	uint32_t n;
+
+	(void)state;
+	tell(e, EVENT_STARTED);
+	add_port(e, 16);
+	session_up(e, 1, 0, &b, 40000);
+	send_entries(e, 1, 0, 1, true);
+	n = n_flows(e);
+	send_entries(e, 1, 0, 0, true);
+	drain(e);
+	ev.port.port_no = 17;
+	ev.port.vni = 100;
+	ev.port.mac = mac;
+	ev.port.revision = 1; /* as the peer's */
+	engine_handle(e, now, &ev);
+	send_entries(e, 1, 0, 1, true);
+	drain(e);
+	assert_null(engine_find_flow(e, &d));
+	remove_port(e, 17);
+	assert_int_equal(n_flows(e), n);
+	engine_free(e);
+}
+
 /* A packet of a peer makes a flow for a MAC that is not ours: with the peer it
  * goes, be it in use. */
 static void test_lazy_of_peer(void **state)
@@ -273,6 +353,8 @@ int main(void)
 		cmocka_unit_test(test_successor),
 		cmocka_unit_test(test_wide_inherited),
 		cmocka_unit_test(test_both_gone),
+		cmocka_unit_test(test_port_of_a_moment),
+		cmocka_unit_test(test_port_of_no_moment),
 		cmocka_unit_test(test_lazy_of_peer),
 		cmocka_unit_test(test_tap),
 	};
