@@ -63,12 +63,22 @@ static void add_range(struct range *list, size_t *n, const struct range *range)
 		list[(*n)++] = *range;
 }
 
+/* The one network that the host itself can have an address in: expose. */
+#define HOST_NETWORK "default"
+
+static bool is_in_host_network(const struct facts_port *port)
+{
+	return !port->network[0] || strcmp(port->network, HOST_NETWORK) == 0;
+}
+
 static size_t container_ranges(const struct facts *f, struct range *ret)
 {
 	struct range range;
 	size_t i, j, n = 0;
 
 	for (i = 0; i < f->n_ports; i++) {
+		if (!is_in_host_network(&f->ports[i]))
+			continue;
 		for (j = 0; j < f->ports[i].n_addresses; j++) {
 			if (parse_range(f->ports[i].addresses[j].prefix,
 					&range))
@@ -107,10 +117,13 @@ static void judge_route(const struct facts *f, const struct range *range,
 	finding_consequence(item, "this host and what it forwards for do not "
 				  "reach those containers, or containers do "
 				  "not reach what is there");
+	/* No command: who needs the route cannot be seen from here, and one
+	 * too many takes this host off its network. */
 	finding_remedy(item,
-		       "give containers a range that no route has, or "
-		       "take the route away: ip route del %s",
-		       route->prefix);
+		       "give containers a range that no route has; a route "
+		       "by %s that nothing needs any more goes where it "
+		       "was set up",
+		       route->ifname);
 }
 
 static void judge_underlay(const struct range *range,
@@ -162,30 +175,90 @@ static void judge_ranges(const struct facts *f, struct findings *ret)
 			 f->has_too_many_routes ? ", not all" : "");
 }
 
-static void judge_block(const struct facts *f, const struct facts_block *block,
-			struct findings *ret)
+static bool is_block(const struct facts_block *block, const char *state)
 {
-	const bool is_full = strcmp(block->state, "full") == 0;
-	struct finding *item;
+	return strcmp(block->state, state) == 0;
+}
 
-	if (strcmp(block->state, "up") == 0)
-		return;
-	item = findings_add(ret, GROUP_HOST,
-			    is_full ? SEVERITY_WARNING : SEVERITY_ERROR,
-			    is_full ? "block-full" : "block", block->block);
+static bool is_v4_block(const struct facts_block *block)
+{
+	return !strchr(block->block, ':');
+}
+
+/* Another block that new containers get what they asked this one for of. */
+static bool has_room(const struct facts *f, const struct facts_block *full)
+{
+	size_t i;
+
+	for (i = 0; i < f->daemon.n_blocks; i++) {
+		const struct facts_block *other = &f->daemon.blocks[i];
+
+		if (is_block(other, "up") &&
+		    strcmp(other->network, full->network) == 0 &&
+		    is_v4_block(other) == is_v4_block(full))
+			return true;
+	}
+	return false;
+}
+
+static void say_block(const struct facts *f, const struct facts_block *block,
+		      struct finding *item)
+{
 	finding_title(item, "this host's block of addresses %s is %s",
 		      block->block, block->state);
 	finding_evidence(item, "network %s, %u of %u given, store %s%s%s",
 			 block->network, block->used, block->size,
 			 f->daemon.store, block->reason[0] ? "; " : "",
 			 block->reason);
+}
+
+/* The daemon leases blocks as they are needed: a full one is no fault. */
+static void judge_full(const struct facts *f, const struct facts_block *block,
+		       struct findings *ret)
+{
+	const bool is_leased = strcmp(f->daemon.store, "etcd") == 0;
+	struct finding *item;
+
+	if (has_room(f, block))
+		return;
+	item = findings_add(ret, GROUP_HOST,
+			    is_leased ? SEVERITY_NOTE : SEVERITY_WARNING,
+			    "block-full", block->block);
+	say_block(f, block, item);
+	if (is_leased) {
+		finding_consequence(item, "a further block is leased when the "
+					  "next container asks, as long as the "
+					  "network's range has one");
+		finding_remedy(item, "nothing; when the range has none left, "
+				     "'fastdpctl ipam reclaim HOST' for hosts "
+				     "that are gone for good, or a larger "
+				     "range in fastdpd.conf(5)");
+		return;
+	}
+	finding_consequence(item, "new containers here get no address of "
+				  "this network");
+	finding_remedy(item, "declare a further block for this host in "
+			     "fastdpd.conf(5) and 'fastdpctl reload', or take "
+			     "containers away that are not needed");
+}
+
+static void judge_block(const struct facts *f, const struct facts_block *block,
+			struct findings *ret)
+{
+	struct finding *item;
+
+	if (is_block(block, "up"))
+		return;
+	if (is_block(block, "full")) {
+		judge_full(f, block, ret);
+		return;
+	}
+	item = findings_add(ret, GROUP_HOST, SEVERITY_ERROR, "block",
+			    block->block);
+	say_block(f, block, item);
 	finding_consequence(item, "new containers here get no address of it");
-	if (is_full)
-		finding_remedy(item, "give this host another block, or take "
-				     "containers away that are not needed");
-	else
-		finding_remedy(item, "'fastdpctl ipam' on the hosts that are "
-				     "named; let one of them have it");
+	finding_remedy(item, "'fastdpctl ipam list' on the hosts that are "
+			     "named; let one of them have it");
 }
 
 /* Of the store that blocks are leased from. */

@@ -26,6 +26,35 @@ static struct finding *say_ends(const char *a, uint32_t mtu_a, const char *b,
 	return item;
 }
 
+/*
+ * A container that was given less than its network carries, by "mtu" of the
+ * plugin's configuration or by hand: it keeps that, and who is not told of it,
+ * as TCP is, sends it more.
+ */
+static void say_smaller(const struct facts_link *host, const char *inside,
+			const struct facts_port *port, struct findings *ret)
+{
+	struct finding *item;
+
+	item = findings_add(ret, GROUP_MTU, SEVERITY_NOTE, "mtu-smaller",
+			    host->ifname);
+	finding_title(item,
+		      "a container was given an MTU of %u, its network carries "
+		      "%u",
+		      port->container_mtu, host->mtu);
+	finding_evidence(item, "%s %u, %s %u", host->ifname, host->mtu, inside,
+			 port->container_mtu);
+	finding_consequence(item,
+			    "longer packets that others send it are dropped "
+			    "there without an answer; TCP knows the size and "
+			    "sends none");
+	finding_remedy(item,
+		       "nothing, when it is meant; else take \"mtu\" out of "
+		       "the plugin's configuration, or 'ip -n NETNS link set "
+		       "%s mtu %u'",
+		       port->ifname, host->mtu);
+}
+
 /* What the network carries is what both ends should have. */
 static void say_port_remedy(const struct facts *f,
 			    const struct facts_port *port, uint32_t host_mtu,
@@ -56,6 +85,11 @@ static void judge_port(const struct facts *f, const struct facts_port *port,
 	if (!port->container_mtu)
 		return;
 	snprintf(inside, sizeof(inside), "%s in the container", port->ifname);
+	if (host && port->container_mtu < host->mtu &&
+	    host->mtu == f->daemon.mtu) {
+		say_smaller(host, inside, port, ret);
+		return;
+	}
 	if (host && host->mtu && host->mtu != port->container_mtu) {
 		item = say_ends(host->ifname, host->mtu, inside,
 				port->container_mtu, SEVERITY_ERROR, ret);

@@ -46,8 +46,8 @@ def test_well_and_broken(two):
     assert sent[0]["sent_after"] > sent[0]["sent_before"]
 
     a.ns.ip("link", "set", "eth0", "mtu", "1300")
-    [problem] = [f for k, f in found(doctor(one, "--quick"), "error").items()
-                 if k[0] == "mtu-veth"]
+    [problem] = [f for k, f in found(doctor(one, "--quick"), "note").items()
+                 if k[0] == "mtu-smaller"]
     assert "1300" in problem["evidence"]
     a.ns.ip("link", "set", "eth0", "mtu", str(one.status()["mtu"]))
 
