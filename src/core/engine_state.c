@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine_state.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "alloc.h"
@@ -103,9 +104,31 @@ static void keep_revision(struct engine *e, port_no_t port_no,
 	e->revisions[e->n_revisions++].revision = revision;
 }
 
-bool engine_own(struct engine *e, usec_t now, const struct port *port,
+/* The port where we learnt @mac; NULL: we did not, or it has gone. */
+static struct local_port *learnt_at(const struct engine *e, vni_t vni,
+				    const struct mac *mac)
+{
+	const struct claim *c = directory_find_claim(e->directory, vni, mac,
+						     e->config.id);
+
+	return c && (c->flags & ENTRY_LEARNT)
+		       ? ports_find(&e->ports, c->port_no)
+		       : NULL;
+}
+
+/* It leaves its place to another MAC. */
+static void leave(struct local_port *p)
+{
+	if (!p)
+		return;
+	assert(p->n_learnt > 0);
+	p->n_learnt--;
+}
+
+void engine_own(struct engine *e, usec_t now, const struct port *port,
 		const struct mac *mac, bool is_learnt)
 {
+	struct local_port *before = learnt_at(e, port->vni, mac), *after;
 	struct entry entry;
 	size_t i;
 
@@ -126,18 +149,24 @@ bool engine_own(struct engine *e, usec_t now, const struct port *port,
 	if (directory_put(e->directory, now, e->config.id, &entry,
 			  port->port_no) == DIRECTORY_FULL) {
 		engine_limit(e, "directory");
-		return false;
+		return;
 	}
+	leave(before);
+	after = learnt_at(e, port->vni, mac);
+	if (after)
+		after->n_learnt++;
 	announce_changed(&e->announce, port->vni, mac, false);
 	peers_owe(&e->peers);
-	return true;
 }
 
 void engine_disown(struct engine *e, usec_t now, vni_t vni,
 		   const struct mac *mac)
 {
+	struct local_port *before = learnt_at(e, vni, mac);
+
 	if (!directory_withdraw(e->directory, now, e->config.id, vni, mac))
 		return;
+	leave(before);
 	announce_changed(&e->announce, vni, mac, true);
 	peers_owe(&e->peers);
 }

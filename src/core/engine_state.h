@@ -111,7 +111,7 @@ struct note *engine_note(struct engine *e, enum note_type type);
 void engine_limit(struct engine *e, const char *what);
 void engine_close(struct engine *e, session_t session, enum reason reason);
 /* Puts or takes away an entry of ours; tells the peers. */
-bool engine_own(struct engine *e, usec_t now, const struct port *port,
+void engine_own(struct engine *e, usec_t now, const struct port *port,
 		const struct mac *mac, bool is_learnt);
 void engine_disown(struct engine *e, usec_t now, vni_t vni,
 		   const struct mac *mac);

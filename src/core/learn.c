@@ -12,14 +12,6 @@ bool learn_may(const struct engine *e, const struct local_port *p,
 	return !c || (c->flags & ENTRY_LEARNT) != 0;
 }
 
-static void forget_at(struct engine *e, port_no_t port_no)
-{
-	struct local_port *p = ports_find(&e->ports, port_no);
-
-	if (p && p->n_learnt)
-		p->n_learnt--;
-}
-
 void learn_seen(struct engine *e, usec_t now, const struct event *ev)
 {
 	struct local_port *p = ports_find(&e->ports, ev->seen.port_no);
@@ -39,12 +31,7 @@ void learn_seen(struct engine *e, usec_t now, const struct event *ev)
 		engine_limit(e, "MACs of a port");
 		return;
 	}
-	if (!engine_own(e, now, &p->port, &ev->seen.mac, true))
-		return;
-	if (old == p->port.port_no)
-		return;
-	forget_at(e, old);
-	p->n_learnt++;
+	engine_own(e, now, &p->port, &ev->seen.mac, true);
 }
 
 void learn_gone(struct engine *e, usec_t now, const struct event *ev)
@@ -59,5 +46,4 @@ void learn_gone(struct engine *e, usec_t now, const struct event *ev)
 	if (!c || c->port_no != p->port.port_no || !(c->flags & ENTRY_LEARNT))
 		return;
 	engine_disown(e, now, p->port.vni, &ev->seen.mac);
-	forget_at(e, p->port.port_no);
 }

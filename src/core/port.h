@@ -16,7 +16,7 @@ struct local_port {
 	struct list all;	/* in the order of their numbers */
 	struct table_node node; /* by number */
 	struct port port;
-	uint32_t n_learnt;   /* MACs behind a trusted port */
+	uint32_t n_learnt;   /* claims of ours on MACs behind it */
 	struct rate slow;    /* packets that get no flow */
 	struct rate answers; /* to packets that are too long */
 };
