@@ -2,7 +2,6 @@
 /* Ports: plan, attach, detach; the host's own: expose, hide. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "core/alloc.h"
 #include "hostport.h"
 #include "log.h"
+#include "own_link.h"
 #include "state.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
@@ -231,7 +231,7 @@ json_t *api_plan(struct daemon *d, const json_t *request, struct error *e)
 		error_set(e, "system", "no random numbers");
 		return NULL;
 	}
-	snprintf(r.host_ifname, sizeof(r.host_ifname), "fd%010" PRIx64,
+	snprintf(r.host_ifname, sizeof(r.host_ifname), OWN_HOST_END,
 		 random & UINT64_C(0xffffffffff));
 	return json_pack("{s:s, s:s, s:I, s:s, s:I}", "host_ifname",
 			 r.host_ifname, "mac", addr_print_mac(&r.mac, mac),

@@ -7,14 +7,15 @@
 #include <string.h>
 
 #include "log.h"
+#include "own_link.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
 
 /* Of MACs that trusted ports have learnt. */
 #define AGEING_S 60U
 #define MTU 1500U
-#define ALIAS "fastdp:%016" PRIx64 ":%06x"
-#define ALIAS_SCAN "fastdp:%16" SCNx64 ":%6" SCNx32 "%n"
+#define ALIAS OWN_ALIAS "%016" PRIx64 ":%06x"
+#define ALIAS_SCAN OWN_ALIAS "%16" SCNx64 ":%6" SCNx32 "%n"
 
 /* False: not a bridge of fastdp's. */
 static bool read_alias(struct rtnl *r, uint32_t ifindex, peer_id_t *ret_id,

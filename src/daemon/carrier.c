@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/frame.h"
 #include "log.h"
+#include "own_link.h"
 #include "pace.h"
 #include "sleeve/sleeve.h"
 #include "state.h"
@@ -96,8 +97,8 @@ static int add_tap(struct carrier *c, struct network_tap *t, vni_t vni,
 	struct rtnl_link link;
 	int error;
 
-	snprintf(t->ifname, sizeof(t->ifname), "%.6s-s%06x",
-		 d->settings.bridge_name, vni & VNI_PROBE);
+	snprintf(t->ifname, sizeof(t->ifname), OWN_TAP, d->settings.bridge_name,
+		 vni & VNI_PROBE);
 	error = sleeve_add_network(c->sleeve, vni, t->ifname, TAP_MTU);
 	if (error)
 		return error_set(e, error_code_of(-error),

@@ -212,7 +212,7 @@ static void look_for_faults(struct daemon *d)
 {
 	struct underlay underlay;
 
-	underlay_look(d->rtnl, &d->settings.local_address, &underlay);
+	underlay_look(d->rtnl, &d->settings, &underlay);
 	if (safety_is_capped(underlay.ifname, &d->capped))
 		log_error("DANGER: %s; %s", d->capped.message, d->capped.hint);
 }

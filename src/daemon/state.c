@@ -60,8 +60,7 @@ uint32_t daemon_mtu(struct daemon *d)
 	/* Which link it is: a question about all addresses of the host. */
 	if (now >= d->underlay_until ||
 	    !underlay_again(d->rtnl, &d->underlay)) {
-		underlay_look(d->rtnl, &d->settings.local_address,
-			      &d->underlay);
+		underlay_look(d->rtnl, &d->settings, &d->underlay);
 		d->underlay_until = now + UNDERLAY_KEPT_US;
 	}
 	d->underlay.is_v6 |= has_v6_peer(d);

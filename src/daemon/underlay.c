@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "own_link.h"
+#include "settings.h"
 #include "sys/cleanup.h"
 
 static void take(const struct rtnl_link *link, struct underlay *u)
@@ -14,26 +16,37 @@ static void take(const struct rtnl_link *link, struct underlay *u)
 	u->mtu = link->mtu;
 }
 
+/* What the search goes by. */
+struct search {
+	struct rtnl *rtnl;
+	const struct settings *settings;
+};
+
 /* An address on lo or on a dummy is announced by routing: packets to peers
  * leave by another link, and the MTU of this one says nothing. */
-static bool is_way_out(const struct rtnl_link *link)
+static bool leaves(const struct rtnl_link *link)
 {
 	return !(link->flags & IFF_LOOPBACK) && strcmp(link->kind, "dummy");
 }
 
-static bool by_address(struct rtnl *r, const struct ip *local,
-		       struct underlay *u)
+static bool is_way_out(const struct search *s, const struct rtnl_link *link)
+{
+	return leaves(link) &&
+	       !own_link(s->rtnl, link, s->settings->bridge_name);
+}
+
+static bool by_address(const struct search *s, struct underlay *u)
 {
 	CLEAN_FREE struct rtnl_addr *list = NULL;
 	struct rtnl_link link;
 	size_t i, n = 0;
 
-	if (rtnl_addr_list(r, 0, &list, &n))
+	if (rtnl_addr_list(s->rtnl, 0, &list, &n))
 		return false;
 	for (i = 0; i < n; i++) {
-		if (!ip_equal(&list[i].ip, local) ||
-		    rtnl_link_by_index(r, list[i].ifindex, &link) ||
-		    !is_way_out(&link))
+		if (!ip_equal(&list[i].ip, &s->settings->local_address) ||
+		    rtnl_link_by_index(s->rtnl, list[i].ifindex, &link) ||
+		    !is_way_out(s, &link))
 			continue;
 		take(&link, u);
 		return true;
@@ -41,7 +54,7 @@ static bool by_address(struct rtnl *r, const struct ip *local,
 	return false;
 }
 
-static bool by_route(struct rtnl *r, struct underlay *u)
+static bool by_route(const struct search *s, struct underlay *u)
 {
 	/* Addresses for documentation (RFC 5737, RFC 3849): only a default
 	 * route leads there, and nothing is sent. */
@@ -53,9 +66,9 @@ static bool by_route(struct rtnl *r, struct underlay *u)
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		if (rtnl_route_get(r, &places[i], NULL, &route) ||
-		    rtnl_link_by_index(r, route.ifindex, &link) ||
-		    !is_way_out(&link))
+		if (rtnl_route_get(s->rtnl, &places[i], NULL, &route) ||
+		    rtnl_link_by_index(s->rtnl, route.ifindex, &link) ||
+		    !is_way_out(s, &link))
 			continue;
 		take(&link, u);
 		u->is_v6 = i == 1;
@@ -64,35 +77,74 @@ static bool by_route(struct rtnl *r, struct underlay *u)
 	return false;
 }
 
-static bool is_candidate(const struct rtnl_link *link)
+/* Kinds of links that lead to containers, or have a way out of their own. */
+static bool is_inward(const struct rtnl_link *link)
 {
-	return (link->flags & IFF_UP) && is_way_out(link) &&
-	       !link->master_ifindex && strcmp(link->kind, "openvswitch") &&
-	       strcmp(link->kind, "vxlan");
+	static const char *const kinds[] = { "veth",   "tun",
+					     "vxlan",  "geneve",
+					     "gretap", "ip6gretap",
+					     "ifb",    "openvswitch" };
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(link->kind, kinds[i]) == 0)
+			return true;
+	}
+	return !leaves(link);
 }
 
-static void by_size(struct rtnl *r, struct underlay *u)
+static bool leads_nowhere(const struct rtnl_link *bridge,
+			  const struct rtnl_link *list, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (list[i].master_ifindex == bridge->ifindex &&
+		    !is_inward(&list[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool is_candidate(const struct search *s, const struct rtnl_link *link,
+			 const struct rtnl_link *list, size_t n)
+{
+	if (!(link->flags & IFF_UP) || link->master_ifindex ||
+	    strcmp(link->kind, "openvswitch") == 0 ||
+	    strcmp(link->kind, "vxlan") == 0)
+		return false;
+	if (strcmp(link->kind, "bridge") == 0 && leads_nowhere(link, list, n))
+		return false;
+	return is_way_out(s, link);
+}
+
+static void by_size(const struct search *s, struct underlay *u)
 {
 	CLEAN_FREE struct rtnl_link *list = NULL;
 	size_t i, n = 0;
 
-	if (rtnl_link_list(r, &list, &n))
+	if (rtnl_link_list(s->rtnl, &list, &n))
 		return;
 	for (i = 0; i < n; i++) {
-		if (is_candidate(&list[i]) && (!u->mtu || list[i].mtu < u->mtu))
+		if (u->mtu && list[i].mtu >= u->mtu)
+			continue;
+		if (is_candidate(s, &list[i], list, n))
 			take(&list[i], u);
 	}
 }
 
-void underlay_look(struct rtnl *r, const struct ip *local, struct underlay *ret)
+void underlay_look(struct rtnl *r, const struct settings *settings,
+		   struct underlay *ret)
 {
+	const struct search s = { .rtnl = r, .settings = settings };
+	const struct ip *local = &settings->local_address;
 	struct underlay u;
 
 	memset(&u, 0, sizeof(u));
 	u.is_v6 = !ip_is_zero(local) && !ip_is_v4(local);
-	if (ip_is_zero(local) || !by_address(r, local, &u)) {
-		if (!by_route(r, &u))
-			by_size(r, &u);
+	if (ip_is_zero(local) || !by_address(&s, &u)) {
+		if (!by_route(&s, &u))
+			by_size(&s, &u);
 	}
 	if (!u.mtu)
 		u.mtu = UNDERLAY_DEFAULT_MTU;

@@ -76,6 +76,7 @@ class Host:
         self.options = list(options)
         self.datapath = datapath or os.environ.get("FASTDP_TEST_DATAPATH",
                                                    "ovs")
+        self.is_bound = True  # it is given its address
         self.program = None  # another build than the usual
         self.wrapper = []  # a program that runs it
         self.env = {}
@@ -106,7 +107,8 @@ class Host:
 
     def argv(self, extra=()):
         return [*self.wrapper, *(VALGRIND if has_valgrind() else []),
-                self.program or find_program("fastdpd"), "--nickname", self.label, "--local-address", self.address,
+                self.program or find_program("fastdpd"), "--nickname", self.label,
+                *(["--local-address", self.address] if self.is_bound else []),
                 "--socket", self.socket_path, "--state-dir", self.state_dir,
                 "--run-dir", self.run_dir, "--insecure",
                 "--datapath", self.datapath, "--log-level",

@@ -2,6 +2,9 @@
 """The containers' MTU follows the link: at their start and while they run."""
 
 import json
+import time
+
+import pytest
 
 from mtu import Paths, wait_plpmtu
 from ns import wait_until
@@ -140,3 +143,52 @@ def test_address_on_lo(make_cluster):
     wait_mtu(world, 1450)
     a.ping(b.ip4, 3).assert_perfect()
     assert one.status()["mtu"] == 1450
+
+
+def follows(host, seconds=1.2):
+    """The MTU of containers is that of eth0, less 50, while it changes for
+    longer than the daemon keeps to the link it found."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for size in (9000, 1500):
+            host.ns.ip("link", "set", "eth0", "mtu", size)
+            wait_until(lambda s=size: "%d: it is %d" % (
+                s - 50, host.status()["mtu"]),
+                       lambda s=size: host.status()["mtu"] == s - 50, 5)
+
+
+@pytest.mark.any_datapath
+def test_own_links_and_bridges_of_others(make_cluster):
+    """Without --local-address and default route the smallest link that is up
+    counts; not our own, whose MTU follows from it, which ended at 576."""
+    world = make_cluster(1, start=False)
+    host = world.hosts[0]
+    host.is_bound = False
+    host.ns.ip("route", "add", "default", "via", "10.99.0.254")
+    host.start()
+    world.container(host)
+    host.ctl("expose", "10.32.255.254/16")
+    follows(host, 0)
+    host.ns.ip("route", "del", "default")
+    follows(host)
+    # A default route through the overlay changes nothing.
+    host.ns.ip("route", "add", "default", "via", "10.32.255.253")
+    follows(host)
+    host.ns.ip("route", "del", "default")
+    for line in ("link add docker0 mtu 1400 type bridge",
+                 "link set docker0 up",
+                 "link add v1 mtu 1300 type veth peer name v2 mtu 1300",
+                 "link set v1 master docker0", "link set v1 up"):
+        host.ns.ip(*line.split())
+    host.restart()
+    follows(host)
+    wait_mtu(world, 1450)
+    # A bridge with a link that leads out is as good as that.
+    for line in ("link add br0 type bridge", "link set br0 up",
+                 "link add link eth0 name m0 type macvlan",
+                 "link set m0 master br0", "link set m0 up",
+                 "link set br0 mtu 1400"):
+        host.ns.ip(*line.split())
+    wait_until("the bridge to be found",
+               lambda: host.status()["mtu"] == 1350, 5)
+    wait_mtu(world, 1350)
