@@ -85,6 +85,12 @@ static void visit(struct visit *v)
 	client_close(v->client);
 }
 
+static int say_no_report(struct error *e)
+{
+	return error_hint(e, "give a file that 'fastdpctl doctor --json' "
+			     "wrote, with a fastdpctl of this version");
+}
+
 /* A report that was saved, or the facts alone. */
 static int load(const char *path, struct facts *ret, struct error *e)
 {
@@ -96,12 +102,20 @@ static int load(const char *path, struct facts *ret, struct error *e)
 	if (!json) {
 		error_set(e, "invalid", "cannot read %.200s: %.120s", path,
 			  why.text);
-		return error_hint(e, "give a file that 'fastdpctl doctor "
-				     "--json' wrote");
+		return say_no_report(e);
 	}
-	rc = facts_from_json(facts ? facts : json, ret, e);
+	if (!facts)
+		facts = json;
+	if (facts_json_is(facts)) {
+		rc = facts_from_json(facts, ret, e);
+		if (rc)
+			error_prefix(e, "%.200s", path);
+	} else {
+		error_set(e, "invalid", "%.200s is no report of doctor", path);
+		rc = say_no_report(e);
+	}
 	json_decref(json);
-	return rc ? error_prefix(e, "%.200s", path) : 0;
+	return rc;
 }
 
 static void print_part(const char *label, const char *text)

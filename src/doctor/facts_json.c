@@ -6,6 +6,8 @@
 
 #include "sys/error.h"
 
+#define FORMAT "fastdp-facts-1"
+
 /* One table says how a struct is written and how it is read. */
 
 enum kind {
@@ -250,7 +252,17 @@ static json_t *struct_to_json(const struct shape *shape, const char *base)
 
 json_t *facts_to_json(const struct facts *f)
 {
-	return struct_to_json(&facts_shape, (const char *)f);
+	json_t *json = struct_to_json(&facts_shape, (const char *)f);
+
+	json_object_set_new(json, "format", json_string(FORMAT));
+	return json;
+}
+
+bool facts_json_is(const json_t *json)
+{
+	const char *format = json_string_value(json_object_get(json, "format"));
+
+	return format && strcmp(format, FORMAT) == 0;
 }
 
 static int wrong(const struct field *field, const char *what, struct error *e)

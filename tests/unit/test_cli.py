@@ -352,6 +352,25 @@ def test_wrong_usage(daemon, arguments, words):
     assert daemon.requests == []
 
 
+@pytest.mark.parametrize("arguments", [
+    ["attach", "--netns", "1", "--address", "10.32.0.1/24",
+     "--network", b"bl\xfc"],
+    ["attach", "--netns", "1", "--address", "10.32.0.1/24",
+     "--container-id", b"\xff"],
+    ["attach", "--netns", b"/run/netns/\xe9", "--address", "10.32.0.1/24"],
+    ["attach", "--netns", "1", "--address", "10.32.0.1/24",
+     "--ifname", b"eth\xc3"],
+    ["detach", "--netns", "1", b"--ifname=eth\xc3"],
+    ["ipam", "free", "c1", "eth0", "--owner", b"cni:\xfc"],
+    ["ipam", "free", b"c\xfc", "eth0"], ["ipam", "release", b"bl\xfc"],
+    ["ipam", "reclaim", b"host\xfc"], ["peer", "remove", b"\xed\xa0\x80"],
+    ["why", b"host\xfc"], [b"st\xfctus"]])
+def test_words_that_are_no_text(daemon, arguments):
+    """JSON has no such text: the daemon would not hear of the word at all."""
+    fails(daemon.run(*arguments), 2, "UTF-8")
+    assert daemon.requests == []
+
+
 def test_help_and_version():
     out = succeeds(run("--help"))
     verbs = ["status", "peers", "peer add", "peer remove", "ports",

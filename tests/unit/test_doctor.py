@@ -102,9 +102,15 @@ def test_only_notes_is_well():
 @pytest.mark.parametrize("text, words", [
     ("", ["cannot read"]),
     ("{", ["cannot read"]),
-    ("[]", ["object"]),
-    ('{"links": 5}', ["links"]),
-    ('{"facts": {"links": [{"mtu": -1}]}}', ["links[0]", "mtu"])])
+    ("[]", ["no report of doctor", "--json"]),
+    ("{}", ["no report of doctor", "--json"]),
+    (json.dumps(STATUS), ["no report of doctor", "--json"]),
+    ('{"facts": {}}', ["no report of doctor"]),
+    ('{"facts": 5, "format": "fastdp-facts-1"}', ["no report of doctor"]),
+    ('{"format": "fastdp-facts-2"}', ["no report of doctor", "version"]),
+    ('{"format": "fastdp-facts-1", "links": 5}', ["links"]),
+    ('{"facts": {"format": "fastdp-facts-1", "links": [{"mtu": -1}]}}',
+     ["links[0]", "mtu"])])
 def test_bad_report(tmp_path, text, words):
     path = tmp_path / "report.json"
     path.write_text(text)
