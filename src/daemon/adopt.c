@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "hostport.h"
 #include "log.h"
 #include "state.h"
 #include "sys/ovs_dp.h"
@@ -38,35 +39,74 @@ static int drop_strangers(struct daemon *d, struct error *e)
  * The internal port is there with the datapath, and has another MAC when that
  * was made anew: containers know their gateway by the old one.
  */
-static bool take_host(struct daemon *d, const struct port_record *r)
+static int take_host(struct daemon *d, const struct port_record *r,
+		     struct error *e)
 {
 	struct rtnl_link link;
 	int error = rtnl_link_by_name(d->rtnl, r->host_ifname, &link);
 
 	if (!error && !mac_equal(&link.mac, &r->mac))
 		error = rtnl_link_set_mac(d->rtnl, link.ifindex, &r->mac);
-	if (error)
-		log_warn("%s is not the host's port any more: %s",
-			 r->host_ifname, strerror(-error));
-	return !error;
+	return error ? error_set(e, error_code_of(-error),
+				 "%s cannot be the host's port: %s",
+				 r->host_ifname, strerror(-error))
+		     : 0;
 }
 
-static bool take_port(struct daemon *d, const struct port_record *r)
+static int serve(struct daemon *d, const struct port_record *r, struct error *e)
 {
-	struct event ev;
+	struct port port;
+
+	if (r->port_no == PORT_NO_HOST && take_host(d, r, e))
+		return -1;
+	port_record_value(r, &port);
+	return datapath_add_port(d->datapath, &port, e);
+}
+
+/* A question that fails says nothing of it. */
+static bool has_gone(struct daemon *d, const struct port_record *r)
+{
+	struct rtnl_link link;
+
+	return rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == -ENODEV;
+}
+
+static void warn_of_awaited(const struct port_record *r, const struct error *e)
+{
+	const char *who = r->container_id[0] ? r->container_id : r->netns_path;
+
+	if (r->port_no == PORT_NO_HOST)
+		log_warn("%s; the exposed addresses are kept, and it is tried "
+			 "again every second",
+			 e->message);
+	else
+		log_warn("the port of %s in %s is kept, but not served yet: "
+			 "%s; it is tried again every second "
+			 "('fastdpctl detach' gives it up)%s%s",
+			 r->ifname, who, e->message, e->hint[0] ? "; " : "",
+			 e->hint);
+}
+
+/* False: its link has gone. */
+static bool take_port(struct daemon *d, struct port_record *r)
+{
 	struct error e = { .code = "" };
 
-	memset(&ev, 0, sizeof(ev));
-	ev.type = EVENT_PORT_ADDED;
-	port_record_value(r, &ev.port);
-	if (r->port_no == PORT_NO_HOST && !take_host(d, r))
-		return false;
-	if (datapath_add_port(d->datapath, &ev.port, &e)) {
+	if (serve(d, r, &e) == 0) {
+		if (r->is_awaited)
+			log_info("%s (%s) is served again", r->host_ifname,
+				 r->ifname);
+		r->is_awaited = false;
+		return true;
+	}
+	if (has_gone(d, r)) {
 		log_info("container port %s has gone meanwhile: %s",
 			 r->host_ifname, e.message);
 		return false;
 	}
-	daemon_event(d, &ev);
+	if (!r->is_awaited)
+		warn_of_awaited(r, &e);
+	r->is_awaited = true;
 	return true;
 }
 
@@ -81,9 +121,49 @@ static void take_ports(struct daemon *d)
 		next = node->next;
 		if (r->port_no >= d->next_port_no)
 			d->next_port_no = r->port_no + 1;
-		if (!take_port(d, r))
+		/* Of one that is awaited, too: the kernel forwards to it. */
+		if (take_port(d, r))
+			daemon_port_event(d, EVENT_PORT_ADDED, r);
+		else
 			portbook_remove(&d->ports, r);
 	}
+}
+
+/* True: some have gone. */
+static bool take_awaited(struct daemon *d)
+{
+	struct list *node = d->ports.all.next, *next;
+	bool is_one_gone = false;
+
+	for (; node != &d->ports.all; node = next) {
+		struct port_record *r = RECORD_OF(node);
+
+		next = node->next;
+		if (!r->is_awaited || take_port(d, r))
+			continue;
+		daemon_port_event(d, EVENT_PORT_REMOVED, r);
+		portbook_remove(&d->ports, r);
+		is_one_gone = true;
+	}
+	return is_one_gone;
+}
+
+bool adopt_is_awaiting(const struct daemon *d)
+{
+	EACH_RECORD(&d->ports, node)
+	{
+		if (RECORD_OF(node)->is_awaited)
+			return true;
+	}
+	return false;
+}
+
+void adopt_awaited(struct daemon *d)
+{
+	struct error e = { .code = "" };
+
+	if (take_awaited(d) && hostport_sync(d, NULL, &e))
+		log_warn("%s", e.message);
 }
 
 struct foreign {
@@ -172,6 +252,8 @@ int adopt_kernel(struct daemon *d, struct error *e)
 	if (drop_strangers(d, e))
 		return -1;
 	take_ports(d);
+	/* What failed once only need not wait. */
+	take_awaited(d);
 	datapath_follow(d->datapath, d->engine);
 	return datapath_ovs(d->datapath) ? take_flows(d, e) : 0;
 }

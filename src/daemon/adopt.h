@@ -8,7 +8,14 @@
 
 struct daemon;
 
-/* Before EVENT_STARTED. 0 or -1 with @e. */
+/*
+ * Before EVENT_STARTED. 0 or -1 with @e. A port is dropped only when the kernel
+ * says that its link is no more; one that cannot be taken up for another reason
+ * is awaited, and the engine has it meanwhile.
+ */
 int adopt_kernel(struct daemon *d, struct error *e);
+/* At times: tries those that are awaited again. A turn must follow. */
+void adopt_awaited(struct daemon *d);
+bool adopt_is_awaiting(const struct daemon *d);
 
 #endif

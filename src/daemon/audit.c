@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <string.h>
 
+#include "adopt.h"
 #include "carrier.h"
 #include "core/alloc.h"
 #include "egress.h"
@@ -15,6 +16,8 @@
 #include "turn.h"
 
 #define PAUSE_US (5 * USEC_PER_SEC)
+/* While a container waits. */
+#define PAUSE_AWAITED_US USEC_PER_SEC
 #define PEAK_MIN 8192U
 
 struct audit {
@@ -57,6 +60,14 @@ static void give_back(struct audit *a, const struct engine_counters *c)
 	a->peak = n;
 }
 
+static void set_timer(struct audit *a)
+{
+	const usec_t pause = adopt_is_awaiting(a->daemon) ? PAUSE_AWAITED_US
+							  : PAUSE_US;
+
+	loop_timer_set(a->timer, clock_monotonic_us() + pause);
+}
+
 static void on_timer(void *ctx)
 {
 	struct audit *a = ctx;
@@ -65,12 +76,13 @@ static void on_timer(void *ctx)
 	engine_counters(a->daemon->engine, &c);
 	check_flows(a, &c);
 	give_back(a, &c);
+	adopt_awaited(a->daemon);
 	mtu_look(a->daemon->mtu);
 	mtu_check_ports(a->daemon->mtu);
 	egress_look(a->daemon->egress);
 	carrier_look(a->daemon->carrier);
 	datapath_look(a->daemon->datapath);
-	loop_timer_set(a->timer, clock_monotonic_us() + PAUSE_US);
+	set_timer(a);
 	daemon_turn(a->daemon);
 }
 
@@ -80,7 +92,7 @@ struct audit *audit_new(struct daemon *d)
 
 	a->daemon = d;
 	a->timer = loop_timer_new(d->loop, on_timer, a);
-	loop_timer_set(a->timer, clock_monotonic_us() + PAUSE_US);
+	set_timer(a);
 	return a;
 }
 

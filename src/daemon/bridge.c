@@ -239,7 +239,8 @@ static void follow(struct datapath *d, const struct engine *engine)
 
 	EACH_NET(b, net)
 	{
-		if (bridge_net_has_port(b, net)) {
+		if (bridge_net_has_port(b, net) ||
+		    bridge_net_has_link(b, net)) {
 			bridge_net_find_tap(b, net);
 			continue;
 		}

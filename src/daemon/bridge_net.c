@@ -247,9 +247,26 @@ void bridge_net_delete(struct bridges *b, struct bridge_net *net)
 		log_debug("the bridge %s had gone", net->ifname);
 }
 
+bool bridge_net_has_link(struct bridges *b, const struct bridge_net *net)
+{
+	CLEAN_FREE struct rtnl_link *list = NULL;
+	size_t i, n = 0;
+
+	/* No answer is no reason to take a bridge from under a container. */
+	if (rtnl_link_list(b->rtnl, &list, &n))
+		return true;
+	for (i = 0; i < n; i++) {
+		if (list[i].master_ifindex == net->ifindex &&
+		    strcmp(list[i].kind, "tun"))
+			return true;
+	}
+	return false;
+}
+
 void bridge_net_drop_if_empty(struct bridges *b, struct bridge_net *net)
 {
-	if (!bridge_net_is_default(b, net) && !bridge_net_has_port(b, net))
+	if (!bridge_net_is_default(b, net) && !bridge_net_has_port(b, net) &&
+	    !bridge_net_has_link(b, net))
 		bridge_net_delete(b, net);
 }
 

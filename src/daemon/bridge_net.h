@@ -38,5 +38,7 @@ struct bridge_port *bridge_net_tap(struct bridges *b,
 				   const struct bridge_net *net);
 /* The host's counts. */
 bool bridge_net_has_port(struct bridges *b, const struct bridge_net *net);
+/* By the kernel's word: a container's link is in it, known as a port or not. */
+bool bridge_net_has_link(struct bridges *b, const struct bridge_net *net);
 
 #endif

@@ -350,9 +350,10 @@ static int add_link(struct ovs_datapath_own *d, const char *ifname,
 	if (!pid)
 		return no_socket(e);
 	error = ovs_dp_vport_get(&d->ovs, port_no, &v);
+	/* No answer is no reason to make what may be there. */
 	if (!error && strcmp(v.name, ifname) == 0)
 		error = ovs_dp_vport_set_pid(&d->ovs, port_no, pid);
-	else
+	else if (!error || error == -ENODEV)
 		error = ovs_dp_vport_add(&d->ovs, ifname, port_no, pid);
 	if (!error)
 		return 0;

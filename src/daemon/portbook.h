@@ -27,6 +27,7 @@ struct port_record {
 	struct mac mac;
 	bool is_trusted;
 	bool is_masqueraded;
+	bool is_awaited; /* not in the datapath again yet: adopt.h */
 	uint8_t n_addresses;
 	/* Of a container's: addresses that the host has because of it. */
 	uint8_t n_gateways;
