@@ -29,6 +29,10 @@ typedef uint64_t usec_t;
 #define MAX_ENTRIES_PER_PEER 65536U
 #define MAX_IPS_PER_ENTRY 16U
 #define MAX_BINDINGS 524288U
+#define MAX_BINDINGS_PER_PEER 131072U
+#define MAX_CLAIMS_PER_IP 64U  /* of one peer, in one network */
+#define ENTRIES_FOR_US 16384U  /* which peers may not take */
+#define BINDINGS_FOR_US 16384U /* MAX_PORTS * MAX_IPS_PER_ENTRY */
 #define MAX_LEARNT_PER_PORT 256U
 #define MAX_LAZY_FLOWS 4096U
 #define MAX_LAZY_FLOWS_PER_PORT 256U

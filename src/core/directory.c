@@ -232,7 +232,8 @@ static bool mac_of_ip(const struct directory *d, vni_t vni, const struct ip *ip,
 	return c != NULL;
 }
 
-static void link_ips(struct directory *d, usec_t now, struct claim *c)
+static void link_ips(struct directory *d, usec_t now, struct owner *o,
+		     struct claim *c)
 {
 	struct mac before;
 	bool had;
@@ -243,11 +244,13 @@ static void link_ips(struct directory *d, usec_t now, struct claim *c)
 		table_add(&d->by_ip, &c->ips[i].node,
 			  ip_hash(d, c->vni, &c->ips[i].ip));
 		d->n_bindings++;
+		o->n_bindings++;
 		ip_changed(d, now, c->vni, &c->ips[i].ip, had ? &before : NULL);
 	}
 }
 
-static void unlink_ips(struct directory *d, usec_t now, struct claim *c)
+static void unlink_ips(struct directory *d, usec_t now, struct owner *o,
+		       struct claim *c)
 {
 	struct mac before;
 	bool had;
@@ -257,6 +260,7 @@ static void unlink_ips(struct directory *d, usec_t now, struct claim *c)
 		had = mac_of_ip(d, c->vni, &c->ips[i].ip, &before);
 		table_remove(&d->by_ip, &c->ips[i].node);
 		d->n_bindings--;
+		o->n_bindings--;
 		ip_changed(d, now, c->vni, &c->ips[i].ip, had ? &before : NULL);
 	}
 }
@@ -280,7 +284,7 @@ static void link_claim(struct directory *d, usec_t now, struct owner *o,
 		moved.owner = c->owner;
 		push_change(d, &moved);
 	}
-	link_ips(d, now, c);
+	link_ips(d, now, o, c);
 }
 
 static void unlink_claim(struct directory *d, usec_t now, struct claim *c)
@@ -288,7 +292,7 @@ static void unlink_claim(struct directory *d, usec_t now, struct claim *c)
 	struct owner *o = owners_find(&d->owners, c->owner);
 
 	assert(o && o->n > 0);
-	unlink_ips(d, now, c);
+	unlink_ips(d, now, o, c);
 	table_remove(&d->by_mac, &c->node);
 	list_remove(&c->of_owner);
 	o->n--;
@@ -338,15 +342,48 @@ static bool claim_equal(const struct claim *a, const struct claim *b)
 	return true;
 }
 
-static bool has_room(const struct directory *d, const struct owner *o,
-		     const struct claim *old, const struct entry *entry)
+/* All claims of an address are looked at whenever one of them changes. */
+static bool is_claimed_often(const struct directory *d, peer_id_t owner,
+			     const struct claim *old, vni_t vni,
+			     const struct ip *ip)
+{
+	struct table_node *node = table_first(&d->by_ip, ip_hash(d, vni, ip));
+	uint32_t n = 0;
+
+	for (; node; node = table_next(node)) {
+		const struct ip_claim *ic = ip_claim_of(node);
+
+		n += ic->claim->owner == owner && ic->claim != old &&
+		     ic->claim->vni == vni && ip_equal(&ic->ip, ip);
+	}
+	return n >= MAX_CLAIMS_PER_IP;
+}
+
+static bool is_excess(const struct directory *d, const struct owner *o,
+		      const struct claim *old, const struct entry *entry)
+{
+	const uint32_t n_ips = old ? old->n_ips : 0;
+	size_t i;
+
+	if ((!old && o->n >= MAX_ENTRIES_PER_PEER) ||
+	    o->n_bindings - n_ips + entry->n_ips > MAX_BINDINGS_PER_PEER)
+		return true;
+	for (i = 0; i < entry->n_ips; i++) {
+		if (is_claimed_often(d, o->id, old, entry->vni, &entry->ips[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool has_room(const struct directory *d, const struct claim *old,
+		     const struct entry *entry, bool is_ours)
 {
 	const uint32_t n_ips = old ? old->n_ips : 0;
 
-	if (!old &&
-	    (d->n_claims >= MAX_ENTRIES || o->n >= MAX_ENTRIES_PER_PEER))
+	if (!old && d->n_claims >= MAX_ENTRIES - (is_ours ? 0 : ENTRIES_FOR_US))
 		return false;
-	return d->n_bindings - n_ips + entry->n_ips <= MAX_BINDINGS;
+	return d->n_bindings - n_ips + entry->n_ips <=
+	       MAX_BINDINGS - (is_ours ? 0 : BINDINGS_FOR_US);
 }
 
 enum directory_result directory_put(struct directory *d, usec_t now,
@@ -360,7 +397,9 @@ enum directory_result directory_put(struct directory *d, usec_t now,
 	assert(entry->n_ips <= MAX_IPS_PER_ENTRY);
 	if (entry->revision > d->clock && entry->revision < MAX_REVISION)
 		d->clock = entry->revision;
-	if (!has_room(d, o, old, entry))
+	if (is_excess(d, o, old, entry))
+		return DIRECTORY_EXCESS;
+	if (!has_room(d, old, entry, port_no != PORT_NO_NONE))
 		return DIRECTORY_FULL;
 	c = make_claim(now, o, entry, port_no);
 	if (old && old->revision == c->revision && claim_equal(old, c)) {

@@ -64,14 +64,18 @@ struct change {
 
 enum directory_result {
 	DIRECTORY_CHANGED,
-	DIRECTORY_SAME, /* nothing new */
-	DIRECTORY_FULL, /* a limit: refused */
+	DIRECTORY_SAME,	  /* nothing new */
+	DIRECTORY_FULL,	  /* refused: a limit of all together */
+	DIRECTORY_EXCESS, /* refused: more than one owner may have */
 };
 
 struct directory *directory_new(uint64_t seed);
 void directory_free(struct directory *d);
 
-/* @entry is the caller's; @port_no is PORT_NO_NONE unless the owner is us. */
+/*
+ * @entry is the caller's; @port_no is PORT_NO_NONE unless the owner is us: what
+ * others may not fill is for ours. What was there is kept when it is refused.
+ */
 enum directory_result directory_put(struct directory *d, usec_t now,
 				    peer_id_t owner, const struct entry *entry,
 				    port_no_t port_no);

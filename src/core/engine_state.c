@@ -147,7 +147,7 @@ void engine_own(struct engine *e, usec_t now, const struct port *port,
 	for (i = 0; !is_learnt && i < port->n_ips; i++)
 		entry.ips[entry.n_ips++] = port->ips[i];
 	if (directory_put(e->directory, now, e->config.id, &entry,
-			  port->port_no) == DIRECTORY_FULL) {
+			  port->port_no) >= DIRECTORY_FULL) {
 		engine_limit(e, "directory");
 		return;
 	}

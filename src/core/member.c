@@ -42,6 +42,35 @@ static void release(struct engine *e, usec_t now, const struct ip *ip)
 	flowset_release(&e->flows, ip);
 }
 
+static void drop_session(struct engine *e, usec_t now, struct peer *p,
+			 enum reason reason)
+{
+	peers_set_session(&e->peers, p, 0);
+	p->session_since = now;
+	p->session_reason = reason;
+	p->n_heard = 0;
+	p->owes_leave = false;
+	p->owes_token = false;
+	p->was_refused = false;
+	p->forget_at = now + e->config.hold_us;
+	list_remove(&p->by_hint);
+	feed_close(&e->announce, &p->feed);
+	health_arm(e, p);
+}
+
+/* There is room now for what was refused: it is told in the next session. */
+static void hear_again(struct engine *e, usec_t now)
+{
+	EACH_PEER(&e->peers, node) {
+		struct peer *p = PEER_OF(node);
+
+		if (!p->was_refused || !p->session || e->n_closes == MAX_CLOSES)
+			continue;
+		engine_close(e, p->session, REASON_LIMIT);
+		drop_session(e, now, p, REASON_LIMIT);
+	}
+}
+
 static void forget(struct engine *e, usec_t now, struct peer *p,
 		   enum reason reason)
 {
@@ -64,6 +93,7 @@ static void forget(struct engine *e, usec_t now, struct peer *p,
 	peer_free(p);
 	health_pace(e);
 	e->peers_changed = true;
+	hear_again(e, now);
 }
 
 static void set_place(struct engine *e, usec_t now, struct peer *p,
@@ -140,21 +170,6 @@ void member_remembered(struct engine *e, usec_t now, const struct event *ev)
 	set_place(e, now, p, ev);
 	health_arm(e, p);
 	dial_again(e, now, p);
-}
-
-static void drop_session(struct engine *e, usec_t now, struct peer *p,
-			 enum reason reason)
-{
-	peers_set_session(&e->peers, p, 0);
-	p->session_since = now;
-	p->session_reason = reason;
-	p->n_heard = 0;
-	p->owes_leave = false;
-	p->owes_token = false;
-	p->forget_at = now + e->config.hold_us;
-	list_remove(&p->by_hint);
-	feed_close(&e->announce, &p->feed);
-	health_arm(e, p);
 }
 
 static bool is_dialled_by_lower(const struct engine *e, bool by_us,
@@ -240,9 +255,16 @@ static void target_told(struct engine *e, usec_t now, const struct event *ev,
 		target_failed(&e->targets, now, t, reason);
 }
 
+/* Its daemon: nobody else answers for the token that it gave out. */
+static bool is_answering(const struct peer *p)
+{
+	return p->paths[PATH_SLEEVE].state == PATH_UP;
+}
+
 /*
  * A host that was installed anew has another identity at the old address. Its
- * kernel answers for both, so that the old one would never be forgotten.
+ * kernel answers for both, so that the old one would never be forgotten. Who
+ * answers still may be another host behind the same NAT.
  */
 static void forget_predecessors(struct engine *e, usec_t now,
 				const struct event *ev)
@@ -252,7 +274,11 @@ static void forget_predecessors(struct engine *e, usec_t now,
 
 	for (; p; p = next) {
 		next = peers_next_at(&e->peers, ip, p);
-		if (p->hello.id != ev->session.hello->id && !p->session)
+		if (p->hello.id == ev->session.hello->id || p->session)
+			continue;
+		if (is_answering(p))
+			p->has_heir = true;
+		else
 			forget(e, now, p, REASON_LEFT);
 	}
 }
@@ -287,6 +313,7 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 	p->session_reason = REASON_NONE;
 	p->is_dialled_by_us = ev->session.target != 0;
 	p->is_ready = true;
+	p->has_heir = false;
 	p->forget_at = USEC_NEVER;
 	p->hints_sent = 0;
 	is_new = p->hello.instance != ev->session.hello->instance;
@@ -306,14 +333,15 @@ void member_session_up(struct engine *e, usec_t now, const struct event *ev)
 	e->peers_changed = true;
 }
 
-static bool has_successor(const struct engine *e, const struct peer *p)
+static bool has_successor(const struct engine *e, const struct peer *p,
+			  usec_t since)
 {
 	const struct peer *other = NULL;
 
 	while ((other = peers_next_at(&e->peers, &p->remote.ip, other))) {
 		/* Two behind one NAT have different ports there. */
 		if (other != p && other->session &&
-		    other->session_since >= p->session_since &&
+		    other->session_since >= since &&
 		    other->sleeve.endpoint.port == p->sleeve.endpoint.port)
 			return true;
 	}
@@ -330,14 +358,16 @@ void member_session_down(struct engine *e, usec_t now, const struct event *ev)
 	if (!p)
 		return;
 	/* The end of the old session may come after the new one has begun. */
-	is_replaced = has_successor(e, p);
+	is_replaced = has_successor(e, p, p->session_since);
 	lasted_us = now - p->session_since;
 	drop_session(e, now, p, ev->down.reason);
 	targets_disconnected(&e->targets, now, p->hello.id, lasted_us);
 	n = engine_note(e, NOTE_PEER_DOWN);
 	n->peer_id = p->hello.id;
 	n->reason = ev->down.reason;
-	if (is_replaced)
+	if (is_replaced && is_answering(p))
+		p->has_heir = true;
+	else if (is_replaced)
 		forget(e, now, p, REASON_LEFT);
 }
 
@@ -387,10 +417,18 @@ static void take_entry(struct engine *e, usec_t now, struct peer *p,
 				   &entry->mac);
 		return;
 	}
-	if (directory_put(e->directory, now, p->hello.id, entry,
-			  PORT_NO_NONE) == DIRECTORY_FULL) {
+	switch (directory_put(e->directory, now, p->hello.id, entry,
+			      PORT_NO_NONE)) {
+	case DIRECTORY_CHANGED:
+	case DIRECTORY_SAME:
+		break;
+	case DIRECTORY_FULL:
+		p->was_refused = true;
+		/* fallthrough */
+	case DIRECTORY_EXCESS:
 		e->counters.n_entries_refused++;
 		engine_limit(e, "directory");
+		break;
 	}
 }
 
@@ -500,9 +538,20 @@ static bool is_alive(const struct peer *p)
 	return p->session != 0;
 }
 
+/* Its daemon answered when another one's session began, and does not now. */
+static bool is_succeeded(const struct engine *e, const struct peer *p)
+{
+	return p->has_heir && !p->session && !is_answering(p) &&
+	       has_successor(e, p, 0);
+}
+
 void member_timer(struct engine *e, usec_t now, struct peer *p)
 {
 	health_expire(e, now, p);
+	if (is_succeeded(e, p)) {
+		forget(e, now, p, REASON_LEFT);
+		return;
+	}
 	if (now >= p->forget_at) {
 		if (!is_alive(p)) {
 			forget(e, now, p, REASON_NO_ANSWER);

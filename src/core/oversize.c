@@ -58,36 +58,82 @@ void oversize_frame(struct engine *e, usec_t now, const struct event *ev,
 	p->n_fragments += fragment_count(&f);
 }
 
-static void copy_to(struct engine *e, usec_t now, const struct event *ev,
-		    vni_t vni, struct peer *p)
+/* @p may have it in such pieces now; @max: the most in one frame. */
+static bool may_have(struct engine *e, usec_t now, const struct event *ev,
+		     struct peer *p, uint32_t max)
 {
-	const uint32_t max = way_max_frame(&e->pipeline, p, vni);
-	const uint8_t *frame = ev->upcall.frame;
-	const size_t size = ev->upcall.size;
 	struct fragments f;
 
-	flow_actions_clear(&e->actions);
-	if (!way_to_peer(&e->pipeline, p, vni, &e->actions))
-		return;
-	if (size <= max) {
-		engine_packet(e, vni, frame, size, ev->upcall.in_port,
-			      &e->actions);
-		return;
-	}
-	if (!fragment_begin(&f, frame, size, max - ETH_HEADER_SIZE, 0)) {
+	if (ev->upcall.size <= max)
+		return true;
+	if (!fragment_begin(&f, ev->upcall.frame, ev->upcall.size,
+			    max - ETH_HEADER_SIZE, 0)) {
 		p->n_groups_lost++;
 		e->counters.n_groups_lost++;
-		return;
+		return false;
 	}
 	if (!rate_allows(&p->fragments, now, CUTS_PER_SEC)) {
 		e->counters.n_upcalls_dropped++;
-		return;
+		return false;
 	}
-	if (!engine_packet_cut(e, vni, frame, size, ev->upcall.in_port,
-			       &e->actions, max - ETH_HEADER_SIZE))
+	return true;
+}
+
+/* The pieces for @p: all that take it whole are alike. */
+static uint32_t pieces_of(const struct engine *e, const struct event *ev,
+			  vni_t vni, const struct peer *p)
+{
+	const uint32_t max = way_max_frame(&e->pipeline, p, vni);
+
+	return ev->upcall.size <= max ? MAX_FRAME_SIZE : max;
+}
+
+static void note_cut(const struct event *ev, uint32_t max,
+		     struct peer *const *served, size_t n)
+{
+	struct fragments f;
+	size_t i;
+
+	if (!fragment_begin(&f, ev->upcall.frame, ev->upcall.size,
+			    max - ETH_HEADER_SIZE, 0))
 		return;
-	p->n_fragmented++;
-	p->n_fragments += fragment_count(&f);
+	for (i = 0; i < n; i++) {
+		served[i]->n_fragmented++;
+		served[i]->n_fragments += fragment_count(&f);
+	}
+}
+
+/*
+ * To the first of @list and all that get it in the same pieces, as many as one
+ * packet may be for. Returns how many are left in @list.
+ */
+static size_t copy_to_alike(struct engine *e, usec_t now,
+			    const struct event *ev, vni_t vni,
+			    const struct peer **list, size_t n)
+{
+	const uint32_t max = pieces_of(e, ev, vni, list[0]);
+	struct peer *served[FLOW_PEERS_PER_CHUNK];
+	size_t i, n_left = 0, n_served = 0;
+
+	flow_actions_clear(&e->actions);
+	for (i = 0; i < n; i++) {
+		struct peer *p = peers_find(&e->peers, list[i]->hello.id);
+
+		if (n_served == FLOW_PEERS_PER_CHUNK ||
+		    pieces_of(e, ev, vni, list[i]) != max)
+			list[n_left++] = list[i];
+		else if (p && may_have(e, now, ev, p, max) &&
+			 way_to_peer(&e->pipeline, p, vni, &e->actions))
+			served[n_served++] = p;
+	}
+	if (max == MAX_FRAME_SIZE)
+		engine_packet(e, vni, ev->upcall.frame, ev->upcall.size,
+			      ev->upcall.in_port, &e->actions);
+	else if (engine_packet_cut(e, vni, ev->upcall.frame, ev->upcall.size,
+				   ev->upcall.in_port, &e->actions,
+				   max - ETH_HEADER_SIZE))
+		note_cut(ev, max, served, n_served);
+	return n_left;
 }
 
 void oversize_group(struct engine *e, usec_t now, const struct event *ev,
@@ -95,17 +141,13 @@ void oversize_group(struct engine *e, usec_t now, const struct event *ev,
 {
 	struct local_port *from = ports_find(&e->ports, ev->upcall.in_port);
 	const struct peer *list[MAX_PEERS];
-	size_t i, n;
+	size_t n;
 
 	if (!from || from->port.vni != vni)
 		return;
 	n = group_narrow(&e->pipeline, vni, list);
-	for (i = 0; i < n; i++) {
-		struct peer *p = peers_find(&e->peers, list[i]->hello.id);
-
-		if (p)
-			copy_to(e, now, ev, vni, p);
-	}
+	while (n)
+		n = copy_to_alike(e, now, ev, vni, list, n);
 }
 
 /* The peer that @dst belongs to; NULL: nobody's, or ours. */

@@ -15,7 +15,7 @@ struct owner {
 	struct table_node node; /* by id */
 	peer_id_t id;
 	struct list claims, networks;
-	uint32_t n;
+	uint32_t n, n_bindings;
 	uint32_t round; /* of snapshots */
 };
 

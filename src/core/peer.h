@@ -48,7 +48,9 @@ struct peer {
 	uint64_t heard[PEER_MAX_HEARD]; /* MESSAGE_HEARD that are to be sent */
 	uint32_t n_heard;
 	bool owes_leave;
-	bool owes_token; /* a MESSAGE_SLEEVE is to be sent */
+	bool owes_token;  /* a MESSAGE_SLEEVE is to be sent */
+	bool was_refused; /* entries, for want of room */
+	bool has_heir;	  /* another has come to its address, it seems */
 	struct sleeve_place sleeve;
 	bool is_h_copied; /* flow H hands us copies of its requests */
 	struct path paths[N_PATHS];

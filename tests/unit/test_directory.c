@@ -295,7 +295,7 @@ static void test_limit_of_a_peer(void **state)
 	(void)state;
 	for (i = 0; i < MAX_ENTRIES_PER_PEER; i++)
 		assert_int_equal(put(A, i, 0, 1, 0), DIRECTORY_CHANGED);
-	assert_int_equal(put(A, i, 0, 1, 0), DIRECTORY_FULL);
+	assert_int_equal(put(A, i, 0, 1, 0), DIRECTORY_EXCESS);
 	assert_int_equal(put(A, 5, 1, 2, 0), DIRECTORY_CHANGED);
 	assert_int_equal(put(B, i, 0, 1, 0), DIRECTORY_CHANGED);
 	withdraw(A, 7);
@@ -303,31 +303,63 @@ static void test_limit_of_a_peer(void **state)
 	look();
 }
 
-/* Entries that grow must not get round the limit of bindings. */
-static void test_limit_of_bindings(void **state)
+/* @i: of all that is put, so that no address is the same. */
+static enum directory_result put_full(peer_id_t owner, uint32_t i,
+				      uint64_t revision)
 {
-	const uint32_t n = MAX_BINDINGS / MAX_IPS_PER_ENTRY;
-	struct entry e;
-	uint32_t i, k;
+	struct entry e = entry_of(9, i, 0, revision, 0);
+	uint32_t k;
+
+	for (k = 0; k < MAX_IPS_PER_ENTRY; k++)
+		e.ips[e.n_ips++] = ip_number(i * MAX_IPS_PER_ENTRY + k + 1);
+	return directory_put(fx.d, 5, owner, &e,
+			     owner == US ? 16 : PORT_NO_NONE);
+}
+
+/* Entries that grow must not get round the limits of bindings; and what is for
+ * us nobody else gets. */
+static void test_limits_of_bindings(void **state)
+{
+	const uint32_t share = MAX_BINDINGS_PER_PEER / MAX_IPS_PER_ENTRY;
+	const uint32_t n = (MAX_BINDINGS - BINDINGS_FOR_US) / MAX_IPS_PER_ENTRY;
+	uint32_t i;
 
 	(void)state;
-	for (i = 0; i <= n; i++)
+	for (i = 0; i <= share; i++)
 		put(A, i, 0, 1, 0);
-	for (i = 0; i <= n; i++) {
-		e = entry_of(9, i, 0, 2, 0);
-		for (k = 0; k < MAX_IPS_PER_ENTRY; k++)
-			e.ips[e.n_ips++] = ip_number(i * 16 + k + 1);
-		assert_int_equal(directory_put(fx.d, 5, A, &e, PORT_NO_NONE),
-				 i < n ? DIRECTORY_CHANGED : DIRECTORY_FULL);
-	}
-	assert_int_equal(directory_n_bindings(fx.d), MAX_BINDINGS);
+	for (i = 0; i <= share; i++)
+		assert_int_equal(put_full(A, i, 2), i < share
+							    ? DIRECTORY_CHANGED
+							    : DIRECTORY_EXCESS);
+	for (; i <= n; i++)
+		assert_int_equal(put_full(A + i / share, i, 2),
+				 DIRECTORY_CHANGED);
+	assert_int_equal(put_full(A + i / share, i, 2), DIRECTORY_FULL);
+	assert_int_equal(directory_n_bindings(fx.d),
+			 MAX_BINDINGS - BINDINGS_FOR_US);
 	/* What is there may change within the limit. */
-	e = entry_of(9, 0, 0, 3, 0);
-	e.n_ips = MAX_IPS_PER_ENTRY;
-	for (k = 0; k < MAX_IPS_PER_ENTRY; k++)
-		e.ips[k] = ip_number(9000000 + k);
-	assert_int_equal(directory_put(fx.d, 5, A, &e, PORT_NO_NONE),
-			 DIRECTORY_CHANGED);
+	assert_int_equal(put_full(A, 7, 3), DIRECTORY_CHANGED);
+	assert_int_equal(put_full(US, i, 2), DIRECTORY_CHANGED);
+	directory_drop_owner(fx.d, 5, A);
+	assert_int_equal(put_full(A + i / share, i, 2), DIRECTORY_CHANGED);
+	look();
+}
+
+/* All that claim an address are looked at when one of them changes. */
+static void test_limit_of_an_address(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < MAX_CLAIMS_PER_IP; i++)
+		assert_int_equal(put(A, i, 1, 1, 0), DIRECTORY_CHANGED);
+	assert_int_equal(put(A, i, 1, 1, 0), DIRECTORY_EXCESS);
+	assert_int_equal(put(A, i, 2, 1, 0), DIRECTORY_CHANGED);
+	assert_int_equal(put(A, i, 1, 2, 0), DIRECTORY_EXCESS);
+	assert_int_equal(put(A, 5, 1, 2, 0), DIRECTORY_CHANGED);
+	assert_int_equal(put(B, i, 1, 1, 0), DIRECTORY_CHANGED);
+	withdraw(A, 7);
+	assert_int_equal(put(A, i, 1, 2, 0), DIRECTORY_CHANGED);
 	look();
 }
 
@@ -353,7 +385,8 @@ int main(void)
 		TEST(test_snapshot),
 		TEST(test_members),
 		TEST(test_limit_of_a_peer),
-		TEST(test_limit_of_bindings),
+		TEST(test_limits_of_bindings),
+		TEST(test_limit_of_an_address),
 		TEST(test_clock),
 	};
 

@@ -55,6 +55,79 @@ static void test_one_address(void **state)
 	engine_free(e);
 }
 
+/* All that is asked of sleeve is answered, but of @mute. */
+static void beat_for(struct engine *e, usec_t us, const char *mute)
+{
+	const usec_t until = now + us;
+	struct event ev = { .type = EVENT_SLEEVE_REPLY };
+	struct action a;
+
+	for (; now < until; now += 100 * USEC_PER_MS) {
+		while (engine_poll(e, now, &a)) {
+			if (a.type != ACTION_SLEEVE_BEAT ||
+			    (mute &&
+			     a.beat.place.peer_id == peer_id_of_name(mute)))
+				continue;
+			ev.beat.peer_id = a.beat.place.peer_id;
+			ev.beat.cookie = a.beat.cookie;
+			ev.beat.seq = a.beat.seq;
+			engine_handle(e, now, &ev);
+		}
+	}
+}
+
+/* And the place that its datagrams come from. */
+static void give_token(struct engine *e, session_t session, const char *name)
+{
+	const struct message m = { .type = MESSAGE_SLEEVE,
+				   .sleeve.token = session + 70 };
+	struct event ev = { .type = EVENT_MESSAGE };
+
+	ev.message.session = session;
+	ev.message.message = &m;
+	engine_handle(e, now, &ev);
+	ev = (struct event){ .type = EVENT_SLEEVE_MOVED };
+	ev.moved.peer_id = peer_id_of_name(name);
+	ev.moved.endpoint.ip = ip_number(2);
+	ev.moved.endpoint.port = 6783;
+	engine_handle(e, now, &ev);
+}
+
+static bool is_known(struct engine *e, const char *name)
+{
+	struct peer_view v;
+
+	return engine_find_peer(e, peer_id_of_name(name), &v);
+}
+
+/*
+ * Two behind one NAT: who lost its session and answers by sleeve is not gone
+ * because the other one has a new one. Who does not answer has been replaced.
+ */
+static void test_one_address_of_two(void **state)
+{
+	const struct who b = { "b", 1, 2 }, c = { "c", 2, 2 };
+	struct engine *e = make_with("a", 1, true);
+
+	(void)state;
+	add_port(e, 16);
+	tell(e, EVENT_STARTED);
+	session_of(e, 1, 0, &b, 40000, true);
+	session_of(e, 2, 0, &c, 40001, true);
+	give_token(e, 1, "b");
+	give_token(e, 2, "c");
+	beat_for(e, 3 * USEC_PER_SEC, NULL);
+	session_down(e, 1);
+	session_of(e, 3, 0, &c, 40002, true);
+	beat_for(e, HOLD * 2, NULL);
+	assert_true(is_known(e, "b") && has_session(e, "c"));
+	/* That was its predecessor after all: its token is answered no more. */
+	beat_for(e, 5 * USEC_PER_SEC, "b");
+	assert_false(is_known(e, "b"));
+	assert_true(has_session(e, "c"));
+	engine_free(e);
+}
+
 static uint32_t n_copies(struct engine *e)
 {
 	const struct flow_match m = { .recirc_id = RECIRC_PEERS(100, 0) };
@@ -350,6 +423,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_address),
+		cmocka_unit_test(test_one_address_of_two),
 		cmocka_unit_test(test_successor),
 		cmocka_unit_test(test_wide_inherited),
 		cmocka_unit_test(test_both_gone),

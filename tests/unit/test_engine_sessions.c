@@ -308,6 +308,60 @@ static void test_many_hints(void **state)
 	engine_free(e);
 }
 
+/* How many sessions it closes, whatever else it does. */
+static uint32_t count_closes(struct engine *e)
+{
+	struct action a;
+	uint32_t n = 0;
+
+	while (engine_poll(e, now, &a))
+		n += a.type == ACTION_CLOSE;
+	return n;
+}
+
+/* Whom there was no room for is heard again when there is; we always have some. */
+static void test_room_again(void **state)
+{
+	static const char *const names[] = { "b", "c", "d", "e", "f" };
+	static const struct mac mac = { { 2, 0, 0, 0, 0, 16 } };
+	const uint32_t share = (MAX_ENTRIES - ENTRIES_FOR_US) / 4;
+	struct event port = { .type = EVENT_PORT_ADDED };
+	struct event ev = { .type = EVENT_PEER_REMOVED };
+	struct engine *e = make("a", 1);
+	struct engine_counters c;
+	struct entry_view v;
+	uint32_t i, k;
+
+	(void)state;
+	tell(e, EVENT_STARTED);
+	for (i = 0; i < 5; i++)
+		session_up(e, i + 1, 0, &(struct who){ names[i], 1, i + 2 },
+			   (uint16_t)(40000 + i));
+	drain(e);
+	for (i = 0; i < 4; i++) {
+		for (k = 0; k < share; k += MESSAGE_MAX_ENTRIES)
+			send_entries(e, i + 1, k, MESSAGE_MAX_ENTRIES, false);
+	}
+	engine_counters(e, &c);
+	assert_int_equal(c.n_entries, MAX_ENTRIES - ENTRIES_FOR_US);
+	assert_int_equal(c.n_entries_refused, 0);
+	send_entries(e, 5, 0, 1, true);
+	engine_counters(e, &c);
+	assert_int_equal(c.n_entries_refused, 1);
+	assert_int_equal(count_closes(e), 0);
+	port.port.port_no = 16;
+	port.port.vni = 7;
+	port.port.mac = mac;
+	engine_handle(e, now, &port);
+	assert_true(engine_find_mac(e, 7, &mac, &v));
+	ev.peer_id = peer_id_of_name("b");
+	engine_handle(e, now, &ev);
+	assert_false(has_session(e, "f"));
+	assert_true(has_session(e, "c"));
+	assert_int_equal(count_closes(e), 2); /* the other one's, too */
+	engine_free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +370,7 @@ int main(void)
 		cmocka_unit_test(test_three_at_once),
 		cmocka_unit_test(test_restart_and_clone),
 		cmocka_unit_test(test_many_hints),
+		cmocka_unit_test(test_room_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

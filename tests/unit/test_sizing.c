@@ -81,6 +81,16 @@ static peer_id_t id_of(uint32_t peer)
 	return peer_id_of_name(name);
 }
 
+static uint32_t count_actions(const struct flow_actions *a,
+			      enum flow_action_type type)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < a->n; i++)
+		n += a->list[i].type == type;
+	return n;
+}
+
 static const struct flow_action *find_action(const struct flow_actions *a,
 					     enum flow_action_type type)
 {
@@ -131,7 +141,8 @@ static void take_execute(const struct action *a)
 	if (t && t->tunnel.tun_id == VNI_PROBE) {
 		take_probe(a, &t->tunnel.dst);
 	} else if (t) {
-		w.n_to_peer++;
+		w.n_to_peer += count_actions(a->execute.actions,
+					     FLOW_SET_TUNNEL);
 		assert_int_equal(a->execute.vni, VNI);
 		if (a->execute.size > w.largest_to_peer)
 			w.largest_to_peer = a->execute.size;
@@ -566,6 +577,26 @@ static void test_long_groups(void **state)
 	end();
 }
 
+/* More than there is room for packets: those of one size are served together. */
+static void test_long_groups_of_many(void **state)
+{
+	static const struct mac all = { { 255, 255, 255, 255, 255, 255 } };
+	const uint32_t n = 100;
+	uint32_t i;
+
+	(void)state;
+	begin(NULL);
+	for (i = 1; i <= n; i++)
+		join(i, 1300 + i % 3 * 50);
+	run(4 * SEC);
+	/* Whole for a third, in two pieces for the others. */
+	send_to(&all, 1340, false, RECIRC_LONG(VNI));
+	assert_int_equal(w.n_to_peer, n / 3 + (n - n / 3) * 2);
+	for (i = 1; i <= n; i++)
+		assert_int_equal(view_of(i).n_fragmented, i % 3 != 2);
+	end();
+}
+
 static void test_long_packets(void **state)
 {
 	uint32_t i;
@@ -773,6 +804,7 @@ int main(void)
 		cmocka_unit_test(test_forgeries),
 		cmocka_unit_test(test_long_packets),
 		cmocka_unit_test(test_long_groups),
+		cmocka_unit_test(test_long_groups_of_many),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_unreachable_is_asked),
 		cmocka_unit_test(test_no_trunc),
