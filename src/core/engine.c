@@ -132,6 +132,7 @@ static void port_added(struct engine *e, usec_t now, const struct port *port)
 	e->networks_changed |= !tap_ports_find(&e->taps, port->vni);
 	if (port->revision > e->revision && port->revision < MAX_REVISION)
 		e->revision = port->revision;
+	learn_declared(e, port);
 	engine_own(e, now, port, &port->mac, false);
 	if (e->is_started)
 		pipeline_port(&e->pipeline, port);

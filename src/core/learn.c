@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "learn.h"
 
+#include "matches.h"
+
 bool learn_may(const struct engine *e, const struct local_port *p,
 	       const struct mac *mac)
 {
@@ -10,6 +12,18 @@ bool learn_may(const struct engine *e, const struct local_port *p,
 	if (!p->port.is_trusted || mac_is_group(mac) || mac_is_zero(mac))
 		return false;
 	return !c || (c->flags & ENTRY_LEARNT) != 0;
+}
+
+void learn_declared(struct engine *e, const struct port *port)
+{
+	const struct claim *c = directory_find_claim(e->directory, port->vni,
+						     &port->mac, e->config.id);
+	struct flow_match source;
+
+	if (!c || !(c->flags & ENTRY_LEARNT))
+		return;
+	source = match_source(c->port_no, &port->mac);
+	flowset_unwant(&e->flows, &source);
 }
 
 void learn_seen(struct engine *e, usec_t now, const struct event *ev)

@@ -14,6 +14,9 @@
 bool learn_may(const struct engine *e, const struct local_port *p,
 	       const struct mac *mac);
 
+/* Before @port has its entry: nobody else may use its MAC from now on. */
+void learn_declared(struct engine *e, const struct port *port);
+
 /* EVENT_MAC_SEEN, EVENT_MAC_GONE */
 void learn_seen(struct engine *e, usec_t now, const struct event *ev);
 void learn_gone(struct engine *e, usec_t now, const struct event *ev);

@@ -358,8 +358,13 @@ void miss_refused(struct engine *e, usec_t now, const struct flow_match *m)
 static void adopt(struct engine *e, usec_t now, const struct flow_match *m,
 		  bool is_flood)
 {
+	struct local_port *p;
+
 	if (is_learnt_source(e, m)) {
-		learn(e, now, ports_find(&e->ports, m->in_port), &m->eth_src);
+		p = ports_find(&e->ports, m->in_port);
+		/* Its owner may have declared it since. */
+		if (learn_may(e, p, &m->eth_src))
+			learn(e, now, p, &m->eth_src);
 		return;
 	}
 	if (!(m->fields & FLOW_ETH_GROUP) || !is_flood)

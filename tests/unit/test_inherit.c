@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the last life left for a peer that has not told what it has. */
+/* What the last life left: for peers that have not told what they have, and of
+ * what was learnt. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "core/engine.h"
+#include "core/matches.h"
 #include "core/view.h"
 
 #define HOLD (20 * USEC_PER_SEC)
@@ -118,10 +120,73 @@ static void test_elsewhere(void **state)
 	engine_free(e);
 }
 
+static void tell_port(struct engine *e, port_no_t port_no, uint8_t n,
+		      bool is_trusted)
+{
+	struct event ev = { .type = EVENT_PORT_ADDED };
+
+	ev.port.port_no = port_no;
+	ev.port.vni = 100;
+	ev.port.mac = (struct mac){ { 2, 0, 0, 0, 0, n } };
+	ev.port.is_trusted = is_trusted;
+	ev.port.n_ips = 1;
+	ev.port.ips[0] = ip_number(n);
+	engine_handle(e, now, &ev);
+}
+
+/* The MAC of a container, which the last life let another port use. */
+static struct flow_match tell_source(struct engine *e, port_no_t port_no,
+				     uint8_t n)
+{
+	const struct mac mac = { { 2, 0, 0, 0, 0, n } };
+	struct event ev = { .type = EVENT_FLOW_FOUND };
+	struct flow_actions actions = { 0 };
+
+	ev.flow.match = match_source(port_no, &mac);
+	flow_recirc(&actions, RECIRC_LOCAL(100));
+	ev.flow.actions = &actions;
+	engine_handle(e, now, &ev);
+	flow_actions_free(&actions);
+	return ev.flow.match;
+}
+
+/* A restart leaves a declared MAC, and its addresses, where they are. */
+static void test_declared(void **state)
+{
+	const struct event started = { .type = EVENT_STARTED };
+	const struct mac mac = { { 2, 0, 0, 0, 0, 31 } };
+	const struct mac free_mac = { { 2, 0, 0, 0, 0, 32 } };
+	const struct ip ip = ip_number(31);
+	struct engine *e = make();
+	struct flow_match other, own, learnt;
+	struct entry_view v;
+
+	(void)state;
+	other = tell_source(e, 20, 31);
+	own = tell_source(e, 31, 31);
+	learnt = tell_source(e, 20, 32);
+	tell_port(e, 20, 20, true);
+	tell_port(e, 31, 31, false);
+	engine_handle(e, now, &started);
+	assert_true(drain(e, &other));
+	assert_non_null(engine_find_flow(e, &own));
+	assert_null(engine_find_flow(e, &other));
+	assert_true(engine_find_mac(e, 100, &mac, &v));
+	assert_int_equal(v.port_no, 31);
+	assert_int_equal(v.entry.flags & ENTRY_LEARNT, 0);
+	assert_true(engine_find_ip(e, 100, &ip, &v));
+	/* What nobody has declared is still learnt. */
+	assert_non_null(engine_find_flow(e, &learnt));
+	assert_true(engine_find_mac(e, 100, &free_mac, &v));
+	assert_int_equal(v.port_no, 20);
+	engine_free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_declared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,10 +133,59 @@ static void test_places(void **state)
 	engine_free(e);
 }
 
+static void send_from(struct engine *e, port_no_t port_no,
+		      const struct mac *mac)
+{
+	uint8_t frame[60] = { 255, 255, 255, 255, 255, 255 };
+	struct event ev = { .type = EVENT_UPCALL };
+
+	memcpy(frame + 6, mac->b, sizeof(mac->b));
+	frame[12] = 8;
+	ev.upcall.in_port = port_no;
+	ev.upcall.frame = frame;
+	ev.upcall.size = sizeof(frame);
+	engine_handle(e, now, &ev);
+}
+
+/* May @mac send from @port_no? */
+static bool may_send(struct engine *e, port_no_t port_no, const struct mac *mac)
+{
+	const struct flow_match m = match_source(port_no, mac);
+	const struct flow_actions *a = engine_find_flow(e, &m);
+
+	return a && a->n > 0;
+}
+
+/* What is declared is nobody else's to use, be it that it was learnt before. */
+static void test_declared(void **state)
+{
+	const struct mac mac = mac_number(1);
+	struct engine *e = make("a", 1);
+
+	(void)state;
+	tell(e, EVENT_STARTED);
+	add_trusted(e, PORT);
+	send_from(e, PORT, &mac);
+	drain(e);
+	assert_int_equal(place_of(e, &mac), PORT);
+	assert_true(may_send(e, PORT, &mac));
+	add(e, 31, &mac, false);
+	drain(e);
+	assert_int_equal(place_of(e, &mac), 31);
+	assert_true(may_send(e, 31, &mac));
+	assert_false(may_send(e, PORT, &mac));
+	send_from(e, PORT, &mac);
+	drain(e);
+	assert_int_equal(place_of(e, &mac), 31);
+	assert_false(may_send(e, PORT, &mac));
+	engine_free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_declared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
