@@ -99,14 +99,16 @@ static void from_tunnel(struct engine *e, usec_t now, const struct event *ev,
 	goes_on_slowly(e, now, ev);
 }
 
-static void learn(struct engine *e, usec_t now, struct local_port *p,
+/* False: the port has no place for it. */
+static bool learn(struct engine *e, usec_t now, struct local_port *p,
 		  const struct mac *mac)
 {
 	const struct claim *c = directory_find_claim(e->directory, p->port.vni,
 						     mac, e->config.id);
 	const struct flow_match m = match_source(p->port.port_no, mac);
+	const bool is_moved = c && c->port_no != p->port.port_no;
 
-	if (c && c->port_no != p->port.port_no) {
+	if (is_moved) {
 		const struct flow_match old = match_source(c->port_no, mac);
 
 		flowset_unwant(&e->flows, &old);
@@ -116,9 +118,13 @@ static void learn(struct engine *e, usec_t now, struct local_port *p,
 	if (!flowset_want_lazy(&e->flows, now, &m, &e->actions, p->port.port_no,
 			       LEARNT_AGE_US, true)) {
 		engine_limit(e, "lazy flows");
-		return;
+		/* Where it was it has no flow any more that would age. */
+		if (is_moved)
+			engine_disown(e, now, p->port.vni, mac);
+		return false;
 	}
 	engine_own(e, now, &p->port, mac, true);
+	return true;
 }
 
 /* Tags of containers are not carried: a network is what keeps them apart. */
@@ -138,6 +144,7 @@ static void from_port(struct engine *e, usec_t now, const struct event *ev,
 		      const struct frame *f)
 {
 	struct local_port *p = ports_find(&e->ports, ev->upcall.in_port);
+	bool has_flow = true;
 	struct flow_match m;
 	struct note *n;
 
@@ -162,12 +169,15 @@ static void from_port(struct engine *e, usec_t now, const struct event *ev,
 				    !p->port.is_trusted);
 			return;
 		}
-		learn(e, now, p, &f->src);
+		has_flow = learn(e, now, p, &f->src);
 		engine_refresh(e, now);
 	}
 	flow_actions_clear(&e->actions);
 	flow_recirc(&e->actions, RECIRC_LOCAL(p->port.vni));
-	goes_on(e, ev);
+	if (has_flow)
+		goes_on(e, ev);
+	else
+		goes_on_slowly(e, now, ev);
 }
 
 /* Among the trusted ports, by the actions that are laid out. */

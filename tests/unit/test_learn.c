@@ -181,11 +181,62 @@ static void test_declared(void **state)
 	engine_free(e);
 }
 
+/* How many packets of strangers at @port_no go on, of @n at one instant. */
+static uint32_t n_went_on(struct engine *e, port_no_t port_no, uint32_t n)
+{
+	struct action a;
+	struct mac mac;
+	uint32_t i, n_on = 0;
+
+	for (i = 0; i < n; i++) {
+		mac = mac_number(1000 + i);
+		send_from(e, port_no, &mac);
+		while (engine_poll(e, now, &a))
+			n_on += a.type == ACTION_EXECUTE &&
+				a.execute.in_port == port_no;
+	}
+	return n_on;
+}
+
+/* A port that has as many flows as it may learns nothing, and all its packets
+ * come up: they go on at a rate. */
+static void test_full(void **state)
+{
+	const struct mac mac = mac_number(1);
+	struct engine *e = make("a", 1);
+	struct entry_view v;
+	uint32_t n;
+
+	(void)state;
+	tell(e, EVENT_STARTED);
+	add_trusted(e, PORT);
+	add_trusted(e, OTHER_PORT);
+	send_from(e, PORT, &mac);
+	drain(e);
+	assert_int_equal(place_of(e, &mac), PORT);
+	assert_int_equal(n_went_on(e, OTHER_PORT, MAX_LAZY_FLOWS_PER_PORT),
+			 MAX_LAZY_FLOWS_PER_PORT);
+	n = n_went_on(e, OTHER_PORT, 5000);
+	assert_in_range(n, 1, 500);
+	/* One that moves there is no longer where it was. */
+	send_from(e, OTHER_PORT, &mac);
+	drain(e);
+	assert_false(may_send(e, PORT, &mac));
+	assert_false(engine_find_mac(e, VNI, &mac, &v));
+	/* Once it is back it is learnt again. */
+	send_from(e, PORT, &mac);
+	drain(e);
+	assert_int_equal(place_of(e, &mac), PORT);
+	assert_true(may_send(e, PORT, &mac));
+	engine_free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_declared),
+		cmocka_unit_test(test_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
