@@ -9,12 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mark.h"
 #include "socket.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
 #include "sys/netns.h"
 #include "sys/rtnl.h"
+#include "sys/rtnl_bridge.h"
 
 #define MIN_MTU 68 /* RFC 791: what every link must carry */
 #define MAX_MTU 65535
@@ -250,6 +252,21 @@ static int make_pair(struct job *job, struct error *e)
 	return 0;
 }
 
+/* Nothing comes before it: what an interrupted attach leaves has its mark. */
+static int set_mark(struct job *job, const struct iface_request *request,
+		    struct error *e)
+{
+	char mark[MARK_SIZE];
+	int rc;
+
+	if (!request->container_id || !request->owner)
+		return 0;
+	rc = rtnl_link_set_alias(job->inside, job->ifindex,
+				 mark_of(request->owner, request->container_id,
+					 request->ifname, mark));
+	return rc ? say(e, rc, "name the interface", job->ifname) : 0;
+}
+
 static int add_addresses(struct job *job, const struct iface_request *request,
 			 const struct prefix *prefixes, struct error *e)
 {
@@ -403,6 +420,8 @@ int iface_attach(struct client *c, const struct iface_request *request,
 		rc = ask_plan(&job, request, e);
 	if (!rc)
 		rc = make_pair(&job, e);
+	if (!rc)
+		rc = set_mark(&job, request, e);
 	if (!rc)
 		rc = add_addresses(&job, request, prefixes, e);
 	if (!rc)

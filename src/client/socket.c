@@ -24,11 +24,24 @@ struct client {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
+static usec_t timeout_us(void)
+{
+	const char *text = getenv(CLIENT_TIMEOUT_VARIABLE);
+	const long ms = text ? strtol(text, NULL, 10) : 0;
+
+	return (ms >= 100 && ms < CLIENT_TIMEOUT_MS ? (usec_t)ms
+						    : CLIENT_TIMEOUT_MS) *
+	       USEC_PER_MS;
+}
+
 /* A blocking connect: it waits only while the daemon's queue is full. */
 static int connect_to(const char *path)
 {
-	static const struct timeval timeout = { .tv_sec = CLIENT_TIMEOUT_MS /
-							  1000 };
+	const usec_t wait = timeout_us();
+	const struct timeval timeout = {
+		.tv_sec = (time_t)(wait / USEC_PER_SEC),
+		.tv_usec = (suseconds_t)(wait % USEC_PER_SEC),
+	};
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	CLEAN_FD int fd = -1;
 
@@ -114,9 +127,9 @@ static int say_broken(struct client *c, struct error *e, int err)
 	switch (err) {
 	case ETIMEDOUT:
 		error_set(e, "timeout",
-			  "the daemon did not answer in %d "
+			  "the daemon did not answer in %g "
 			  "seconds",
-			  CLIENT_TIMEOUT_MS / 1000);
+			  (double)timeout_us() / USEC_PER_SEC);
 		return error_hint(e,
 				  "see what it logs (`journalctl -u "
 				  "fastdpd`); traffic in the kernel goes on");
@@ -266,8 +279,7 @@ static int take_error(const json_t *object, struct error *e)
 static int exchange(struct client *c, const char *request, size_t size,
 		    int passed, struct line *line)
 {
-	usec_t deadline = clock_monotonic_us() +
-			  CLIENT_TIMEOUT_MS * USEC_PER_MS;
+	usec_t deadline = clock_monotonic_us() + timeout_us();
 	int rc;
 
 	rc = send_all(c->fd, request, size, passed, deadline);

@@ -21,7 +21,9 @@ struct client;
 #define CLIENT_DEFAULT_SOCKET "/run/fastdp/fastdpd.sock"
 #define CLIENT_MAX_REQUEST (1024U * 1024U)
 #define CLIENT_MAX_REPLY (64U * 1024U * 1024U)
+/* The environment may have a shorter one, from 100. */
 #define CLIENT_TIMEOUT_MS 30000
+#define CLIENT_TIMEOUT_VARIABLE "FASTDP_TIMEOUT_MS"
 
 /* error.code when nobody listens on the socket. */
 #define CLIENT_NO_DAEMON "no-daemon"

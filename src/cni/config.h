@@ -34,6 +34,8 @@ struct cni_config {
 	const char *socket;
 	const char *ipam_type;	/* NULL: none */
 	const json_t *previous; /* prevResult; NULL: none */
+	/* By the verb: the daemon is there and has let us wait in vain. */
+	bool is_daemon_silent;
 	/* By config_check(): */
 	uint32_t mtu;	  /* 0: what the network carries */
 	bool is_gateway;  /* the host is, for this network */

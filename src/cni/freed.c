@@ -3,11 +3,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "args.h"
+#include "config.h"
+#include "port.h"
 #include "sys/cleanup.h"
 
 static int make_directory(const char *path)
@@ -36,10 +40,28 @@ static int write_whole(const char *path, const char *text)
 	return rc;
 }
 
-int freed_write(const char *socket, const json_t *note,
+static char *note_of(const struct cni_args *args,
+		     const struct cni_config *config)
+{
+	char owner[PORT_OWNER_SIZE];
+	json_t *note = port_request("del");
+	char *text;
+
+	json_object_set_new(note, "container_id",
+			    json_string(args->container_id));
+	json_object_set_new(note, "ifname", json_string(args->ifname));
+	json_object_set_new(note, "owner",
+			    json_string(port_owner(config->name, owner)));
+	text = json_dumps(note, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(note);
+	return text;
+}
+
+int freed_write(const struct cni_args *args, const struct cni_config *config,
 		char path[FREED_PATH_SIZE])
 {
-	CLEAN_FREE char *text = json_dumps(note, JSON_COMPACT | JSON_SORT_KEYS);
+	CLEAN_FREE char *text = note_of(args, config);
+	const char *socket = config->socket;
 	const char *slash = strrchr(socket, '/');
 	const int size = slash ? (int)(slash - socket) : 1;
 	char directory[FREED_PATH_SIZE];

@@ -18,15 +18,25 @@ struct cni_args;
 /* "fd" and ten hexadecimal digits: a host end that the daemon named. */
 bool link_is_host_name(const char *ifname);
 
+/* Whose an interface may be. */
+struct link_whose {
+	int outside_fd; /* the daemon's namespace; -1: this process's */
+	bool is_known;	/* the daemon has said which ports it has: */
+	const json_t *ports;
+	const char *mark; /* that attach gave it (client/mark.h) */
+	const char *mac;  /* of ADD's result; NULL: not known */
+};
+
 /*
  * Deletes CNI_IFNAME in CNI_NETNS, if that is there and is a veth whose other
- * end is in @outside_fd (the daemon's namespace; -1: this process's) and has
- * one of the daemon's names, which no entry of @ports (NULL: not known) has.
- * With @mac (or NULL) it must have that MAC.
+ * end has one of the daemon's names, and it is this container's: no port and
+ * without another's mark; when the ports are not known, with this container's
+ * mark, or none and the result's MAC, and never with another MAC.
  *
- * 0: nothing of ours is there any more; else -errno.
+ * 0: nothing of ours is there any more. 1: what is there may be ours; the
+ * daemon will know. Else -errno.
  */
-int link_remove_left(const struct cni_args *args, int outside_fd,
-		     const json_t *ports, const char *mac) WARN_UNUSED;
+int link_remove_left(const struct cni_args *args,
+		     const struct link_whose *whose) WARN_UNUSED;
 
 #endif

@@ -245,20 +245,20 @@ static int ready(struct client *c, const struct cni_config *config,
 	return port_call(c, o, NULL, why);
 }
 
-/* The daemon learns of it when it is back, unless it is back already. */
+/* The daemon learns of it when it is back, unless it is back already. One that
+ * does not answer is not asked again: it reads the note when it does. */
 static int leave_note(const struct cni_args *args,
 		      const struct cni_config *config, struct error *why)
 {
 	struct error later = { 0 };
 	struct client *c;
-	json_t *note = whose("ipam-free", args, config);
 	char path[FREED_PATH_SIZE];
 	int rc;
 
-	rc = freed_write(config->socket, note, path);
-	json_decref(note);
-	if (rc)
+	if (freed_write(args, config, path))
 		return -1; /* @why says that there is no daemon */
+	if (config->is_daemon_silent)
+		return 0;
 	if (port_connect(config->socket, &c, &later))
 		return 0;
 	rc = del(c, args, config, why);
@@ -279,7 +279,11 @@ int own_run(const struct cni_args *args, const struct cni_config *config,
 		if (refuse_ranges(config, e))
 			return -1;
 	}
-	rc = port_connect(config->socket, &c, &why);
+	if (config->is_daemon_silent)
+		rc = error_set(&why, "timeout",
+			       "the daemon did not answer before");
+	else
+		rc = port_connect(config->socket, &c, &why);
 	if (rc && strcmp(verb, "DEL") == 0)
 		rc = leave_note(args, config, &why);
 	if (rc)

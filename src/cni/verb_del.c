@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "client/mark.h"
 #include "client/socket.h"
 #include "config.h"
 #include "fail.h"
+#include "freed.h"
 #include "ipam.h"
 #include "link.h"
 #include "lock.h"
@@ -36,7 +38,7 @@ static const char *mac_of(const struct cni_args *args,
 /* What the first step of a DEL finds out, for the others. */
 struct del {
 	const struct cni_args *args;
-	const struct cni_config *config;
+	struct cni_config *config;
 	bool is_done;  /* the daemon has detached the port */
 	json_t *ports; /* else: all of the daemon's */
 	int daemon_fd; /* its namespace, or -1 */
@@ -80,6 +82,39 @@ static int detach(struct del *d, struct error *why)
 	return rc;
 }
 
+static int remove_left(const struct del *d, bool is_known)
+{
+	const struct cni_args *args = d->args;
+	char owner[PORT_OWNER_SIZE], mark[MARK_SIZE];
+	const struct link_whose whose = {
+		.outside_fd = d->daemon_fd,
+		.is_known = is_known,
+		.ports = d->ports,
+		.mark = mark_of(port_owner(d->config->name, owner),
+				args->container_id, args->ifname, mark),
+		/* Of a daemon that has not answered nothing is known. */
+		.mac = is_known ? NULL : mac_of(args, d->config),
+	};
+
+	return link_remove_left(args, &whose);
+}
+
+/* What may be another container's by now is left to who knows. */
+static void leave_to_daemon(const struct del *d)
+{
+	const struct cni_args *args = d->args;
+	char path[FREED_PATH_SIZE];
+	int rc = freed_write(args, d->config, path);
+
+	if (rc)
+		cni_log("%s %s: cannot leave a note for the daemon: %s",
+			args->container_id, args->ifname, strerror(-rc));
+	else
+		cni_log("%s %s: nothing says that the interface there is this "
+			"container's; the daemon takes away what is",
+			args->container_id, args->ifname);
+}
+
 static int remove_interface(struct del *d, struct cni_error *e)
 {
 	const struct cni_args *args = d->args;
@@ -89,15 +124,16 @@ static int remove_interface(struct del *d, struct cni_error *e)
 	rc = detach(d, &why);
 	if (d->is_done)
 		return 0;
-	/* Of a daemon that has not answered nothing is known. */
-	left = link_remove_left(args, d->daemon_fd, rc ? NULL : d->ports,
-				rc ? mac_of(args, d->config) : NULL);
-	if (left)
+	d->config->is_daemon_silent = rc && strcmp(why.code, "timeout") == 0;
+	left = remove_left(d, rc == 0);
+	if (left < 0)
 		return cni_fail_system(e, left, "delete the interface",
 				       args->ifname);
 	if (rc)
 		cni_log("%s %s: %s; the daemon sees for itself what has gone",
 			args->container_id, args->ifname, why.message);
+	if (rc && left)
+		leave_to_daemon(d);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "core/alloc.h"
 #include "core/list.h"
+#include "ipam_freed.h"
 #include "log.h"
 #include "state.h"
 #include "sys/clock.h"
@@ -334,6 +335,7 @@ static void on_accept(void *ctx, int fd, unsigned int events)
 		close(client_fd);
 		return;
 	}
+	ipam_freed_read(a->daemon->ipam, a->daemon->settings.socket);
 	c = core_alloc(sizeof(*c));
 	c->api = a;
 	c->fd = client_fd;

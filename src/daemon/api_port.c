@@ -11,11 +11,11 @@
 #include "hostport.h"
 #include "log.h"
 #include "own_link.h"
+#include "port_remove.h"
 #include "state.h"
 #include "sys/addr.h"
 #include "sys/cleanup.h"
 #include "sys/clock.h"
-#include "sys/link_end.h"
 #include "turn.h"
 
 static int copy_text(const json_t *request, const char *key, char *ret,
@@ -317,24 +317,6 @@ static struct port_record *attach(struct daemon *d, struct port_record *r,
 	return kept;
 }
 
-static void remove_port(struct daemon *d, struct port_record *r)
-{
-	struct error e = { .code = "" };
-	struct rtnl_link link;
-
-	daemon_port_event(d, EVENT_PORT_REMOVED, r);
-	daemon_turn(d);
-	datapath_remove_port(d->datapath, r->port_no);
-	/* Both ends go; it may have gone with its container already. */
-	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0 &&
-	    link_end_delete(d->link_end, d->rtnl, link.ifindex))
-		log_warn("cannot delete %s", r->host_ifname);
-	log_info("detached %s of %s", r->ifname, r->netns_path);
-	portbook_remove(&d->ports, r);
-	if (hostport_sync(d, NULL, &e))
-		log_warn("%s", e.message);
-}
-
 json_t *api_attach(struct daemon *d, const json_t *request, struct error *e)
 {
 	struct port_record r, *kept;
@@ -352,7 +334,7 @@ json_t *api_attach(struct daemon *d, const json_t *request, struct error *e)
 		return NULL;
 	daemon_port_event(d, EVENT_PORT_ADDED, kept);
 	if (hostport_sync(d, kept, e)) {
-		remove_port(d, kept);
+		port_remove(d, kept);
 		return NULL;
 	}
 	daemon_turn(d);
@@ -393,7 +375,7 @@ json_t *api_detach(struct daemon *d, const json_t *request, struct error *e)
 			continue;
 		}
 		/* The host's own port may go with it. */
-		remove_port(d, RECORD_OF(node));
+		port_remove(d, RECORD_OF(node));
 		node = d->ports.all.next;
 		n++;
 	}

@@ -8,6 +8,7 @@
 #include "carrier.h"
 #include "core/alloc.h"
 #include "egress.h"
+#include "ipam_freed.h"
 #include "log.h"
 #include "mtu.h"
 #include "state.h"
@@ -82,6 +83,7 @@ static void on_timer(void *ctx)
 	egress_look(a->daemon->egress);
 	carrier_look(a->daemon->carrier);
 	datapath_look(a->daemon->datapath);
+	ipam_freed_read(a->daemon->ipam, a->daemon->settings.socket);
 	set_timer(a);
 	daemon_turn(a->daemon);
 }

@@ -11,6 +11,7 @@
 #include "core/alloc.h"
 #include "egress.h"
 #include "hearsay.h"
+#include "ipam_freed.h"
 #include "log.h"
 #include "mtu.h"
 #include "notify.h"
@@ -68,6 +69,7 @@ static void run(struct daemon *d)
 	d->audit = audit_new(d);
 	follow_links(d);
 	egress_look(d->egress);
+	ipam_freed_read(d->ipam, d->settings.socket);
 	loop_signal(d->loop, SIGTERM, on_term, d);
 	loop_signal(d->loop, SIGINT, on_term, d);
 	loop_signal(d->loop, SIGHUP, on_hangup, d);

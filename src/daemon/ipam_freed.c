@@ -9,7 +9,9 @@
 
 #include "files.h"
 #include "ipam_ask.h"
+#include "ipam_state.h"
 #include "log.h"
+#include "port_remove.h"
 #include "sys/error.h"
 
 static const char *text_of(const json_t *json, const char *key)
@@ -19,7 +21,20 @@ static const char *text_of(const json_t *json, const char *key)
 	return text ? text : "";
 }
 
-static void read_one(struct ipam *i, const char *directory, const char *name)
+/* A note of an earlier plugin, of addresses alone, has another verb. */
+static int serve(struct ipam *i, const json_t *note, struct error *e)
+{
+	const char *container_id = text_of(note, "container_id");
+	const char *ifname = text_of(note, "ifname");
+	const char *owner = text_of(note, "owner");
+
+	if (strcmp(text_of(note, "verb"), "del") == 0)
+		port_remove_of(i->d, container_id, ifname, owner);
+	return ipam_ask_free(i, container_id, ifname, owner, e);
+}
+
+/* False: it is refused, and still there. */
+static bool read_one(struct ipam *i, const char *directory, const char *name)
 {
 	struct error e = { .code = "" };
 	char path[PATH_MAX];
@@ -28,25 +43,25 @@ static void read_one(struct ipam *i, const char *directory, const char *name)
 
 	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >=
 	    (int)sizeof(path))
-		return;
+		return true;
 	json = files_read(path, &e);
-	rc = json ? ipam_ask_free(i, text_of(json, "container_id"),
-				  text_of(json, "ifname"),
-				  text_of(json, "owner"), &e)
-		  : -1;
-	if (rc < 0)
+	rc = json ? serve(i, json, &e) : -1;
+	/* Said once, and not with each look. */
+	if (rc < 0 && (!json || !i->has_refused))
 		log_warn("%s: %s%s", path, e.message,
-			 json ? "; it is read again with the next start" : "");
+			 json ? "; it is read again later" : "");
 	/* What is not free now may be then: the note is all that says so. */
 	if ((!json || rc >= 0) && unlink(path))
 		log_warn("cannot remove %s", path);
 	json_decref(json);
+	return !json || rc >= 0;
 }
 
 void ipam_freed_read(struct ipam *i, const char *socket)
 {
 	const char *slash = strrchr(socket, '/');
 	char directory[PATH_MAX];
+	bool has_refused = false;
 	struct dirent *entry;
 	DIR *dir;
 
@@ -59,7 +74,8 @@ void ipam_freed_read(struct ipam *i, const char *socket)
 		const char *dot = strrchr(entry->d_name, '.');
 
 		if (dot && strcmp(dot, ".json") == 0)
-			read_one(i, directory, entry->d_name);
+			has_refused |= !read_one(i, directory, entry->d_name);
 	}
 	closedir(dir);
+	i->has_refused = has_refused;
 }

@@ -19,6 +19,7 @@ struct ipam {
 	struct ipam_memory *memory;
 	struct store *store; /* NULL: blocks are declared */
 	char boot[IPAM_MAX_BOOT];
+	bool has_refused; /* a note that was left for later, and that was said */
 };
 
 #endif

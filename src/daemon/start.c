@@ -24,7 +24,6 @@
 #include "hooks.h"
 #include "hostport.h"
 #include "ipam.h"
-#include "ipam_freed.h"
 #include "log.h"
 #include "masq_ports.h"
 #include "mtu.h"
@@ -318,7 +317,6 @@ int start_daemon(struct daemon *d, struct error *e)
 	d->ipam = ipam_open(d, e);
 	if (!d->ipam)
 		return -1;
-	ipam_freed_read(d->ipam, d->settings.socket);
 	d->masq = masq_ports_new(d);
 	if (hostport_restore(d, &why))
 		log_warn("%s (%s)", why.message, why.hint);

@@ -261,15 +261,50 @@ def test_daemon_down(world):
     world.assert_nothing_left()
 
 
+def notes(world):
+    """Whom the daemon is to forget when it is back."""
+    where = world.directory + "/freed"
+    return sorted(json.loads(open(where + "/" + n, encoding="utf-8").read())[
+        "container_id"] for n in os.listdir(where)) if os.path.isdir(
+            where) else []
+
+
 def test_daemon_down_and_another_container_there(world):
-    """The result's MAC tells it from the one that was."""
-    c = world.container()
+    """What is not known to be its own is left, and the daemon is told."""
+    c, other = world.container(), world.container()
     conf = world.conf()
     result = world.add(conf, c).done().json
+    other.ns.close()
+    other.ns, other.netns = c.ns, c.netns
+    world.add(conf, other).failed(100)
     world.stop_daemon()
-    result["interfaces"][1]["mac"] = "02:00:00:00:00:55"
-    world.delete(dict(conf, prevResult=result), c).done()
+    # As a runtime does after an ADD that failed.
+    world.delete(conf, other).done()
+    assert c.link() is not None and notes(world) == [other.cid]
+    # The result's MAC tells it from the one that was.
+    wrong = json.loads(json.dumps(result))
+    wrong["interfaces"][1]["mac"] = "02:00:00:00:00:55"
+    world.delete(dict(conf, prevResult=wrong), c).done()
     assert c.link() is not None
+    assert notes(world) == sorted([c.cid, other.cid])
+    # An earlier version made it.
+    c.ns.ip("link", "set", "eth0", "alias", "")
+    world.delete(conf, c).done()
+    assert c.link() is not None
+    world.delete(dict(conf, prevResult=result), c).done()
+    assert c.link() is None
+
+
+def test_daemon_that_hangs(world):
+    """DEL waits for it once, not three times."""
+    c = world.container()
+    conf = world.conf("1.1.0", ipam={"type": "fastdp"})
+    world.add(world.conf("1.1.0"), c).done()
+    n = len(world.requests("ping"))
+    world.daemon_does(ping="hang")
+    got = world.delete(conf, c, FASTDP_TIMEOUT_MS="500").done()
+    assert len(world.requests("ping")) == n + 1, got
+    assert c.link() is None and notes(world) == [c.cid]
 
 
 def test_daemon_refuses_to_detach(world):

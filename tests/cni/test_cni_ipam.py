@@ -106,23 +106,48 @@ def test_life(world):
 
 
 def test_daemon_down_at_delete(world):
-    """A note says what is free; an interface that is attached keeps its."""
+    """A note says who has gone; an interface that is attached keeps its."""
     host = world.hosts[0]
-    a, b = world.container(), world.container()
-    host.add(own(host), a).done()
-    host.add(own(host), b).done()
+    a, b, old = (world.container() for _ in range(3))
+    for c in (a, b, old):
+        host.add(own(host), c).done()
+    old.ns.ip("link", "set", "eth0", "alias", "")
     host.kill(signal.SIGTERM)
     host.delete(own(host), a).done()
     host.delete(own(host), a, netns="").done()
+    # An earlier version made it; and one that never was there.
+    host.delete(own(host), old).done()
+    host.delete(own(host), b, cid="never").done()
+    assert a.link() is None and b.link() is not None
+    assert old.link() is not None
     host.add(own(host), world.container()).failed(11)
-    assert len(os.listdir(host.directory + "/freed")) == 1
+    assert len(os.listdir(host.directory + "/freed")) == 3
     host.start()
     assert [x["container_id"] for x in leases(host)] == [b.cid]
     assert os.listdir(host.directory + "/freed") == []
+    assert old.link() is None and b.link() is not None
     wait = host.ask("ipam", "free", b.cid, "eth0", "--owner", "cni:net1",
                     check=False)
     assert wait is None and len(leases(host)) == 1
     host.delete(own(host), b).done()
+    assert leases(host) == []
+    host.assert_nothing_left()
+
+
+def test_daemon_stands_still_at_delete(world):
+    """Its note is read when it goes on, and not at its next start only."""
+    host = world.hosts[0]
+    a = world.container()
+    host.add(own(host), a).done()
+    os.kill(host.daemon.pid, signal.SIGSTOP)
+    try:
+        host.delete(own(host), a, FASTDP_TIMEOUT_MS="500").done()
+        assert a.link() is None
+        assert len(os.listdir(host.directory + "/freed")) == 1
+    finally:
+        os.kill(host.daemon.pid, signal.SIGCONT)
+    wait_until("the note to be read", lambda: not os.listdir(
+        host.directory + "/freed"))
     assert leases(host) == []
     host.assert_nothing_left()
 
