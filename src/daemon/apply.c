@@ -197,11 +197,13 @@ static void keep_revision(struct daemon *d, port_no_t port_no,
 {
 	struct port_record *r = portbook_find(&d->ports, port_no);
 	struct error e = { .code = "" };
+	struct port_record now;
 
 	if (!r || r->revision == revision)
 		return;
-	r->revision = revision;
-	if (portbook_save(&d->ports, r, &e))
+	now = *r;
+	now.revision = revision;
+	if (portbook_save(&d->ports, r, &now, &e))
 		log_warn("%s", e.message);
 }
 

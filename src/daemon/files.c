@@ -41,8 +41,12 @@ static int fail(const char *path, const char *what, struct error *e)
 {
 	const int error = errno;
 
-	return error_set(e, error_code_of(error), "cannot %s %s: %s", what,
-			 path, strerror(error));
+	error_set(e, error_code_of(error), "cannot %s %s: %s", what, path,
+		  strerror(error));
+	if (error == ENOSPC || error == EDQUOT)
+		error_hint(e, "make room on that file system ('df' shows what "
+			      "it has), then do it again");
+	return -1;
 }
 
 static bool write_all(int fd, const char *text)

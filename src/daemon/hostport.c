@@ -49,8 +49,10 @@ static size_t find_address(const struct port_record *r, const struct ip *ip,
 	return i;
 }
 
+/* @ret_was_there: the kernel had the address. */
 static int set_up_host(struct daemon *d, const struct port_record *r,
-		       const struct ip *ip, uint8_t len, struct error *e)
+		       const struct ip *ip, uint8_t len, bool *ret_was_there,
+		       struct error *e)
 {
 	struct rtnl_link link;
 	int error = rtnl_link_by_name(d->rtnl, r->host_ifname, &link);
@@ -61,6 +63,7 @@ static int set_up_host(struct daemon *d, const struct port_record *r,
 		error = rtnl_link_set_up(d->rtnl, link.ifindex, true);
 	if (!error)
 		error = rtnl_addr_add(d->rtnl, link.ifindex, ip, len, true);
+	*ret_was_there = error == -EEXIST;
 	if (!error || error == -EEXIST)
 		return 0;
 	return error_set(e, error_code_of(-error),
@@ -120,42 +123,6 @@ static void set_by_hand(struct port_record *r, size_t i, bool is_by_hand)
 	r->by_hand = is_by_hand ? r->by_hand | bit : r->by_hand & ~bit;
 }
 
-int hostport_expose(struct daemon *d, const struct ip *ip, uint8_t len,
-		    bool is_by_hand, struct error *e)
-{
-	struct port_record *r = host_record(d, e);
-	struct port port;
-	size_t i;
-
-	if (!r)
-		return -1;
-	i = find_address(r, ip, len);
-	if (i < r->n_addresses) {
-		if (!is_by_hand || r->by_hand >> i & 1)
-			return 1;
-		set_by_hand(r, i, true);
-		return portbook_save(&d->ports, r, e) ? -1 : 1;
-	}
-	if (check_free(d, r, ip, e) || set_up_host(d, r, ip, len, e)) {
-		drop_empty_host(d, r);
-		return -1;
-	}
-	port_record_value(r, &port);
-	if (datapath_add_port(d->datapath, &port, e)) {
-		drop_empty_host(d, r);
-		return -1;
-	}
-	set_by_hand(r, i, is_by_hand);
-	r->ips[i] = *ip;
-	r->prefix_lens[i] = len;
-	r->n_addresses++;
-	r->revision = 0; /* a new one: the word on it has changed */
-	if (portbook_save(&d->ports, r, e))
-		return -1;
-	daemon_port_event(d, EVENT_PORT_ADDED, r);
-	return 0;
-}
-
 /* With the first address of a subnet the kernel takes the others of it. */
 static void put_back(struct daemon *d, const struct port_record *r,
 		     uint32_t ifindex)
@@ -172,34 +139,122 @@ static void put_back(struct daemon *d, const struct port_record *r,
 	}
 }
 
-int hostport_hide(struct daemon *d, const struct ip *ip, uint8_t len,
-		  struct error *e)
+/* From the kernel; those of @r stay. 0 or -errno. */
+static int take_away(struct daemon *d, const struct port_record *r,
+		     const struct ip *ip, uint8_t len)
 {
-	struct port_record *r = portbook_find(&d->ports, PORT_NO_HOST);
-	size_t i = r ? find_address(r, ip, len) : 0;
 	struct rtnl_link link;
+	int error = rtnl_link_by_name(d->rtnl, r->host_ifname, &link);
 
-	if (!r || i == r->n_addresses)
+	if (error)
+		return error == -ENODEV ? 0 : error;
+	error = rtnl_addr_delete(d->rtnl, link.ifindex, ip, len);
+	put_back(d, r, link.ifindex);
+	return error == -EADDRNOTAVAIL ? 0 : error;
+}
+
+/* Kernel, book and engine have it, or none of them. */
+static int add_address(struct daemon *d, struct port_record *r,
+		       const struct ip *ip, uint8_t len, bool is_by_hand,
+		       struct error *e)
+{
+	struct port_record now = *r;
+	bool was_there = false;
+	struct port port;
+
+	port_record_value(r, &port);
+	set_by_hand(&now, now.n_addresses, is_by_hand);
+	now.ips[now.n_addresses] = *ip;
+	now.prefix_lens[now.n_addresses++] = len;
+	now.revision = 0; /* a new one: the word on it has changed */
+	if (!set_up_host(d, r, ip, len, &was_there, e) &&
+	    !datapath_add_port(d->datapath, &port, e) &&
+	    !portbook_save(&d->ports, r, &now, e)) {
+		daemon_port_event(d, EVENT_PORT_ADDED, r);
 		return 0;
-	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link))
-		link.ifindex = 0;
-	if (link.ifindex && rtnl_addr_delete(d->rtnl, link.ifindex, ip, len))
-		log_debug("%s had lost an address already", r->host_ifname);
+	}
+	if (!was_there && take_away(d, r, ip, len))
+		log_warn("%s keeps an address that is not exposed",
+			 r->host_ifname);
+	return -1;
+}
+
+int hostport_expose(struct daemon *d, const struct ip *ip, uint8_t len,
+		    bool is_by_hand, struct error *e)
+{
+	struct port_record *r = host_record(d, e);
+	struct port_record now;
+	size_t i;
+
+	if (!r)
+		return -1;
+	i = find_address(r, ip, len);
+	if (i < r->n_addresses) {
+		if (!is_by_hand || r->by_hand >> i & 1)
+			return 1;
+		now = *r;
+		set_by_hand(&now, i, true);
+		return portbook_save(&d->ports, r, &now, e) ? -1 : 1;
+	}
+	if (!check_free(d, r, ip, e) &&
+	    !add_address(d, r, ip, len, is_by_hand, e))
+		return 0;
+	drop_empty_host(d, r);
+	return -1;
+}
+
+static void remove_address(struct port_record *r, size_t i)
+{
 	r->n_addresses--;
 	r->ips[i] = r->ips[r->n_addresses];
 	r->prefix_lens[i] = r->prefix_lens[r->n_addresses];
 	set_by_hand(r, i, r->by_hand >> r->n_addresses & 1);
 	set_by_hand(r, r->n_addresses, false);
 	r->revision = 0;
-	if (link.ifindex)
-		put_back(d, r, link.ifindex);
-	if (r->n_addresses) {
-		if (portbook_save(&d->ports, r, e))
-			return -1;
+}
+
+static int hide_failed(struct daemon *d, struct port_record *r,
+		       const struct port_record *was, int error,
+		       struct error *e)
+{
+	struct error why = { .code = "" };
+	struct rtnl_link link;
+
+	if (portbook_save(&d->ports, r, was, &why))
+		log_warn("%s", why.message);
+	/* That no answer came does not say that nothing was done. */
+	if (rtnl_link_by_name(d->rtnl, r->host_ifname, &link) == 0)
+		put_back(d, was, link.ifindex);
+	error_set(e, error_code_of(-error),
+		  "cannot take the address from %s: %s", r->host_ifname,
+		  strerror(-error));
+	return error_hint(e, "try again");
+}
+
+int hostport_hide(struct daemon *d, const struct ip *ip, uint8_t len,
+		  struct error *e)
+{
+	struct port_record *r = portbook_find(&d->ports, PORT_NO_HOST);
+	const size_t i = r ? find_address(r, ip, len) : 0;
+	struct port_record was, now;
+	int error;
+
+	if (!r || i == r->n_addresses)
+		return 0;
+	was = now = *r;
+	remove_address(&now, i);
+	/* What cannot be written must not be done: a restart would undo it.
+	 * With the last one the record goes. */
+	if (now.n_addresses && portbook_save(&d->ports, r, &now, e))
+		return -1;
+	error = take_away(d, &now, ip, len);
+	if (error)
+		return hide_failed(d, r, &was, error, e);
+	r->n_addresses = now.n_addresses;
+	if (r->n_addresses)
 		daemon_port_event(d, EVENT_PORT_ADDED, r);
-	} else {
+	else
 		drop_empty_host(d, r);
-	}
 	return 1;
 }
 
@@ -269,10 +324,12 @@ int hostport_sync(struct daemon *d, const struct port_record *r,
 static int set_up_again(struct daemon *d, struct error *e)
 {
 	const struct port_record *r = portbook_find(&d->ports, PORT_NO_HOST);
+	bool was_there;
 	size_t i;
 
 	for (i = 0; r && i < r->n_addresses; i++) {
-		if (set_up_host(d, r, &r->ips[i], r->prefix_lens[i], e))
+		if (set_up_host(d, r, &r->ips[i], r->prefix_lens[i], &was_there,
+				e))
 			return -1;
 	}
 	return 0;

@@ -299,11 +299,19 @@ static int write_file(const struct portbook *b,
 }
 
 int portbook_save(struct portbook *b, struct port_record *record,
-		  struct error *e)
+		  const struct port_record *changed, struct error *e)
 {
+	const struct list all = record->all;
+
+	if (write_file(b, changed, e))
+		return -1;
 	remove_keys(b, kept_of(record));
+	b->n_masqueraded -= record->is_masqueraded;
+	*record = *changed;
+	record->all = all;
+	b->n_masqueraded += record->is_masqueraded;
 	add_keys(b, kept_of(record));
-	return write_file(b, record, e);
+	return 0;
 }
 
 struct port_record *portbook_add(struct portbook *b,

@@ -62,10 +62,13 @@ void portbook_close(struct portbook *b);
 struct port_record *portbook_add(struct portbook *b,
 				 const struct port_record *record,
 				 struct error *e);
-/* One of the book's: writes it again after a change, and only then it is found
- * by what it has now. */
+/*
+ * @record, one of the book's, becomes as @changed, a copy of it: in its file,
+ * and then here. -1: it could not be written, and all is as before; @e says
+ * why.
+ */
 int portbook_save(struct portbook *b, struct port_record *record,
-		  struct error *e);
+		  const struct port_record *changed, struct error *e);
 void portbook_remove(struct portbook *b, struct port_record *record);
 
 struct port_record *portbook_find(const struct portbook *b, port_no_t port_no);

@@ -99,6 +99,11 @@ class Host:
         """From the next start the daemon sees @source at @path."""
         self._mounts.append("mount --bind %s %s" % (source, path))
 
+    def mount_tmpfs(self, path, size):
+        """Likewise a file system of its own, with so little room."""
+        os.makedirs(path, exist_ok=True)
+        self._mounts.append("mount -t tmpfs -o size=%s none %s" % (size, path))
+
     def _wrapped(self, argv):
         if not self._mounts:
             return argv

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refusals: one sentence that says what is wrong, and what to do about it."""
 
+import errno
 import os
 import re
 import shutil
@@ -338,6 +339,74 @@ def test_attach_refusals_leave_nothing(make_cluster):
     ctl_refused(host, "detach", "--netns", other.ns.path)
     ctl_refused(host, "peer", "remove", "nobody", words="nobody")
     assert host.ctl("why", "10.32.77.77", check=False).status == 1
+
+
+def fill(path):
+    """Until there is no room; how to make some again."""
+    with open(path, "wb", buffering=0) as f:
+        for size in (4096, 1):
+            try:
+                while f.write(bytes(size)):
+                    pass
+            except OSError as e:
+                assert e.errno == errno.ENOSPC, e
+    return lambda: os.unlink(path)
+
+
+@pytest.mark.any_datapath
+def test_no_room_for_an_exposed_address(make_cluster):
+    """Kernel, book and directory have an address, or none of them; asked again
+    when there is room, it is done."""
+    cluster = make_cluster(2, start=False)
+    host, other = cluster.hosts
+    host.mount_tmpfs(host.run_dir, "64k")
+    host.start()
+    other.start()
+    cluster.wait_connected()
+    book = "/proc/%d/root%s" % (host.pid, host.run_dir)
+
+    def has(address):
+        """In the kernel, in the book, in the daemon's word of it."""
+        bare = address.split("/")[0]
+        path = book + "/ports/fastdp.json"
+        text = ""
+        if os.path.exists(path):
+            with open(path, encoding="ascii") as f:
+                text = f.read()
+        return ('"%s"' % address in text,
+                bare in host.ns.ip("addr", "show", "dev", "fastdp").stdout,
+                bare in str(host.directory_entries()),
+                address in str(host.status()["ports"]))
+
+    def heard(address, is_there):
+        bare = address.split("/")[0]
+        wait_until("%s %s" % (bare, is_there), lambda: is_there ==
+                   (bare in str(other.directory_entries())))
+
+    none, all_of = (False,) * 4, (True,) * 4
+    one, two, three = ("10.32.255.%d/16" % k for k in (1, 2, 3))
+    make_room = fill(book + "/filler")
+    ctl_refused(host, "expose", one, words="space")
+    assert has(one) == none, has(one)
+    make_room()
+    for address in (one, two):
+        host.ctl("expose", address)
+        assert has(address) == all_of, has(address)
+    make_room = fill(book + "/filler")
+    ctl_refused(host, "expose", three, words="space")
+    ctl_refused(host, "hide", one, words="space")
+    assert has(three) == none, has(three)
+    assert has(one) == has(two) == all_of, (has(one), has(two))
+    make_room()
+    assert "already" not in host.ctl("expose", three, json_out=False)
+    host.ctl("hide", one)
+    assert has(three) == has(two) == all_of, (has(three), has(two))
+    assert has(one) == none, has(one)
+    for address in (one, two, three):
+        heard(address, address != one)
+    host.ctl("hide", two)
+    host.ctl("hide", three)
+    heard(three, False)
 
 
 def test_socket_of_another_user(host):

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -140,14 +141,15 @@ static void test_changed(void **state)
 	struct shelf *s = *state;
 
 	kept = add(s, &r);
-	kept->ips[kept->n_addresses++] = second;
-	assert_int_equal(portbook_save(&s->book, kept, &e), 0);
+	r = *kept;
+	r.ips[r.n_addresses++] = second;
+	assert_null(portbook_find_ip(&s->book, 10, &second));
+	assert_int_equal(portbook_save(&s->book, kept, &r, &e), 0);
 	assert_ptr_equal(portbook_find_ip(&s->book, 10, &first), kept);
 	assert_ptr_equal(portbook_find_ip(&s->book, 10, &second), kept);
 	assert_null(portbook_find_ip(&s->book, 11, &second));
-	kept->ips[0] = kept->ips[--kept->n_addresses];
-	assert_null(portbook_find_ip(&s->book, 10, &first));
-	assert_int_equal(portbook_save(&s->book, kept, &e), 0);
+	r.ips[0] = r.ips[--r.n_addresses];
+	assert_int_equal(portbook_save(&s->book, kept, &r, &e), 0);
 	assert_null(portbook_find_ip(&s->book, 10, &first));
 	assert_ptr_equal(portbook_find_ip(&s->book, 10, &second), kept);
 	assert_ptr_equal(portbook_find_mac(&s->book, 10, &r.mac), kept);
@@ -189,6 +191,37 @@ static void test_addresses(void **state)
 	}
 }
 
+/* One that cannot be written is as it was, in the book and on the disk. */
+static void test_not_written(void **state)
+{
+	const struct ip first = ip_of(0), second = ip_of(1000);
+	struct port_record r = record_of(0), *kept;
+	struct error e = { .code = "" };
+	struct shelf *s = *state;
+	char path[80];
+
+	kept = add(s, &r);
+	/* A directory is where the new file would be written. */
+	snprintf(path, sizeof(path), "%s/ports/%s.json.new", s->directory,
+		 kept->host_ifname);
+	assert_int_equal(mkdir(path, 0700), 0);
+	r = *kept;
+	r.ips[0] = second;
+	r.is_masqueraded = true;
+	assert_int_equal(portbook_save(&s->book, kept, &r, &e), -1);
+	assert_true(error_is_set(&e));
+	assert_true(ip_equal(&kept->ips[0], &first));
+	assert_ptr_equal(portbook_find_ip(&s->book, 10, &first), kept);
+	assert_null(portbook_find_ip(&s->book, 10, &second));
+	assert_int_equal(s->book.n_masqueraded, 0);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(portbook_save(&s->book, kept, &r, &e), 0);
+	assert_int_equal(s->book.n_masqueraded, 1);
+	portbook_close(&s->book);
+	assert_int_equal(portbook_open(&s->book, s->directory, &e), 0);
+	assert_non_null(portbook_find_ip(&s->book, 10, &second));
+}
+
 static void test_masqueraded_are_counted(void **state)
 {
 	struct shelf *s = *state;
@@ -215,11 +248,9 @@ static void test_masqueraded_are_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ONE(test_found_by_all),
-		ONE(test_changed),
-		ONE(test_no_namespace),
-		ONE(test_addresses),
-		ONE(test_masqueraded_are_counted),
+		ONE(test_found_by_all), ONE(test_changed),
+		ONE(test_not_written),	ONE(test_no_namespace),
+		ONE(test_addresses),	ONE(test_masqueraded_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
