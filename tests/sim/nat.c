@@ -16,6 +16,13 @@ void nat_put(struct host *h)
 	h->nat.has_sent = sim_alloc(h->sim->n_hosts);
 }
 
+void nat_share(struct host *h, const struct host *with)
+{
+	nat_put(h);
+	h->nat.ip = with->nat.ip;
+	h->nat.port = (uint16_t)(with->nat.port + 1);
+}
+
 void nat_free(struct host *h)
 {
 	free(h->nat.has_sent);

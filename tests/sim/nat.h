@@ -21,6 +21,8 @@ struct nat {
 };
 
 void nat_put(struct host *h);
+/* Behind the one that @with is behind. */
+void nat_share(struct host *h, const struct host *with);
 void nat_free(struct host *h);
 /* The router forgets: another port, and no way back. */
 void nat_rebind(struct host *h);

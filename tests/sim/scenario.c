@@ -226,6 +226,7 @@ const struct scenario scenarios[] = {
 	{ "blackout", 3, SLEEVE_YES, scenario_blackout, NULL },
 	{ "flapping", 2, SLEEVE_YES, scenario_flapping, NULL },
 	{ "nat", 3, SLEEVE_YES, scenario_nat, NULL },
+	{ "one-nat", 3, SLEEVE_YES, scenario_one_nat, NULL },
 	{ "sleeve-dead", 3, SLEEVE_YES, scenario_sleeve_dead, NULL },
 	{ "tap-lost", 3, SLEEVE_YES, scenario_tap_lost, NULL },
 	{ "disorder", 3, SLEEVE_YES, scenario_disorder, NULL },

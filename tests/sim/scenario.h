@@ -48,6 +48,7 @@ void scenario_blocked(struct sim *sim, uint32_t n_steps);
 void scenario_blackout(struct sim *sim, uint32_t n_steps);
 void scenario_flapping(struct sim *sim, uint32_t n_steps);
 void scenario_nat(struct sim *sim, uint32_t n_steps);
+void scenario_one_nat(struct sim *sim, uint32_t n_steps);
 void scenario_sleeve_dead(struct sim *sim, uint32_t n_steps);
 void scenario_tap_lost(struct sim *sim, uint32_t n_steps);
 void scenario_disorder(struct sim *sim, uint32_t n_steps);

@@ -5,6 +5,7 @@
 #include "nat.h"
 #include "net.h"
 #include "scenario.h"
+#include "session.h"
 
 #define STREAM_US (20 * USEC_PER_MS)
 
@@ -145,6 +146,51 @@ void scenario_nat(struct sim *sim, uint32_t n_steps)
 	}
 	check_sessions(sim);
 	traffic_check(sim);
+}
+
+static void expect_known(struct sim *sim, const struct host *by,
+			 const struct host *h)
+{
+	struct peer_view view;
+
+	if (!engine_find_peer(by->engine, h->hello.id, &view))
+		sim_fail(sim, "host %u has forgotten host %u, which answers it",
+			 by->index, h->index);
+}
+
+/*
+ * Two hosts behind one NAT, as two that were installed one after the other at
+ * one address: sessions end, and whoever is first again has a new one. The
+ * other one answers by sleeve: it is not gone.
+ */
+void scenario_one_nat(struct sim *sim, uint32_t n_steps)
+{
+	struct host *const *hosts = sim->hosts;
+	uint32_t n, i;
+
+	(void)n_steps;
+	nat_put(hosts[0]);
+	nat_share(hosts[1], hosts[0]);
+	build_mesh(sim);
+	for (i = 0; i < 3; i++)
+		build_port(hosts[i], 1, false);
+	sim_run(sim, 8 * USEC_PER_SEC);
+	for (n = 0; n < 6; n++) {
+		session_break(sim, 2, 0);
+		session_break(sim, 2, 1);
+		for (i = 0; i < 10000; i++) {
+			sim_run(sim, USEC_PER_MS);
+			expect_known(sim, hosts[2], hosts[0]);
+			expect_known(sim, hosts[2], hosts[1]);
+		}
+	}
+	sim_run(sim, 40 * USEC_PER_SEC);
+	if (session_count(sim, 0, 2) != 1 || session_count(sim, 1, 2) != 1)
+		sim_fail(sim, "who is behind the NAT has no session");
+	/* One is no more: the other one is not taken for it. */
+	host_kill(hosts[0]);
+	sim_run(sim, 90 * USEC_PER_SEC);
+	expect_known(sim, hosts[2], hosts[1]);
 }
 
 /* The daemon of a sleeve pair dies: back in a second; fastdp loses nothing. */
