@@ -81,9 +81,12 @@ static bool poll_new_network(struct engine *e, struct action *ret)
 	EACH_PORT(&e->ports, node) {
 		const vni_t vni = PORT_OF(node)->port.vni;
 
-		if (tap_ports_find(&e->taps, vni) ||
-		    !tap_ports_add(&e->taps, vni))
+		if (tap_ports_find(&e->taps, vni))
 			continue;
+		if (!tap_ports_add(&e->taps, vni)) {
+			engine_limit(e, "networks");
+			continue;
+		}
 		ret->type = ACTION_NETWORK;
 		ret->network.vni = vni;
 		ret->network.is_wanted = true;
