@@ -249,6 +249,25 @@ def addresses(host):
     return sorted(a["local"] for link in out for a in link["addr_info"])
 
 
+def test_check_when_the_underlay_is_narrower(world):
+    """The daemon gives its containers another MTU than ADD told."""
+    host = world.hosts[0]
+    c = world.container()
+    conf = host.conf("1.1.0")
+    result = host.add(conf, c).done().json
+    mtu = c.link()["mtu"]
+    host.ns.ip("link", "set", "eth0", "mtu", "1400")
+    (port,) = [p for p in host.ports() if p["container_id"]]
+    wait_until("a narrower container", lambda: c.link()["mtu"] < mtu and
+               c.link()["mtu"] == json.loads(host.ns.ip(
+                   "-j", "link", "show", "dev",
+                   port["host_ifname"]).stdout)[0]["mtu"], every=0.1)
+    host.check(conf, c, result).done()
+    c.ns.ip("link", "set", "eth0", "mtu", "1300")
+    host.check(conf, c, result).failed(104, "mtu")
+    host.delete(conf, c).done()
+
+
 def test_two_networks_of_one_container(local):
     one, two = local.hosts
     a, b = local.container(), local.container()

@@ -109,6 +109,17 @@ def test_check_sees(world, what):
     world.check(conf, c, result).failed(104, word)
 
 
+def test_check_takes_an_mtu_that_is_the_networks(world):
+    """Both ends have what the daemon made of a link that is narrower now."""
+    c = world.container()
+    conf = world.conf("1.1.0")
+    result = world.add(conf, c).done().json
+    c.ns.ip("link", "set", "eth0", "mtu", "1400")
+    world.check(conf, c, result).failed(104, "mtu")
+    world.ns.ip("link", "set", world.host_links()[0], "mtu", "1400")
+    world.check(conf, c, result).done()
+
+
 def test_check_sees_what_the_daemon_has_lost(world):
     c = world.container()
     conf = world.conf("1.1.0")
