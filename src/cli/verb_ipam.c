@@ -3,9 +3,11 @@
 /* ipam: blocks of addresses, who has which, what other hosts claim. */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli.h"
 #include "columns.h"
+#include "sys/error.h"
 #include "verbs.h"
 
 static void print_blocks(const json_t *blocks)
@@ -84,22 +86,65 @@ static enum cli_exit run_list(struct cli *cli, char **arguments)
 	return cli_show(cli, cli_request("ipam"), print_ipam);
 }
 
-static void print_freed(const json_t *reply)
+static bool is_of(const json_t *lease, char **arguments)
 {
-	puts(json_integer_value(json_object_get(reply, "freed"))
-		     ? "its addresses are free"
-		     : "it has no addresses");
+	const char *id =
+		json_string_value(json_object_get(lease, "container_id"));
+	const char *ifname =
+		json_string_value(json_object_get(lease, "ifname"));
+
+	return id && ifname && strcmp(id, arguments[0]) == 0 &&
+	       strcmp(ifname, arguments[1]) == 0;
+}
+
+/* Those that a container has are those of an owner. */
+static enum cli_exit say_none(const struct cli *cli, char **arguments)
+{
+	struct error e = { .code = "" };
+	const char *owner = NULL;
+	json_t *reply, *lease;
+	enum cli_exit rc;
+	size_t i;
+
+	rc = cli_ask(cli, cli_request("ipam"), &reply);
+	if (rc != CLI_DONE)
+		return rc;
+	json_array_foreach(json_object_get(reply, "leases"), i, lease) {
+		if (is_of(lease, arguments))
+			owner = json_string_value(
+				json_object_get(lease, "owner"));
+	}
+	error_set(&e, "not-found", "%.64s of %.128s has no addresses%s",
+		  arguments[1], arguments[0], owner ? " of that owner" : "");
+	if (owner)
+		error_hint(&e, "it has some of another: give --owner '%s'",
+			   owner);
+	else
+		error_hint(&e, "'fastdpctl ipam list' shows who has some");
+	json_decref(reply);
+	return cli_failed(&e);
 }
 
 static enum cli_exit run_free(struct cli *cli, char **arguments)
 {
 	const char *owner = cli_option(cli, "owner");
-	json_t *request = cli_request("ipam-free");
+	json_t *request = cli_request("ipam-free"), *reply;
+	enum cli_exit rc;
+	bool is_freed;
 
 	json_object_set_new(request, "container_id", json_string(arguments[0]));
 	json_object_set_new(request, "ifname", json_string(arguments[1]));
 	json_object_set_new(request, "owner", json_string(owner ? owner : ""));
-	return cli_show(cli, request, print_freed);
+	rc = cli_ask(cli, request, &reply);
+	if (rc != CLI_DONE)
+		return rc;
+	is_freed = json_integer_value(json_object_get(reply, "freed")) > 0;
+	if (cli->is_json)
+		cli_print_json(reply);
+	else if (is_freed)
+		puts("its addresses are free");
+	json_decref(reply);
+	return is_freed ? CLI_DONE : say_none(cli, arguments);
 }
 
 static enum cli_exit run_release(struct cli *cli, char **arguments)

@@ -42,8 +42,11 @@ static int has_others(const struct lease *l, struct error *e)
 	error_set(e, "in-use",
 		  "%s of %s has other addresses already, of network %s",
 		  l->ifname, l->container_id, l->network);
-	return error_hint(e, "give these back first: fastdpctl ipam free %s %s",
-			  l->container_id, l->ifname);
+	return error_hint(e,
+			  "give these back first: fastdpctl ipam free %s "
+			  "%s%s%s",
+			  l->container_id, l->ifname,
+			  l->owner[0] ? " --owner " : "", l->owner);
 }
 
 /*
@@ -165,21 +168,11 @@ int ipam_ask_ready(struct ipam *i, const char *network, struct error *e)
 	if (not_yet(i, e) || (i->store && store_check(i->store, e)))
 		return -1;
 	for (family = 0; family < 2; family++) {
-		bool has_some = false;
-
 		if (!ipam_pick_wants(i, network, vni, family == 0))
 			continue;
 		n++;
-		EACH_BLOCK(i, node)
-		{
-			const struct ipam_block *b = BLOCK_OF(node);
-
-			has_some |= b->vni == vni && !b->is_disputed &&
-				    ip_is_v4(&pool_block(b->pool)->ip) ==
-					    (family == 0) &&
-				    pool_used(b->pool) < pool_size(b->pool);
-		}
-		if (has_some || ipam_lease_has_stale(i, vni))
+		if (ipam_pick_has_free(i, vni, family == 0) ||
+		    ipam_lease_has_stale(i, vni))
 			continue;
 		if (!i->store)
 			return ipam_pick_nothing_left(i, vni, family == 0,

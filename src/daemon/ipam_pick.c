@@ -95,7 +95,7 @@ int ipam_pick_nothing_left(const struct ipam *i, vni_t vni, bool is_v4,
 		  n, is_v4 ? '4' : '6', network);
 	return error_hint(e,
 			  "declare a further block for [network %s]; "
-			  "'fastdpctl ipam' lists who has them",
+			  "'fastdpctl ipam list' says who has them",
 			  network);
 }
 
@@ -137,6 +137,27 @@ static void add_ip(struct ipam *i, struct lease *l, const struct ip *ip,
 	l->prefix_lens[l->n_ips++] = range ? range->len : block->len;
 }
 
+static bool gives(const struct ipam_block *b, vni_t vni, bool is_v4)
+{
+	return b->vni == vni && !b->is_disputed &&
+	       ip_is_v4(&pool_block(b->pool)->ip) == is_v4;
+}
+
+bool ipam_pick_has_free(const struct ipam *i, vni_t vni, bool is_v4)
+{
+	const struct place place = { i, vni };
+
+	EACH_BLOCK(i, node)
+	{
+		const struct ipam_block *b = BLOCK_OF(node);
+
+		if (gives(b, vni, is_v4) &&
+		    pool_has_free(b->pool, is_foreign, &place))
+			return true;
+	}
+	return false;
+}
+
 static bool take_next(struct ipam *i, struct lease *l, vni_t vni, bool is_v4)
 {
 	const struct place place = { i, vni };
@@ -146,8 +167,7 @@ static bool take_next(struct ipam *i, struct lease *l, vni_t vni, bool is_v4)
 	{
 		struct ipam_block *b = BLOCK_OF(node);
 
-		if (b->vni != vni || b->is_disputed ||
-		    ip_is_v4(&pool_block(b->pool)->ip) != is_v4 ||
+		if (!gives(b, vni, is_v4) ||
 		    pool_next(b->pool, is_foreign, &place, &ip) != POOL_OK)
 			continue;
 		add_ip(i, l, &ip, pool_block(b->pool));
@@ -183,8 +203,8 @@ static int not_that_one(const char *ip, const char *network,
 		error_set(e, "in-use", "%s is in use in network %s", ip,
 			  network);
 		return error_hint(e,
-				  "'fastdpctl ipam' and 'fastdpctl why %s' "
-				  "show by whom",
+				  "'fastdpctl ipam list' and 'fastdpctl why "
+				  "%s' show by whom",
 				  ip);
 	case POOL_RESERVED:
 		return error_set(e, "invalid",
@@ -195,7 +215,8 @@ static int not_that_one(const char *ip, const char *network,
 		error_set(e, "invalid",
 			  "%s is in no block that this host has of network %s",
 			  ip, network);
-		return error_hint(e, "'fastdpctl ipam' shows which it has");
+		return error_hint(e,
+				  "'fastdpctl ipam list' shows which it has");
 	}
 }
 

@@ -24,6 +24,9 @@ bool ipam_pick_is_ours(const struct ipam *i, vni_t vni, const struct ip *ip);
 bool ipam_pick_wants(const struct ipam *i, const char *network, vni_t vni,
 		     bool is_v4);
 
+/* ipam_pick_any() would find one of that family. */
+bool ipam_pick_has_free(const struct ipam *i, vni_t vni, bool is_v4);
+
 /*
  * Addresses are added to @l: one of each family that is wanted, or exactly
  * those in @ips. -1: @e says why not, and what @l has by then is the caller's

@@ -375,6 +375,17 @@ static int wait_for_hosts(struct store *s, struct error *e)
 			  (unsigned int)(s->lease_us / 2 / USEC_PER_SEC));
 }
 
+static int out_of_reach(const struct store *s, const char *network,
+			struct error *e)
+{
+	error_set(e, "no-store",
+		  "the blocks of network %s that this host has are full, and "
+		  "another cannot be leased: %.290s",
+		  network, s->trouble);
+	return error_hint(e, "see that etcd runs and is reached from here: "
+			     "fastdpctl doctor");
+}
+
 int store_want(struct store *s, const char *network, bool is_v4,
 	       struct error *e)
 {
@@ -389,6 +400,8 @@ int store_want(struct store *s, const char *network, bool is_v4,
 		w->is_wanted = !w->is_asked;
 		s->is_idle = false;
 		ask_again(s);
+		if (s->trouble[0])
+			return out_of_reach(s, network, e);
 		if (s->state == STORE_NEW)
 			return wait_for_hosts(s, e);
 		if (!w->is_full)

@@ -35,7 +35,7 @@ const struct store_held *store_each(const struct store *s, size_t *pos);
 int store_check(struct store *s, struct error *e) WARN_UNUSED;
 /*
  * A further block for the family in @network, please. 0: it is under way; -1:
- * there is none to be had, and @e says so.
+ * there is none to be had, or etcd is out of reach, and @e says so.
  */
 int store_want(struct store *s, const char *network, bool is_v4,
 	       struct error *e) WARN_UNUSED;

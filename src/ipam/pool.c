@@ -78,8 +78,9 @@ static void take(struct pool *p, uint32_t n)
 	check(p);
 }
 
-enum pool_result pool_next(struct pool *p, pool_is_foreign_fn *f,
-			   const void *ctx, struct ip *ret)
+/* In turn; false: there is none. */
+static bool find_free(const struct pool *p, pool_is_foreign_fn *f,
+		      const void *ctx, uint32_t *ret)
 {
 	const uint32_t from = p->next;
 	uint32_t n = from;
@@ -88,13 +89,31 @@ enum pool_result pool_next(struct pool *p, pool_is_foreign_fn *f,
 		struct ip ip = prefix_nth(&p->block, n);
 
 		if (!is_taken(p, n) && !f(ctx, &ip)) {
-			take(p, n);
-			*ret = ip;
-			return POOL_OK;
+			*ret = n;
+			return true;
 		}
 		n = n == p->last ? p->first : n + 1;
 	} while (n != from);
-	return POOL_FULL;
+	return false;
+}
+
+bool pool_has_free(const struct pool *p, pool_is_foreign_fn *f, const void *ctx)
+{
+	uint32_t n;
+
+	return find_free(p, f, ctx, &n);
+}
+
+enum pool_result pool_next(struct pool *p, pool_is_foreign_fn *f,
+			   const void *ctx, struct ip *ret)
+{
+	uint32_t n;
+
+	if (!find_free(p, f, ctx, &n))
+		return POOL_FULL;
+	take(p, n);
+	*ret = prefix_nth(&p->block, n);
+	return POOL_OK;
 }
 
 enum pool_result pool_take(struct pool *p, const struct ip *ip)

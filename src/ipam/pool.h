@@ -35,6 +35,9 @@ enum pool_result {
 /* Whether somebody has @ip who did not get it here. */
 typedef bool pool_is_foreign_fn(const void *ctx, const struct ip *ip);
 
+/* Would pool_next() have one? */
+bool pool_has_free(const struct pool *p, pool_is_foreign_fn *f, const void *ctx)
+	WARN_UNUSED;
 /* The next one that is free, and that @f does not object to. POOL_OK or
  * POOL_FULL. */
 enum pool_result pool_next(struct pool *p, pool_is_foreign_fn *f,

@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from cli_daemon import (FASTDPCTL, LOST, PEER, PORT, STATUS, Daemon, Raw, fails,
-                        run, succeeds)
+from cli_daemon import (FASTDPCTL, LOST, PEER, PORT, STATUS, TOP, Daemon, Raw,
+                        fails, run, succeeds)
 
 MAX_REPLY = 64 * 1024 * 1024
 
@@ -458,3 +458,42 @@ def test_full_disk(daemon):
                                 text=True, check=False, timeout=60)
     assert result.returncode == 1
     assert "cannot write" in result.stderr
+
+
+# Hints
+
+
+def test_ipam_free(daemon):
+    """What a container has is an owner's: none of that one is no success."""
+    lease = {"container_id": "c1", "ifname": "eth0", "owner": "cni:net1",
+             "network": "default", "addresses": ["10.32.0.1/16"]}
+    daemon.replies["ipam"] = {"blocks": [], "leases": [lease], "claims": []}
+    daemon.replies["ipam-free"] = {"freed": 1}
+    words = ["ipam", "free", "c1", "eth0"]
+    succeeds(daemon.run(*words, "--owner", "cni:net1"))
+    assert daemon.requests == [{"verb": "ipam-free", "container_id": "c1",
+                                "ifname": "eth0", "owner": "cni:net1"}]
+    daemon.replies["ipam-free"] = {"freed": 0}
+    fails(daemon.run(*words), 1, "no addresses", "--owner 'cni:net1'")
+    daemon.replies["ipam"]["leases"] = [dict(lease, ifname="eth1")]
+    fails(daemon.run(*words), 1, "no addresses", "fastdpctl ipam list")
+    daemon.replies["ipam-free"] = {"error": {
+        "code": "in-use", "message": "it is attached", "hint": "wait"}}
+    fails(daemon.run(*words), 1, "attached")
+
+
+def test_hints_name_verbs_that_there_are():
+    """All that the daemon and the tools say is to be typed."""
+    phrases = set()
+    for place in ("daemon", "cni", "client", "cli"):
+        for path in (TOP / "src" / place).glob("*.c"):
+            text = re.sub(r'"\s*\n\s*"', "", path.read_text())
+            phrases |= set(re.findall(
+                r"['`]fastdpctl ([a-z-]+)(?: ([a-z]+))?|"
+                r": fastdpctl ([a-z-]+)(?: ([a-z]+))?", text))
+    assert len(phrases) > 9
+    for words in phrases:
+        words = [w for w in words if w]
+        got = [run(*words[:n], "--help").returncode
+               for n in range(1, len(words) + 1)]
+        assert 0 in got, words

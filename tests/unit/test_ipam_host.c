@@ -397,6 +397,57 @@ static void test_gateway_by_reload(void **state)
 	assert_string_equal(e.code, "in-use");
 }
 
+/* What a claim would say is said before anybody claims. */
+static void check_ready(struct host *h, const char *code)
+{
+	const struct ipam_ask ask = { .network = "blue",
+				      .container_id = "late",
+				      .ifname = "eth0",
+				      .owner = "" };
+	struct error claim = { .code = "" }, ready = { .code = "" };
+
+	assert_null(ipam_ask_claim(&h->i, &ask, &claim));
+	assert_string_equal(claim.code, code);
+	assert_int_equal(ipam_ask_ready(&h->i, "blue", &ready), -1);
+	assert_string_equal(ready.message, claim.message);
+}
+
+static void test_ready_beside_foreign(void **state)
+{
+	struct host *h = *state;
+	struct error e = { .code = "" };
+	unsigned int n;
+
+	configure(h, "block", "10.32.5.0/29");
+	ipam_block_reload(&h->i);
+	/* Of the block's pool nobody has it: that knows no later gateway. */
+	configure(h, "gateway", "10.32.5.6");
+	for (n = 0; n < 5; n++) {
+		assert_int_equal(ipam_ask_ready(&h->i, "blue", &e), 0);
+		assert_string_not_equal(pick(h), "none");
+	}
+	check_ready(h, "exhausted");
+}
+
+static void test_ready_without_etcd(void **state)
+{
+	struct host *h = *state;
+	struct error e = { .code = "" };
+	unsigned int n;
+
+	configure(h, "range", "10.32.0.0/16");
+	hold(h, "10.32.5.0/29");
+	h->i.store = h->s;
+	h->s->safe_until = UINT64_MAX / 2;
+	ipam_block_reload(&h->i);
+	for (n = 0; n < 6; n++)
+		assert_string_not_equal(pick(h), "none");
+	/* Another block is on its way. */
+	assert_int_equal(ipam_ask_ready(&h->i, "blue", &e), 0);
+	strcpy(h->s->trouble, "etcd does not answer");
+	check_ready(h, "no-store");
+}
+
 /* One address is the gateway's, the other one a container's that was there
  * before the host was booted. */
 static void test_stale_makes_way(void **state)
@@ -563,6 +614,8 @@ int main(void)
 		ONE(test_asked_once),
 		ONE(test_disk_full),
 		ONE(test_gateway_by_reload),
+		ONE(test_ready_beside_foreign),
+		ONE(test_ready_without_etcd),
 		ONE(test_stale_makes_way),
 		ONE(test_stale_of_another),
 		ONE(test_stale_without_store),
