@@ -120,8 +120,11 @@ json_t *files_read(const char *path, struct error *e)
 			fail(path, "read", e);
 		return NULL;
 	}
-	if (fstat(fileno(f), &st) ||
-	    (unsigned long)st.st_size > FILES_MAX_SIZE) {
+	if (fstat(fileno(f), &st)) {
+		fail(path, "read", e);
+		return NULL;
+	}
+	if ((unsigned long)st.st_size > FILES_MAX_SIZE) {
 		error_set(e, "invalid", "%s is too large", path);
 		return NULL;
 	}

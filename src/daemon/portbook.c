@@ -229,15 +229,24 @@ static struct port_record *keep(struct portbook *b,
 	return &k->record;
 }
 
-static void load(struct portbook *b, const char *file)
+/* What cannot be read now is not damaged: its container is there. */
+static int load(struct portbook *b, const char *file, struct error *e)
 {
 	char path[PATH_MAX], aside[PATH_MAX + 8];
+	struct error why = { .code = "" };
 	struct port_record r;
-	struct error e = { .code = "" };
 	json_t *json;
 
 	snprintf(path, sizeof(path), "%s/%s", b->directory, file);
-	json = files_read(path, &e);
+	json = files_read(path, &why);
+	if (!json && !error_is_set(&why))
+		return 0;
+	if (!json && strcmp(why.code, "invalid")) {
+		*e = why;
+		return error_hint(e, "start again; if it stays so, move the "
+				     "file away: its container is then taken "
+				     "off the network");
+	}
 	if (json && port_record_parse(json, &r) && r.vni != VNI_NONE &&
 	    r.port_no != PORT_NO_NONE && b->n < MAX_PORTS &&
 	    !portbook_find_host(b, r.host_ifname)) {
@@ -248,12 +257,14 @@ static void load(struct portbook *b, const char *file)
 		rename(path, aside);
 	}
 	json_decref(json);
+	return 0;
 }
 
 int portbook_open(struct portbook *b, const char *run_dir, struct error *e)
 {
 	struct dirent *entry;
 	const char *dot;
+	int result = 0;
 	DIR *dir;
 
 	memset(b, 0, sizeof(*b));
@@ -264,13 +275,13 @@ int portbook_open(struct portbook *b, const char *run_dir, struct error *e)
 	dir = opendir(b->directory);
 	if (!dir)
 		return error_set(e, "system", "cannot read %s", b->directory);
-	while ((entry = readdir(dir))) {
+	while (!result && (entry = readdir(dir))) {
 		dot = strrchr(entry->d_name, '.');
 		if (dot && strcmp(dot, ".json") == 0)
-			load(b, entry->d_name);
+			result = load(b, entry->d_name, e);
 	}
 	closedir(dir);
-	return 0;
+	return result;
 }
 
 void portbook_close(struct portbook *b)

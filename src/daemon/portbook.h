@@ -54,7 +54,8 @@ struct portbook {
 	char directory[PATH_MAX - 300];
 };
 
-/* Reads what is there; a file that does not read is put aside, and said. */
+/* Reads what is there; a damaged file is put aside, and said. -1: one could
+ * not be read; @e says why. */
 int portbook_open(struct portbook *b, const char *run_dir, struct error *e);
 void portbook_close(struct portbook *b);
 

@@ -18,8 +18,9 @@ from ns import figure, is_long, wait_until
 
 GATEWAY = "10.32.250.1/16"
 START_S, AGAIN_S = 30, 30
-# The second: what packets come up by, one for each port.
-ASKS = ("recvmsg", "socket") + (("sendto",) if is_long() else ())
+# The second: what packets come up by, one for each port; the third reads
+# records.
+ASKS = ("recvmsg", "socket", "fopen") + (("sendto",) if is_long() else ())
 # What fails once only is asked for again at once.
 BURST, N_CALLS = 4, 24
 KEPT = ("is kept", "are kept")
