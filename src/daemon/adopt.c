@@ -13,6 +13,7 @@
 
 static bool is_known(void *ctx, port_no_t port_no, const char *ifname)
 {
+	static struct log_limit limit;
 	const struct daemon *d = ctx;
 	const struct port_record *r =
 		port_no == PORT_NO_NONE ? portbook_find_host(&d->ports, ifname)
@@ -20,7 +21,9 @@ static bool is_known(void *ctx, port_no_t port_no, const char *ifname)
 
 	if (r && strcmp(r->host_ifname, ifname) == 0)
 		return true;
-	log_warn("port %s of the datapath is in no record: taken out", ifname);
+	if (log_allows(LOG_WARN, &limit))
+		log_warn("port %s of the datapath is in no record: taken out",
+			 ifname);
 	return false;
 }
 
@@ -30,7 +33,8 @@ static int drop_strangers(struct daemon *d, struct error *e)
 	const int error = datapath_prune(d->datapath, is_known, d);
 
 	return error ? error_set(e, "system",
-				 "cannot list the datapath's ports: %s",
+				 "cannot take strangers out of the "
+				 "datapath: %s",
 				 strerror(-error))
 		     : 0;
 }

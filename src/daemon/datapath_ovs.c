@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <linux/openvswitch.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +11,8 @@
 #include "datapath_kind.h"
 #include "files.h"
 #include "sys/ovs_dp.h"
+
+#define PRUNE_ROUNDS 4U
 
 struct ovs_datapath_own {
 	struct datapath base;
@@ -391,8 +394,8 @@ static void remove_port(struct datapath *base, port_no_t port_no)
 }
 
 struct strangers {
-	port_no_t ports[64];
-	size_t n;
+	port_no_t *ports;
+	size_t n, capacity;
 	datapath_known_fn *is_known;
 	void *ctx;
 };
@@ -401,21 +404,49 @@ static int look_for_stranger(void *ctx, const struct ovs_vport *v)
 {
 	struct strangers *s = ctx;
 
-	if (v->port_no >= PORT_NO_FIRST &&
-	    !s->is_known(s->ctx, v->port_no, v->name) &&
-	    s->n < sizeof(s->ports) / sizeof(s->ports[0]))
-		s->ports[s->n++] = v->port_no;
+	if (v->port_no < PORT_NO_FIRST ||
+	    s->is_known(s->ctx, v->port_no, v->name))
+		return 0;
+	if (s->n == s->capacity) {
+		s->capacity = s->capacity ? s->capacity * 2 : 16;
+		s->ports = core_realloc(s->ports, s->capacity,
+					sizeof(*s->ports));
+	}
+	s->ports[s->n++] = v->port_no;
 	return 0;
 }
 
+/* 0: none is left; 1: there were some; or -errno. */
+static int prune_once(struct ovs_dp *ovs, struct strangers *s)
+{
+	int error, failed = 0;
+
+	s->n = 0;
+	error = ovs_dp_vports(ovs, look_for_stranger, s);
+	if (error)
+		return error;
+	if (!s->n)
+		return 0;
+	while (s->n) {
+		error = ovs_dp_vport_del(ovs, s->ports[--s->n]);
+		/* -ENODEV: it went by itself. */
+		if (error && error != -ENODEV)
+			failed = error;
+	}
+	return failed ? failed : 1;
+}
+
+/* The number of one that is left would be refused to a container. */
 static int prune(struct datapath *d, datapath_known_fn *is_known, void *ctx)
 {
 	struct strangers s = { .is_known = is_known, .ctx = ctx };
-	const int error = ovs_dp_vports(&own(d)->ovs, look_for_stranger, &s);
+	unsigned int round = 0;
+	int rc = 1;
 
-	while (!error && s.n)
-		remove_port(d, s.ports[--s.n]);
-	return error;
+	while (rc && round++ < PRUNE_ROUNDS)
+		rc = prune_once(&own(d)->ovs, &s);
+	free(s.ports);
+	return rc > 0 ? -EBUSY : rc;
 }
 
 static void put(json_t *metrics, const char *name, uint64_t value)

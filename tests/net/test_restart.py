@@ -8,9 +8,10 @@ import time
 import pytest
 
 import machine
+import netlink
 from container import Stream
 from host import find_program
-from ns import figure, is_long, sh, wait_until
+from ns import figure, ip_batch, is_long, sh, wait_until
 from topo import PATIENT
 
 DEAD_S = 60 if is_long() else 15
@@ -190,6 +191,29 @@ def test_identity_and_ports_survive(world):
         world.wait_connected()
         assert {e["mac"] for e in
                 world.hosts[1].directory_entries()} == entries
+
+
+def test_many_ports_that_nobody_knows(world):
+    """All of them go, so that their numbers are free."""
+    host = world.hosts[0]
+    host.stop()  # sleeve's go with it
+    before = host.kernel.vports()
+    names = ["lost%d" % i for i in range(150)]
+    ip_batch(["link add %s type dummy" % name for name in names], host.ns)
+    genl = netlink.Genl(host.ns)
+    dp, _ = netlink.datapaths(genl)["fastdp"]
+    for i, name in enumerate(names):
+        netlink.make_vport(genl, dp, max(before) + 1 + i, name)
+    assert len(host.kernel.vports()) == len(before) + len(names)
+    genl.close()
+    host.start()
+    after = host.kernel.vports()
+    assert not [v for v in after.values() if v[0] in names], after
+    assert set(before.items()) <= set(after.items()), after
+    for _ in range(2):
+        one = world.container(host)
+        wait_until("it to be reached", lambda c=one:
+                   world.containers[1].reaches(c.ip4))
 
 
 def carried_by_kernel(world):
