@@ -5,6 +5,7 @@
 #include "nat.h"
 #include "net.h"
 #include "session.h"
+#include "sound.h"
 
 struct census {
 	struct host *h;
@@ -16,8 +17,11 @@ static void check_wanted(void *ctx, const struct flow_match *match,
 {
 	struct census *c = ctx;
 	const struct fake_flow *f = fake_dp_find(&c->h->dp, match);
+	const char *fault = sound_flow(c->h->engine, match, actions);
 
 	c->n_wanted++;
+	if (fault)
+		sim_fail(c->h->sim, "host %u: %s", c->h->index, fault);
 	if (!f)
 		sim_fail(c->h->sim,
 			 "host %u: a wanted flow is not there "
@@ -59,9 +63,13 @@ static bool is_awaited(const struct host *h, const struct fake_flow *f)
 void check_flows(struct host *h)
 {
 	struct census c = { .h = h };
+	const char *fault = h->is_bridge ? NULL
+					 : sound_learnt(h->engine, h->hello.id);
 	struct fake_flow *f;
 	uint32_t i, n_left = 0;
 
+	if (fault)
+		sim_fail(h->sim, "host %u: %s", h->index, fault);
 	engine_all_flows(h->engine, check_wanted, &c);
 	EACH_FAKE_FLOW(&h->dp, i, f)
 	{

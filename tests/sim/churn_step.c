@@ -133,7 +133,9 @@ static void attach(struct host *h, uint64_t c)
 		    mac_equal(&h->ports[i].port.mac, &mac))
 			return;
 	}
-	if (h->n_ports < 6)
+	if (take(&c, 8) == 0)
+		host_attach_in_vain(h, n % 2 ? 100 : 200, &mac);
+	else if (h->n_ports < 6)
 		host_attach(h, n % 2 ? 100 : 200, &mac, ips,
 			    (uint8_t)take(&c, 3), take(&c, 5) == 0);
 }
@@ -143,7 +145,10 @@ static void talk(struct sim *sim, struct host *h, struct host *to, uint64_t c)
 	static const enum traffic_kind list[] = { TRAFFIC_UNICAST, TRAFFIC_ARP,
 						  TRAFFIC_ND, TRAFFIC_BROADCAST,
 						  TRAFFIC_GRATUITOUS };
-	const struct mac stranger = build_mac(50, take(&c, 4));
+	/* Nobody's, or a container's that is here or comes some day. */
+	const struct mac stranger = take(&c, 2) ? build_mac(50, take(&c, 4))
+						: build_mac(1 + take(&c, 3),
+							    1 + take(&c, 6));
 	struct sim_port *from = port_of(h, &c);
 	struct sim_port *target = port_of(take(&c, 4) ? to : h, &c);
 

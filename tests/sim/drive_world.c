@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "drive_bytes.h"
+#include "sound.h"
 
 #define MAX_ACTIONS 100000U
 
@@ -194,7 +195,10 @@ static void check_wanted(void *ctx, const struct flow_match *match,
 {
 	struct drive *d = ctx;
 	const struct fake_flow *f = fake_dp_find(&d->dp, match);
+	const char *what = sound_flow(d->engine, match, actions);
 
+	if (what)
+		fault(d, what);
 	if (!f && d->dp.n_flows < d->dp.max_flows)
 		fault(d, "a wanted flow is not there");
 	if (f && !flow_actions_equal(&f->actions, actions))
@@ -203,9 +207,12 @@ static void check_wanted(void *ctx, const struct flow_match *match,
 
 static void check(struct drive *d)
 {
+	const char *what = sound_learnt(d->engine, d->config.id);
 	struct fake_flow *f;
 	uint32_t i;
 
+	if (what)
+		fault(d, what);
 	if (d->dp.n_overlaps)
 		fault(d, "overlapping flows");
 	if (d->dp.n_idle_puts)

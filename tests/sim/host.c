@@ -388,6 +388,21 @@ void host_detach(struct host *h, struct sim_port *p)
 	host_event(h, &ev);
 }
 
+void host_attach_in_vain(struct host *h, vni_t vni, const struct mac *mac)
+{
+	struct event ev = { .type = EVENT_PORT_ADDED };
+
+	if (!h->engine || h->is_draining)
+		return;
+	ev.port.port_no = ++h->last_port_no;
+	ev.port.vni = vni;
+	ev.port.mac = *mac;
+	engine_handle(h->engine, h->sim->now, &ev);
+	ev.type = EVENT_PORT_REMOVED;
+	ev.port_no = h->last_port_no;
+	host_event(h, &ev);
+}
+
 void host_set_link(struct host *h, uint32_t mtu)
 {
 	if (h->link_mtu == mtu)

@@ -116,6 +116,8 @@ struct sim_port *host_attach(struct host *h, vni_t vni, const struct mac *mac,
 			     bool is_trusted);
 /* The container goes; a daemon that runs notices. */
 void host_detach(struct host *h, struct sim_port *p);
+/* An attachment that fails halfway: the engine is not asked in between. */
+void host_attach_in_vain(struct host *h, vni_t vni, const struct mac *mac);
 struct sim_port *host_port(struct host *h, port_no_t port_no);
 
 /* The link to the underlay, from now on. */
