@@ -6,8 +6,9 @@
 
 static const struct mac any_group = { { 1, 0, 0, 0, 0, 0 } };
 
-/* What a packet without a D made, of @peer or (NULL) of all. */
-static void drop_lazy(struct pipeline *pl, const struct ip *peer)
+/* What a packet without a D made: of @peer (NULL: of all) in @vni (VNI_NONE: in
+ * all networks). */
+static void drop_lazy(struct pipeline *pl, const struct ip *peer, vni_t vni)
 {
 	struct list *node = pl->flows->lazy.next, *next;
 
@@ -18,7 +19,8 @@ static void drop_lazy(struct pipeline *pl, const struct ip *peer)
 
 		next = node->next;
 		if (!m.recirc_id && (m.fields & FLOW_TUN_SRC) &&
-		    (!peer || ip_equal(&m.tun_src, peer)))
+		    (!peer || ip_equal(&m.tun_src, peer)) &&
+		    (vni == VNI_NONE || m.tun_id == vni))
 			flowset_unwant(pl->flows, &m);
 	}
 }
@@ -33,7 +35,7 @@ bool arrival_choose(struct pipeline *pl)
 	if (is_wide == pl->is_wide)
 		return false;
 	pl->is_wide = is_wide;
-	drop_lazy(pl, NULL); /* their keys have the old form */
+	drop_lazy(pl, NULL, VNI_NONE); /* their keys have the old form */
 	return true;
 }
 
@@ -119,7 +121,17 @@ void arrival_peer_gone(struct pipeline *pl, const struct peer *p)
 		flowset_unwant(pl->flows, &group);
 		to_ports(pl, p, vni, false);
 	}
-	drop_lazy(pl, &p->remote.ip);
+	drop_lazy(pl, &p->remote.ip, VNI_NONE);
+}
+
+void arrival_peer_new(struct pipeline *pl, const struct peer *p)
+{
+	drop_lazy(pl, &p->remote.ip, VNI_NONE);
+}
+
+void arrival_network_new(struct pipeline *pl, vni_t vni)
+{
+	drop_lazy(pl, NULL, vni);
 }
 
 void arrival_of_mac(struct pipeline *pl, vni_t vni, const struct mac *mac,

@@ -23,6 +23,10 @@
 bool arrival_choose(struct pipeline *pl);
 
 void arrival_of_peer(struct pipeline *pl, const struct peer *p, vni_t vni);
+/* What was of a stranger, or of a network that had no part here, no longer is:
+ * the answers that its packets got are void. */
+void arrival_peer_new(struct pipeline *pl, const struct peer *p);
+void arrival_network_new(struct pipeline *pl, vni_t vni);
 /* In all networks, and what its packets made. */
 void arrival_peer_gone(struct pipeline *pl, const struct peer *p);
 

@@ -149,6 +149,7 @@ static void started(struct engine *e, usec_t now)
 	engine_refresh(e, now);
 	miss_adopt(e, now);
 	flowset_release(&e->flows, NULL);
+	group_released(&e->pipeline);
 	engine_note(e, NOTE_SETTLED)->count = e->flows.n_adopted;
 }
 
@@ -399,6 +400,7 @@ static void expire(struct engine *e, usec_t now)
 	if (now >= e->settle_at) {
 		group_run(&e->pipeline, now, true);
 		flowset_release_all(&e->flows, is_awaited, e);
+		group_released(&e->pipeline);
 		copied_release(&e->pipeline.copied, is_awaited, e);
 		sizing_forget_found(e);
 		e->settle_at = USEC_NEVER;

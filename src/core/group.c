@@ -311,6 +311,26 @@ void group_told(struct pipeline *pl, const struct ip *ip)
 		group_changed(pl, vni);
 }
 
+/* FLOOD of a port: does it send copies to peers? */
+static bool sends_copies(const struct pipeline *pl, const struct port *port)
+{
+	const struct flow_match m = match_flood(port->vni, port->port_no);
+	const struct flow_slot *slot = flowset_find(pl->flows, &m);
+
+	return slot && slot->is_wanted && slot->actions.n &&
+	       slot->actions.list[slot->actions.n - 1].type == FLOW_RECIRC;
+}
+
+void group_released(struct pipeline *pl)
+{
+	EACH_PORT(pl->ports, node) {
+		const struct port *port = &PORT_OF(node)->port;
+
+		if (sends_copies(pl, port) && !has_peers(pl, port->vni))
+			group_changed(pl, port->vni);
+	}
+}
+
 void group_run(struct pipeline *pl, usec_t now, bool is_hurried)
 {
 	vni_t vni;

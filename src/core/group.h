@@ -15,6 +15,8 @@ void group_network(struct pipeline *pl, vni_t vni);
 /* The same soon: see regroup.h. */
 void group_changed(struct pipeline *pl, vni_t vni);
 void group_run(struct pipeline *pl, usec_t now, bool is_hurried);
+/* PEERS of the last life may have gone: nothing is to go there any more. */
+void group_released(struct pipeline *pl);
 /* A peer at @ip has told what it has, or is not there any more. */
 void group_told(struct pipeline *pl, const struct ip *ip);
 

@@ -40,6 +40,7 @@ static void release(struct engine *e, usec_t now, const struct ip *ip)
 		group_run(&e->pipeline, now, true);
 	}
 	flowset_release(&e->flows, ip);
+	group_released(&e->pipeline);
 }
 
 static void drop_session(struct engine *e, usec_t now, struct peer *p,

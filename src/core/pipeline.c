@@ -26,6 +26,13 @@ static bool to_owner_checked(struct pipeline *pl, const struct claim *c,
 	       way_to_peer(pl, p, c->vni, ret);
 }
 
+static bool is_wanted(const struct pipeline *pl, const struct flow_match *m)
+{
+	const struct flow_slot *slot = flowset_find(pl->flows, m);
+
+	return slot && slot->is_wanted;
+}
+
 /* E, and D: to a container of ours (@c), or no longer (NULL). */
 static void deliver(struct pipeline *pl, vni_t vni, const struct mac *mac,
 		    const struct claim *c)
@@ -92,8 +99,12 @@ static void want_source(struct pipeline *pl, const struct port *port)
 
 void pipeline_port(struct pipeline *pl, const struct port *port)
 {
+	const struct flow_match flood = match_flood(port->vni, PORT_NO_VXLAN);
+
 	if (pl->is_bridge)
 		return;
+	if (!is_wanted(pl, &flood))
+		arrival_network_new(pl, port->vni);
 	want_source(pl, port);
 	arrivals(pl, port->vni);
 	group_network(pl, port->vni);
@@ -174,6 +185,11 @@ void pipeline_no_trunc(struct pipeline *pl)
 
 static void serve(struct pipeline *pl, const struct peer *p)
 {
+	const struct mac reply = PROBE_REPLY_MAC;
+	const struct flow_match answer = match_probe(&p->remote.ip, &reply);
+
+	if (p->hello.can_fastdp && !is_wanted(pl, &answer))
+		arrival_peer_new(pl, p);
 	probes(pl, p);
 	EACH_NETWORK(pl->ports, vni)
 	arrival_of_peer(pl, p, vni);

@@ -368,6 +368,80 @@ static void test_lazy_of_peer(void **state)
 	engine_free(e);
 }
 
+/* No packet has used it for long. */
+static void forget_lazy(struct engine *e, const struct flow_match *match)
+{
+	struct event ev = { .type = EVENT_FLOW_USED };
+
+	ev.used.match = *match;
+	ev.used.is_known = true;
+	ev.used.idle_us = USEC_NEVER;
+	engine_handle(e, now, &ev);
+	drain(e);
+	assert_null(engine_find_flow(e, match));
+}
+
+/* From the peer at @ip to a MAC that is not ours. */
+static void arrive(struct engine *e, uint32_t ip, const struct mac *mac)
+{
+	uint8_t frame[60] = { 0 };
+	struct event ev = { .type = EVENT_UPCALL };
+
+	memcpy(frame, mac->b, sizeof(mac->b));
+	frame[6] = 2;
+	frame[12] = 8;
+	ev.upcall.in_port = PORT_NO_VXLAN;
+	ev.upcall.tun_id = 100;
+	ev.upcall.tun_src = ip_number(ip);
+	ev.upcall.frame = frame;
+	ev.upcall.size = sizeof(frame);
+	engine_handle(e, now, &ev);
+	drain(e);
+}
+
+/* What was a stranger's, or of a network that we had no part in, is dropped no
+ * longer when that has changed, be it that it is in use. */
+static void test_no_stranger(void **state)
+{
+	const struct who b = { "b", 1, 2 };
+	const struct mac mac = { { 2, 9, 9, 9, 9, 9 } };
+	const struct flow_match d = delivery(2, &mac), d3 = delivery(3, &mac);
+	struct engine *e = make("a", 1);
+	const struct flow_actions *a;
+
+	(void)state;
+	add_port(e, 16);
+	tell(e, EVENT_STARTED);
+	drain(e);
+	arrive(e, 2, &mac);
+	arrive(e, 3, &mac);
+	a = engine_find_flow(e, &d);
+	assert_true(a && !a->n);
+	session_up(e, 1, 0, &b, 40000);
+	drain(e);
+	assert_null(engine_find_flow(e, &d));
+	assert_non_null(engine_find_flow(e, &d3));
+	arrive(e, 2, &mac);
+	a = engine_find_flow(e, &d);
+	assert_true(a && a->n == 1);
+	/* It goes on: what is known is not asked again. */
+	add_port(e, 17);
+	drain(e);
+	assert_non_null(engine_find_flow(e, &d));
+	remove_port(e, 16);
+	remove_port(e, 17);
+	now += 20 * USEC_PER_SEC;
+	drain(e);
+	forget_lazy(e, &d);
+	arrive(e, 2, &mac);
+	a = engine_find_flow(e, &d);
+	assert_true(a && !a->n);
+	add_port(e, 16);
+	drain(e);
+	assert_null(engine_find_flow(e, &d));
+	engine_free(e);
+}
+
 static void set_tap(struct engine *e, port_no_t port_no)
 {
 	struct event ev = { .type = EVENT_TAP };
@@ -430,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_port_of_a_moment),
 		cmocka_unit_test(test_port_of_no_moment),
 		cmocka_unit_test(test_lazy_of_peer),
+		cmocka_unit_test(test_no_stranger),
 		cmocka_unit_test(test_tap),
 	};
 

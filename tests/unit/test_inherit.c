@@ -12,6 +12,7 @@
 
 #include "core/engine.h"
 #include "core/matches.h"
+#include "core/regroup.h"
 #include "core/view.h"
 
 #define HOLD (20 * USEC_PER_SEC)
@@ -182,11 +183,98 @@ static void test_declared(void **state)
 	engine_free(e);
 }
 
+/* Copies of group frames for the peer at @n; 0: for those on sleeve. */
+static struct flow_match tell_copies(struct engine *e, uint8_t n)
+{
+	struct event ev = { .type = EVENT_FLOW_FOUND };
+	const struct flow_tunnel tunnel = { .tun_id = 100,
+					    .dst = ip_number(n),
+					    .src = ip_number(1),
+					    .dst_port = 6784,
+					    .ttl = 64 };
+	struct flow_actions actions = { 0 };
+
+	ev.flow.match.recirc_id = RECIRC_PEERS(100, 0);
+	if (n)
+		flow_set_tunnel(&actions, &tunnel);
+	flow_output(&actions, n ? PORT_NO_VXLAN : PORT_NO_TAP);
+	ev.flow.actions = &actions;
+	engine_handle(e, now, &ev);
+	flow_actions_free(&actions);
+	return ev.flow.match;
+}
+
+static bool sends_copies(struct engine *e, port_no_t port_no)
+{
+	const struct flow_match m = match_flood(100, port_no);
+	const struct flow_actions *a = engine_find_flow(e, &m);
+
+	assert_non_null(a);
+	return a->n && a->list[a->n - 1].type == FLOW_RECIRC;
+}
+
+/* The peer of the session has nothing. */
+static void tell_nothing(struct engine *e, session_t session)
+{
+	const struct message m = { .type = MESSAGE_ENTRIES,
+				   .entries = { .is_first = true,
+						.is_last = true } };
+	struct event ev = { .type = EVENT_MESSAGE };
+
+	ev.message.session = session;
+	ev.message.message = &m;
+	engine_handle(e, now, &ev);
+}
+
+/* Copies that go: nothing is sent there any more, where it would come up. */
+static void test_copies(void **state)
+{
+	const struct event started = { .type = EVENT_STARTED };
+	struct engine *e = make();
+	struct flow_match copies;
+
+	(void)state;
+	copies = tell_copies(e, 7);
+	tell_port(e, 20, 20, false);
+	tell_port(e, 21, 21, false);
+	engine_handle(e, now, &started);
+	assert_false(drain(e, &copies));
+	assert_true(sends_copies(e, 20) && sends_copies(e, 21));
+	now += HOLD + USEC_PER_SEC;
+	assert_true(drain(e, &copies));
+	assert_false(sends_copies(e, 20) || sends_copies(e, 21));
+	engine_free(e);
+	/* The peer is there, and has no container in the network any more. */
+	e = make();
+	copies = tell_copies(e, 7);
+	tell_port(e, 20, 20, false);
+	engine_handle(e, now, &started);
+	tell_peer(e, 1, 7);
+	assert_false(drain(e, &copies));
+	tell_nothing(e, 1);
+	assert_true(drain(e, &copies));
+	now += REGROUP_PAUSE_US;
+	drain(e, &copies);
+	assert_false(sends_copies(e, 20));
+	engine_free(e);
+	/* There is no sleeve in this life. */
+	e = make();
+	copies = tell_copies(e, 0);
+	tell_port(e, 20, 20, false);
+	engine_handle(e, now, &started);
+	assert_true(drain(e, &copies));
+	now += REGROUP_PAUSE_US;
+	drain(e, &copies);
+	assert_false(sends_copies(e, 20));
+	engine_free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_declared),
+		cmocka_unit_test(test_copies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
