@@ -413,24 +413,21 @@ void member_leave_all(struct engine *e)
 static void take_entry(struct engine *e, usec_t now, struct peer *p,
 		       const struct entry *entry)
 {
+	enum directory_result result;
+
 	if (entry->flags & ENTRY_WITHDRAWN) {
 		directory_withdraw(e->directory, now, p->hello.id, entry->vni,
 				   &entry->mac);
 		return;
 	}
-	switch (directory_put(e->directory, now, p->hello.id, entry,
-			      PORT_NO_NONE)) {
-	case DIRECTORY_CHANGED:
-	case DIRECTORY_SAME:
-		break;
-	case DIRECTORY_FULL:
+	result = directory_put(e->directory, now, p->hello.id, entry,
+			       PORT_NO_NONE);
+	if (result == DIRECTORY_CHANGED || result == DIRECTORY_SAME)
+		return;
+	if (result == DIRECTORY_FULL)
 		p->was_refused = true;
-		/* fallthrough */
-	case DIRECTORY_EXCESS:
-		e->counters.n_entries_refused++;
-		engine_limit(e, "directory");
-		break;
-	}
+	e->counters.n_entries_refused++;
+	engine_limit(e, "directory");
 }
 
 static void take_entries(struct engine *e, usec_t now, struct peer *p,
