@@ -39,16 +39,32 @@ static int drop_strangers(struct daemon *d, struct error *e)
 		     : 0;
 }
 
+/* A bridge that was made anew may have another name than it had. */
+static int take_host_link(struct daemon *d, struct port_record *r,
+			  struct error *e)
+{
+	struct port_record now = *r;
+
+	if (datapath_host_link(d->datapath, r->vni, now.host_ifname, e))
+		return -1;
+	if (strcmp(now.host_ifname, r->host_ifname) == 0)
+		return 0;
+	strcpy(now.ifname, now.host_ifname);
+	return portbook_save(&d->ports, r, &now, e);
+}
+
 /*
  * The internal port is there with the datapath, and has another MAC when that
  * was made anew: containers know their gateway by the old one.
  */
-static int take_host(struct daemon *d, const struct port_record *r,
-		     struct error *e)
+static int take_host(struct daemon *d, struct port_record *r, struct error *e)
 {
 	struct rtnl_link link;
-	int error = rtnl_link_by_name(d->rtnl, r->host_ifname, &link);
+	int error;
 
+	if (take_host_link(d, r, e))
+		return -1;
+	error = rtnl_link_by_name(d->rtnl, r->host_ifname, &link);
 	if (!error && !mac_equal(&link.mac, &r->mac))
 		error = rtnl_link_set_mac(d->rtnl, link.ifindex, &r->mac);
 	return error ? error_set(e, error_code_of(-error),
@@ -57,7 +73,7 @@ static int take_host(struct daemon *d, const struct port_record *r,
 		     : 0;
 }
 
-static int serve(struct daemon *d, const struct port_record *r, struct error *e)
+static int serve(struct daemon *d, struct port_record *r, struct error *e)
 {
 	struct port port;
 

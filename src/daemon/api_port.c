@@ -410,7 +410,7 @@ json_t *api_expose(struct daemon *d, const json_t *request, struct error *e)
 	return api_done(rc ? "%s is exposed on %s already"
 			   : "%s is exposed on %s",
 			addr_print_prefix(&ip, len, text),
-			datapath_name(d->datapath));
+			daemon_host_ifname(d));
 }
 
 json_t *api_hide(struct daemon *d, const json_t *request, struct error *e)

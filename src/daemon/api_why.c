@@ -257,7 +257,7 @@ static json_t *say_bridge(struct daemon *d, json_t *lines,
 
 	if (v->port_no == PORT_NO_HOST)
 		say(lines, "the bridge %s itself is the host's port",
-		    datapath_name(d->datapath));
+		    daemon_host_ifname(d));
 	else if (json_is_null(flow))
 		say(lines, "the bridge has no entry for frames to it");
 	else

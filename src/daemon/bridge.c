@@ -272,6 +272,29 @@ static void look(struct datapath *d)
 		bridge_sync_later(b);
 }
 
+static int reload(struct datapath *d, struct error *e)
+{
+	struct bridges *b = bridges_of(d);
+
+	EACH_NET(b, net)
+	bridge_net_drop_if_empty(b, net);
+	bridge_sync_later(b);
+	return bridge_net_get(b, settings_vni(b->settings, DEFAULT_NETWORK), e)
+		       ? 0
+		       : -1;
+}
+
+static int host_link(struct datapath *d, vni_t vni, char ret[MAX_IFNAME],
+		     struct error *e)
+{
+	const struct bridge_net *net = bridge_net_get(bridges_of(d), vni, e);
+
+	if (!net)
+		return -1;
+	snprintf(ret, MAX_IFNAME, "%s", net->ifname);
+	return 0;
+}
+
 static const char *name_of(const struct datapath *d)
 {
 	const struct bridges *b = CONTAINER_OF((struct datapath *)(uintptr_t)d,
@@ -330,6 +353,8 @@ const struct datapath_kind datapath_bridge_kind = {
 	.prune = prune,
 	.follow = follow,
 	.changed = changed,
+	.reload = reload,
+	.host_link = host_link,
 	.look = look,
 	.flows = bridge_show_flows,
 	.flow_to = bridge_show_flow_to,

@@ -181,9 +181,23 @@ static int set_up(struct bridges *b, vni_t vni, uint32_t ifindex)
 	return error;
 }
 
-static void name_of(const struct bridges *b, vni_t vni, char ret[MAX_IFNAME])
+/*
+ * The bridge of what was the default network keeps the plain name as long as
+ * it has ports: whoever is in it must not be cut off.
+ */
+static bool has_plain_name(struct bridges *b)
 {
-	if (vni == default_vni(b))
+	EACH_NET(b, net)
+	{
+		if (strcmp(net->ifname, b->settings->bridge_name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void name_of(struct bridges *b, vni_t vni, char ret[MAX_IFNAME])
+{
+	if (vni == default_vni(b) && !has_plain_name(b))
 		snprintf(ret, MAX_IFNAME, "%s", b->settings->bridge_name);
 	else
 		snprintf(ret, MAX_IFNAME, "%.6s-n%06x",

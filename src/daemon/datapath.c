@@ -143,6 +143,20 @@ void datapath_changed(struct datapath *d)
 		d->kind->changed(d);
 }
 
+int datapath_reload(struct datapath *d, struct error *e)
+{
+	return d->kind->reload ? d->kind->reload(d, e) : 0;
+}
+
+int datapath_host_link(struct datapath *d, vni_t vni, char ret[MAX_IFNAME],
+		       struct error *e)
+{
+	if (d->kind->host_link)
+		return d->kind->host_link(d, vni, ret, e);
+	snprintf(ret, MAX_IFNAME, "%s", d->kind->name(d));
+	return 0;
+}
+
 void datapath_look(struct datapath *d)
 {
 	if (d->kind->look)

@@ -98,6 +98,11 @@ int datapath_prune(struct datapath *d, datapath_known_fn *is_known, void *ctx);
 void datapath_follow(struct datapath *d, const struct engine *engine);
 /* Owners of addresses have changed. */
 void datapath_changed(struct datapath *d);
+/* The settings have changed: the default network may be another one. */
+int datapath_reload(struct datapath *d, struct error *e);
+/* The link that is the host's port in @vni, which may be made for it. */
+int datapath_host_link(struct datapath *d, vni_t vni, char ret[MAX_IFNAME],
+		       struct error *e);
 /* At times: has somebody taken away what bridges need? */
 void datapath_look(struct datapath *d);
 

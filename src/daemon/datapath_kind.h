@@ -24,6 +24,9 @@ struct datapath_kind {
 		     void *ctx);
 	void (*follow)(struct datapath *d, const struct engine *engine);
 	void (*changed)(struct datapath *d);
+	int (*reload)(struct datapath *d, struct error *e);
+	int (*host_link)(struct datapath *d, vni_t vni, char ret[MAX_IFNAME],
+			 struct error *e);
 	void (*look)(struct datapath *d);
 	void (*flows)(struct datapath *d, json_t *list);
 	json_t *(*flow_to)(struct datapath *d, vni_t vni,

@@ -22,12 +22,12 @@ static struct port_record *host_record(struct daemon *d, struct error *e)
 	memset(&r, 0, sizeof(r));
 	list_init(&r.all);
 	r.port_no = PORT_NO_HOST;
-	snprintf(r.host_ifname, sizeof(r.host_ifname), "%s",
-		 datapath_name(d->datapath));
-	strcpy(r.ifname, r.host_ifname);
 	strcpy(r.netns_path, "the host");
 	strcpy(r.network, DEFAULT_NETWORK);
 	r.vni = settings_vni(&d->settings, r.network);
+	if (datapath_host_link(d->datapath, r.vni, r.host_ifname, e))
+		return NULL;
+	strcpy(r.ifname, r.host_ifname);
 	if (rtnl_link_by_name(d->rtnl, r.host_ifname, &link)) {
 		error_set(e, "not-found", "the link %s has gone",
 			  r.host_ifname);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ struct ips {
 struct masq_ports {
 	struct daemon *d;
 	struct masq *masq; /* NULL: not needed so far */
+	char but_ifname[MAX_IFNAME];
 	struct ips there;
 	bool is_known; /* what the kernel has */
 };
@@ -124,18 +126,28 @@ static int apply_difference(struct masq_ports *m, const struct ips *want,
 	return 0;
 }
 
+/* Another link may be the host's port now: then all rules are made anew. */
+static int open_table(struct masq_ports *m)
+{
+	const char *but_ifname = daemon_host_ifname(m->d);
+
+	if (m->masq && strcmp(m->but_ifname, but_ifname) == 0)
+		return 0;
+	masq_close(m->masq);
+	m->masq = masq_open(m->d->settings.bridge_name, but_ifname);
+	snprintf(m->but_ifname, sizeof(m->but_ifname), "%s", but_ifname);
+	m->there.n = 0;
+	m->is_known = false;
+	return m->masq ? 0 : -1;
+}
+
 static int apply(struct masq_ports *m, const struct ips *want, struct error *e)
 {
 	struct error quiet = { .code = "" };
 
 	if (m->is_known && m->there.n == 0 && want->n == 0)
 		return 0;
-	if (!m->masq) {
-		const char *name = datapath_name(m->d->datapath);
-
-		m->masq = masq_open(name, name);
-	}
-	if (!m->masq)
+	if (open_table(m))
 		return error_set(e, "system", "libnftables cannot be used");
 	if (want->n == 0 && !m->is_known) {
 		/* Most hosts never had one, and some kernels cannot. */

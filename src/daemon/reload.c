@@ -85,6 +85,9 @@ int daemon_reload(struct daemon *d, struct error *e)
 	d->settings.mtu = fresh.mtu;
 	d->settings.log_level = fresh.log_level;
 	log_set_level(fresh.log_level);
+	if (datapath_reload(d->datapath, e))
+		log_error("the default network has no bridge: %s", e->message);
+	error_clear(e);
 	reload_peers(d, &old);
 	ipam_reload(d->ipam);
 	if (strcmp(fresh.bridge_name, old.bridge_name) ||

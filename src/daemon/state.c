@@ -68,6 +68,13 @@ uint32_t daemon_mtu(struct daemon *d)
 	return d->mtu_limit && d->mtu_limit < mtu ? d->mtu_limit : mtu;
 }
 
+const char *daemon_host_ifname(const struct daemon *d)
+{
+	const struct port_record *r = portbook_find(&d->ports, PORT_NO_HOST);
+
+	return r ? r->host_ifname : datapath_name(d->datapath);
+}
+
 const char *daemon_network_name(const struct daemon *d, vni_t vni,
 				char ret[MAX_NAME])
 {

@@ -93,6 +93,9 @@ void daemon_stop(struct daemon *d, int code);
  */
 uint32_t daemon_mtu(struct daemon *d);
 
+/* The link that is the host's port, or would be. */
+const char *daemon_host_ifname(const struct daemon *d);
+
 /* The name of @vni as people know it here, into @ret. */
 const char *daemon_network_name(const struct daemon *d, vni_t vni,
 				char ret[MAX_NAME]);

@@ -157,11 +157,11 @@ def follows(host, seconds=1.2):
                        lambda s=size: host.status()["mtu"] == s - 50, 5)
 
 
-@pytest.mark.any_datapath
+@pytest.mark.running_kernel
 def test_own_links_and_bridges_of_others(make_cluster):
     """Without --local-address and default route the smallest link that is up
     counts; not our own, whose MTU follows from it, which ended at 576."""
-    world = make_cluster(1, start=False)
+    world = make_cluster(1, start=False, datapaths=("bridge",))
     host = world.hosts[0]
     host.is_bound = False
     host.ns.ip("route", "add", "default", "via", "10.99.0.254")
