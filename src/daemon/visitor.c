@@ -159,8 +159,12 @@ static void child(int fd)
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	prctl(PR_SET_NAME, "fastdpd-visitor");
-	if (dup2(fd, STDERR_FILENO + 1) != STDERR_FILENO + 1 ||
-	    close_range(STDERR_FILENO + 2, ~0U, 0) || keep_privilege())
+	if (dup2(fd, STDERR_FILENO + 1) != STDERR_FILENO + 1)
+		_exit(1);
+	/* Unlike close_range(2) it works before Linux 5.9, and in sandboxes
+	 * that refuse what they do not know. */
+	closefrom(STDERR_FILENO + 2);
+	if (keep_privilege())
 		_exit(1);
 	serve(STDERR_FILENO + 1);
 	_exit(0);
