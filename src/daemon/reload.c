@@ -73,10 +73,13 @@ static int check_store(const struct ipam_settings *old,
 int daemon_reload(struct daemon *d, struct error *e)
 {
 	struct settings fresh, old = d->settings;
+	char names[SETTINGS_NAMES_SIZE];
 
 	if (settings_read(d->argc, d->argv, &fresh, e) != SETTINGS_OK ||
 	    check_store(&old.ipam, &fresh.ipam, e))
 		return error_prefix(e, "nothing was changed");
+	/* Peers without a port are where this daemon was told at its start. */
+	settings_set_default_port(&fresh, old.control_port);
 	memcpy(d->settings.peers, fresh.peers, sizeof(fresh.peers));
 	d->settings.n_peers = fresh.n_peers;
 	memcpy(d->settings.networks, fresh.networks, sizeof(fresh.networks));
@@ -90,14 +93,9 @@ int daemon_reload(struct daemon *d, struct error *e)
 	error_clear(e);
 	reload_peers(d, &old);
 	ipam_reload(d->ipam);
-	if (strcmp(fresh.bridge_name, old.bridge_name) ||
-	    strcmp(fresh.nickname, old.nickname) ||
-	    fresh.control_port != old.control_port ||
-	    fresh.vxlan_port != old.vxlan_port ||
-	    !ip_equal(&fresh.local_address, &old.local_address) ||
-	    fresh.heartbeat_interval_ms != old.heartbeat_interval_ms)
-		log_warn("names, addresses, ports and heartbeats change with "
-			 "the next start only");
+	if (settings_ignored(&old, &fresh, names))
+		log_warn("changed, but taken with the next start only: %s",
+			 names);
 	log_info("configuration read again");
 	return 0;
 }

@@ -265,7 +265,6 @@ enum settings_result settings_read(int argc, char *argv[], struct settings *ret,
 	struct settings overruled;
 	struct file_context c = { .s = ret, .overruled = &overruled, .e = e };
 	enum settings_result result;
-	size_t i;
 
 	set_defaults(ret);
 	set_defaults(&overruled);
@@ -274,11 +273,35 @@ enum settings_result settings_read(int argc, char *argv[], struct settings *ret,
 	if (read_file(&c) || check(ret, e) ||
 	    ipam_settings_check(&ret->ipam, e))
 		return SETTINGS_ERROR;
-	for (i = 0; i < ret->n_peers; i++) {
-		if (!ret->peers[i].port)
-			ret->peers[i].port = ret->control_port;
-	}
+	settings_set_default_port(ret, ret->control_port);
 	return SETTINGS_OK;
+}
+
+void settings_set_default_port(struct settings *s, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_peers; i++) {
+		s->peers[i].is_default_port |= !s->peers[i].port;
+		if (s->peers[i].is_default_port)
+			s->peers[i].port = port;
+	}
+}
+
+bool settings_ignored(const struct settings *now, const struct settings *fresh,
+		      char ret[SETTINGS_NAMES_SIZE])
+{
+	size_t i, n = 0;
+
+	ret[0] = '\0';
+	for (i = 0; i < SETTINGS_N_KEYS; i++) {
+		if (settings_key_is_ignored(&settings_keys[i], now, fresh) &&
+		    n < SETTINGS_NAMES_SIZE)
+			n += (size_t)snprintf(ret + n, SETTINGS_NAMES_SIZE - n,
+					      "%s%s", n ? ", " : "",
+					      settings_keys[i].name);
+	}
+	return n > 0;
 }
 
 vni_t settings_vni(const struct settings *s, const char *name)

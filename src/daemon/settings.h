@@ -38,6 +38,7 @@ struct settings {
 	struct {
 		char host[MAX_HOST];
 		uint16_t port;
+		bool is_default_port;
 	} peers[SETTINGS_MAX_PEERS];
 	size_t n_peers;
 	enum datapath_wish datapath;
@@ -65,6 +66,15 @@ enum settings_result {
 
 enum settings_result settings_read(int argc, char *argv[], struct settings *ret,
 				   struct error *e);
+
+/* The port of peers that are given without one. */
+void settings_set_default_port(struct settings *s, uint16_t port);
+
+/* The options that are other in @fresh than in @now, of those that only a start
+ * takes: their names, parted by commas, into @ret. False: none. */
+#define SETTINGS_NAMES_SIZE 512U
+bool settings_ignored(const struct settings *now, const struct settings *fresh,
+		      char ret[SETTINGS_NAMES_SIZE]);
 
 /* The VNI of @name: configured, or made of the name. 0: not a name. */
 vni_t settings_vni(const struct settings *s, const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings_keys.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "settings_value.h"
@@ -165,44 +166,65 @@ static int set_pmtu_raise(struct settings *s, const char *v, struct error *e)
 			    e);
 }
 
+#define KEPT(field)                       \
+	offsetof(struct settings, field), \
+		sizeof(((struct settings *)0)->field), false
+#define KEPT_TEXT(field)                  \
+	offsetof(struct settings, field), \
+		sizeof(((struct settings *)0)->field), true
+#define LIVE 0, 0, false
+
 const struct settings_key settings_keys[SETTINGS_N_KEYS] = {
 	{ "config", set_config, "FILE",
-	  "configuration file (" DEFAULT_CONFIG ")" },
-	{ "name", set_name, "ID", "identity, kept for ever (random)" },
+	  "configuration file (" DEFAULT_CONFIG ")", LIVE },
+	{ "name", set_name, "ID", "identity, kept for ever (random)",
+	  KEPT_TEXT(name) },
 	{ "nickname", set_nickname, "NAME",
-	  "what people call this host (its host name)" },
+	  "what people call this host (its host name)", KEPT_TEXT(nickname) },
 	{ "local-address", set_local, "ADDR",
-	  "underlay address to listen on and send from (all)" },
+	  "underlay address to listen on and send from (all)",
+	  KEPT(local_address) },
 	{ "control-port", set_control_port, "N",
-	  "TCP port of peers' sessions (6783)" },
+	  "TCP port of peers' sessions (6783)", KEPT(control_port) },
 	{ "sleeve-port", set_sleeve_port, "N",
-	  "UDP port of the user-space path (6783)" },
+	  "UDP port of the user-space path (6783)", KEPT(sleeve_port) },
 	{ "vxlan-port", set_vxlan_port, "N",
-	  "UDP port of the kernel's path (6784)" },
+	  "UDP port of the kernel's path (6784)", KEPT(vxlan_port) },
 	{ "peer", set_peer, "HOST[:PORT]",
-	  "a host to join; one is enough; repeatable" },
+	  "a host to join; one is enough; repeatable", LIVE },
 	{ "datapath", set_datapath, "auto|ovs|bridge",
-	  "what carries the packets (auto)" },
+	  "what carries the packets (auto)", KEPT(datapath) },
 	{ "bridge-name", set_bridge, "NAME",
-	  "name of datapath and host interface (fastdp)" },
-	{ "mtu", set_mtu, "auto|N", "MTU of the containers (auto)" },
+	  "name of datapath and host interface (fastdp)",
+	  KEPT_TEXT(bridge_name) },
+	{ "mtu", set_mtu, "auto|N", "MTU of the containers (auto)", LIVE },
 	{ "no-discovery", set_no_discovery, NULL,
-	  "use no peers but those given, tell of none" },
+	  "use no peers but those given, tell of none", KEPT(has_discovery) },
 	{ "socket", set_socket, "PATH",
-	  "socket for fastdpctl (/run/fastdp/fastdpd.sock)" },
+	  "socket for fastdpctl (/run/fastdp/fastdpd.sock)",
+	  KEPT_TEXT(socket) },
 	{ "state-dir", set_state_dir, "DIR",
-	  "what outlives a reboot (/var/lib/fastdp)" },
+	  "what outlives a reboot (/var/lib/fastdp)", KEPT_TEXT(state_dir) },
 	{ "run-dir", set_run_dir, "DIR",
-	  "what outlives a restart (/run/fastdp)" },
+	  "what outlives a restart (/run/fastdp)", KEPT_TEXT(run_dir) },
 	{ "insecure", set_insecure, NULL,
-	  "start without keys: nothing is authenticated" },
-	{ "key-file", set_key_file, "FILE", "not in this version" },
+	  "start without keys: nothing is authenticated", KEPT(is_insecure) },
+	{ "key-file", set_key_file, "FILE", "not in this version", LIVE },
 	{ "log-level", set_log_level, "LEVEL",
-	  "error, warn, info or debug (info)" },
+	  "error, warn, info or debug (info)", LIVE },
 	{ "heartbeat-interval", set_heartbeat, "MS",
-	  "between heartbeats to a peer (300)" },
+	  "between heartbeats to a peer (300)", KEPT(heartbeat_interval_ms) },
 	{ "hold-time", set_hold, "SECONDS",
-	  "a lost peer's entries are kept for (300)" },
+	  "a lost peer's entries are kept for (300)", KEPT(hold_time_s) },
 	{ "pmtu-raise-time", set_pmtu_raise, "SECONDS",
-	  "larger packets are tried again after (600)" },
+	  "larger packets are tried again after (600)", KEPT(pmtu_raise_s) },
 };
+
+bool settings_key_is_ignored(const struct settings_key *k,
+			     const struct settings *a, const struct settings *b)
+{
+	const char *x = (const char *)a + k->at, *y = (const char *)b + k->at;
+
+	/* Behind a text there may be the end of a longer one. */
+	return k->is_text ? strcmp(x, y) != 0 : memcmp(x, y, k->size) != 0;
+}

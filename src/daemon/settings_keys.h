@@ -15,7 +15,16 @@ struct settings_key {
 	int (*set)(struct settings *s, const char *value, struct error *e);
 	const char *argument; /* NULL: it has none */
 	const char *help;
+	/* Where it is in the settings, if only a start takes it. Size 0: a
+	 * reload takes it, or it cannot be another then. */
+	size_t at, size;
+	bool is_text;
 };
+
+/* Is it one of those, and another in @a than in @b? */
+bool settings_key_is_ignored(const struct settings_key *k,
+			     const struct settings *a,
+			     const struct settings *b);
 
 extern const struct settings_key settings_keys[SETTINGS_N_KEYS];
 

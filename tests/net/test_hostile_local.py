@@ -288,7 +288,7 @@ def test_reload_of_a_broken_file_keeps_what_is(make_cluster):
     (host,) = cluster.hosts
     path = os.path.join(host.directory, "fastdpd.conf")
     with open(path, "w", encoding="ascii") as f:
-        f.write("[daemon]\nlog-level = info\n")
+        f.write("[daemon]\nlog-level = info\npeer = 10.99.0.77\n")
     host.start(extra=["--config", path])
     c = cluster.container(host)
     with open(path, "w", encoding="ascii") as f:
@@ -297,8 +297,13 @@ def test_reload_of_a_broken_file_keeps_what_is(make_cluster):
     assert got.status == 1 and "2" in got.err, got
     assert host.is_running() and c.mac in host.known_macs()
     with open(path, "w", encoding="ascii") as f:
-        f.write("[daemon]\nlog-level = debug\n")
+        f.write("[daemon]\nlog-level = debug\npeer = 10.99.0.77\n"
+                "peer = 10.99.0.78\ncontrol-port = 7000\nhold-time = 9\n")
     host.ctl("reload")
+    assert "next start only: control-port, hold-time\n" in host.log_now()
+    # That holds for the ports of peers, too.
+    assert {t["address"] for t in host.api("peers")["targets"]} == {
+        "10.99.0.77:6783", "10.99.0.78:6783"}
 
 
 # --- what lies in its directories
