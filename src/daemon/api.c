@@ -73,6 +73,53 @@ static const struct {
 	{ "doctor", api_doctor },
 };
 
+static char *copy_of(const char *text)
+{
+	const size_t size = strlen(text) + 1;
+
+	return memcpy(core_alloc(size), text, size);
+}
+
+/* How many bytes of @text are a character; 0: they are none. */
+static size_t character(const char *text, size_t size)
+{
+	json_t *value;
+	size_t n;
+
+	for (n = 1; n <= 4 && n <= size; n++) {
+		value = json_stringn(text, n);
+		json_decref(value);
+		if (value)
+			return n;
+	}
+	return 0;
+}
+
+/*
+ * What is no UTF-8 in @text, as where a long one was cut, is a question mark
+ * in it: no reply fails for it.
+ */
+static json_t *lenient_string(const char *text)
+{
+	const size_t size = strlen(text);
+	json_t *value = json_string(text);
+	size_t i = 0, n;
+	char *copy;
+
+	if (value)
+		return value;
+	copy = copy_of(text);
+	while (i < size) {
+		n = character(copy + i, size - i);
+		if (n == 0)
+			copy[i] = '?';
+		i += n ? n : 1;
+	}
+	value = json_string(copy);
+	free(copy);
+	return value;
+}
+
 json_t *api_done(const char *format, ...)
 {
 	char text[512];
@@ -81,7 +128,7 @@ json_t *api_done(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	return json_pack("{s:s}", "done", text);
+	return json_pack("{s:o}", "done", lenient_string(text));
 }
 
 const char *api_text(const json_t *request, const char *key)
@@ -110,8 +157,22 @@ static void on_timeout(void *ctx)
 
 static json_t *error_reply(const struct error *e)
 {
-	return json_pack("{s:{s:s, s:s, s:s}}", "error", "code", e->code,
-			 "message", e->message, "hint", e->hint);
+	return json_pack("{s:{s:o, s:o, s:o}}", "error", "code",
+			 lenient_string(e->code), "message",
+			 lenient_string(e->message), "hint",
+			 lenient_string(e->hint));
+}
+
+/* Takes @reply, which may be NULL; the text is the caller's. */
+static char *to_text(json_t *reply)
+{
+	static const char none[] =
+		"{\"error\":{\"code\":\"system\",\"message\":"
+		"\"out of memory for a reply\",\"hint\":\"\"}}";
+	char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+
+	json_decref(reply);
+	return text ? text : copy_of(none);
 }
 
 static json_t *answer(struct daemon *d, const json_t *request, struct error *e)
@@ -163,7 +224,6 @@ static char *serve(struct daemon *d, const char *line, size_t size, int passed)
 	struct error e = { .code = "" };
 	json_error_t json_error;
 	json_t *request, *reply = NULL;
-	char *text;
 
 	request = json_loadb(line, size, JSON_REJECT_DUPLICATES, &json_error);
 	if (request && name_passed(request, passed, &e) == 0)
@@ -173,11 +233,8 @@ static char *serve(struct daemon *d, const char *line, size_t size, int passed)
 			  json_error.text);
 	if (!reply)
 		reply = error_reply(&e);
-	/* NULL only for text that is not UTF-8, which came from no JSON. */
-	text = json_dumps(reply, JSON_COMPACT);
-	json_decref(reply);
 	json_decref(request);
-	return text;
+	return to_text(reply);
 }
 
 /* False: the client is gone. */
@@ -210,13 +267,8 @@ static bool flush(struct client *c)
 
 static bool reply_text(struct client *c, char *text)
 {
-	size_t size;
+	const size_t size = strlen(text);
 
-	if (!text) {
-		client_close(c);
-		return false;
-	}
-	size = strlen(text);
 	c->out = core_realloc(text, size + 2, 1);
 	c->out[size] = '\n';
 	c->n_out = size + 1;
@@ -226,14 +278,9 @@ static bool reply_text(struct client *c, char *text)
 static bool too_long(struct client *c)
 {
 	struct error e = { .code = "" };
-	json_t *reply;
-	char *text;
 
 	error_set(&e, "limit", "a request is at most %lu bytes", API_MAX_LINE);
-	reply = error_reply(&e);
-	text = json_dumps(reply, JSON_COMPACT);
-	json_decref(reply);
-	if (reply_text(c, text) && !c->n_out)
+	if (reply_text(c, to_text(error_reply(&e))) && !c->n_out)
 		client_close(c);
 	return false;
 }

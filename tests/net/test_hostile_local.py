@@ -37,6 +37,7 @@ LINES = [
     b"{\"verb\": \"nonsense\"}\n", b"{\"verb\": \"\"}\n",
     b"{\"verb\": \"status\", \"verb\": \"ping\"\n",
     b"\xff\xfe\xfd\n", b"{\"verb\": \"\xff\"}\n", b"\0\0\0\n",
+    b"{\"verb\": \"" + b"a" * 31 + "\u00e9".encode() + b"\"}\n",
     b"{\"verb\": \"a\0b\"}\n", b"[" * 100000 + b"\n",
     b"{\"a\":" * 5000 + b"1" + b"}" * 5000 + b"\n",
     b"{\"verb\": \"" + b"x" * 60000 + b"\"}\n",
