@@ -10,6 +10,7 @@
 #include "egress.h"
 #include "ipam_freed.h"
 #include "log.h"
+#include "masq_ports.h"
 #include "mtu.h"
 #include "state.h"
 #include "sys/clock.h"
@@ -83,6 +84,7 @@ static void on_timer(void *ctx)
 	egress_look(a->daemon->egress);
 	carrier_look(a->daemon->carrier);
 	datapath_look(a->daemon->datapath);
+	masq_ports_look(a->daemon->masq);
 	ipam_freed_read(a->daemon->ipam, a->daemon->settings.socket);
 	set_timer(a);
 	daemon_turn(a->daemon);

@@ -27,6 +27,8 @@ struct masq_ports {
 	char but_ifname[MAX_IFNAME];
 	struct ips there;
 	bool is_known; /* what the kernel has */
+	bool has_failed;
+	struct log_limit limit;
 };
 
 struct masq_ports *masq_ports_new(struct daemon *d)
@@ -170,11 +172,49 @@ int masq_ports_sync(struct masq_ports *m, struct error *e)
 
 	collect(m->d, &want);
 	if (apply(m, &want, e)) {
+		m->is_known = false;
 		free(want.list);
 		return -1;
 	}
 	free(m->there.list);
 	m->there = want;
 	m->is_known = true;
+	m->has_failed = false;
 	return 0;
+}
+
+/* The rules are those that were made, or nobody can say. */
+static bool is_there(struct masq_ports *m)
+{
+	bool is_right = false;
+	int error;
+
+	if (m->there.n == 0)
+		return true;
+	error = masq_check(m->masq, m->there.list, m->there.n, &is_right);
+	if (error)
+		log_debug("cannot look at the rules for masquerading: %s",
+			  strerror(-error));
+	return error || is_right;
+}
+
+void masq_ports_look(struct masq_ports *m)
+{
+	struct error e = { .code = "" };
+
+	if (m->is_known) {
+		if (is_there(m))
+			return;
+		if (log_allows(LOG_WARN, &m->limit))
+			log_warn("somebody deleted or changed the rules for "
+				 "masquerading: they are made again");
+	}
+	m->there.n = 0;
+	m->is_known = false;
+	if (masq_ports_sync(m, &e) == 0)
+		return;
+	/* It is tried again and again, and said once. */
+	if (!m->has_failed)
+		log_warn("%s", e.message);
+	m->has_failed = true;
 }

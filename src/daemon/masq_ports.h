@@ -21,4 +21,10 @@ void masq_ports_free(struct masq_ports *m); /* NULL is fine; rules stay */
  */
 int masq_ports_sync(struct masq_ports *m, struct error *e);
 
+/*
+ * At times: somebody may have taken the rules away ("nft flush ruleset"), or
+ * changed them, or the last sync failed: then they are made again.
+ */
+void masq_ports_look(struct masq_ports *m);
+
 #endif

@@ -2,6 +2,7 @@
 #include "masq.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <nftables/libnftables.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,9 +12,14 @@
 #include "addr.h"
 #include "cleanup.h"
 #include "error.h"
+#include "nft.h"
+
+/* In the chain, as masq_replace() writes them. */
+#define N_RULES 6U
 
 struct masq {
 	struct nft_ctx *nft;
+	struct nft *look; /* at the same table, without a parser; or NULL */
 	char table[64], ifname[64];
 };
 
@@ -51,6 +57,7 @@ void masq_close(struct masq *m)
 	if (!m)
 		return;
 	nft_ctx_free(m->nft);
+	nft_close(m->look);
 	free(m);
 }
 
@@ -144,6 +151,62 @@ int masq_add(struct masq *m, const struct ip *ip, struct error *e)
 int masq_delete(struct masq *m, const struct ip *ip, struct error *e)
 {
 	return change(m, "delete", ip, e);
+}
+
+struct comparison {
+	const struct ip *ips;
+	size_t n;
+	bool *is_there; /* of each */
+	bool has_others;
+};
+
+static int compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct ip));
+}
+
+static void take_element(void *ctx, const uint8_t *key, size_t size)
+{
+	struct comparison *c = ctx;
+	const struct ip *found = NULL;
+	struct ip ip;
+
+	if (size == sizeof(ip)) {
+		ip = ip_from_v6(key);
+		found = bsearch(&ip, c->ips, c->n, sizeof(ip), compare);
+	} else if (size == 4) {
+		ip = ip_from_v4(key);
+		found = bsearch(&ip, c->ips, c->n, sizeof(ip), compare);
+	}
+	if (found)
+		c->is_there[found - c->ips] = true;
+	else
+		c->has_others = true;
+}
+
+int masq_check(struct masq *m, const struct ip *ips, size_t n, bool *ret)
+{
+	CLEAN_FREE bool *is_there = calloc(n + 1, sizeof(*is_there));
+	struct comparison c = { .ips = ips, .n = n, .is_there = is_there };
+	uint32_t n_rules = 0;
+	size_t i;
+	int error;
+
+	if (!is_there)
+		return -ENOMEM;
+	error = m->look ? 0 : nft_open_foreign(m->table, &m->look);
+	if (!error)
+		error = nft_each_element(m->look, "from4", take_element, &c);
+	if (!error)
+		error = nft_each_element(m->look, "from6", take_element, &c);
+	if (!error)
+		error = nft_count_rules(m->look, "leave", &n_rules);
+	if (error && error != -ENOENT)
+		return error;
+	for (i = 0; i < n && is_there[i]; i++)
+		;
+	*ret = !error && i == n && !c.has_others && n_rules == N_RULES;
+	return 0;
 }
 
 int masq_remove(struct masq *m, struct error *e)

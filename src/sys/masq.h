@@ -7,7 +7,8 @@
  * (libnftables, family inet, of the current namespace): packets from certain
  * addresses that leave by any link but one get the address of that link.
  *
- * Functions return 0, or -1 with *e set; a failed one has changed nothing.
+ * Functions with @e return 0, or -1 with *e set; a failed one has changed
+ * nothing.
  */
 
 #include "core/core.h"
@@ -27,6 +28,13 @@ int masq_replace(struct masq *m, const struct ip *ips, size_t n,
 		 struct error *e) WARN_UNUSED;
 int masq_add(struct masq *m, const struct ip *ip, struct error *e) WARN_UNUSED;
 int masq_delete(struct masq *m, const struct ip *ip, struct error *e)
+	WARN_UNUSED;
+/*
+ * Is the table there as masq_replace() makes it, with these addresses (sorted
+ * as by memcmp(), each once) and no others? 0 and *@ret, or -errno: nobody
+ * can say.
+ */
+int masq_check(struct masq *m, const struct ip *ips, size_t n, bool *ret)
 	WARN_UNUSED;
 /* There is no such table after this. */
 int masq_remove(struct masq *m, struct error *e) WARN_UNUSED;

@@ -96,6 +96,15 @@ int nft_open_inet(const char *name, struct nft **ret)
 	return 0;
 }
 
+int nft_open_foreign(const char *name, struct nft **ret)
+{
+	const int error = open_table(name, ret);
+
+	if (!error)
+		(*ret)->family = NFPROTO_INET;
+	return error;
+}
+
 void nft_close(struct nft *n)
 {
 	if (!n)
@@ -255,15 +264,31 @@ int nft_each_set(struct nft *n, nft_name_fn *fn, void *ctx)
 	return error == -ENOENT ? 0 : error;
 }
 
+static int read_rules(struct nft *n, const char *chain, struct nft_counting *c)
+{
+	struct nl_builder b;
+
+	question(n, &b, NFT_MSG_GETRULE, NLM_F_DUMP);
+	nft_put_text(&b, NFTA_RULE_TABLE, n->table);
+	nft_put_text(&b, NFTA_RULE_CHAIN, chain);
+	return b.error ? b.error : ask_once(n, nft_take_rule, c);
+}
+
 int nft_read_counters(struct nft *n, const char *chain, uint64_t *ret,
 		      size_t n_max)
 {
 	struct nft_counting c = { .ret = ret, .n_max = n_max };
-	struct nl_builder b;
 
 	memset(ret, 0, n_max * sizeof(*ret));
-	question(n, &b, NFT_MSG_GETRULE, NLM_F_DUMP);
-	nft_put_text(&b, NFTA_RULE_TABLE, n->table);
-	nft_put_text(&b, NFTA_RULE_CHAIN, chain);
-	return b.error ? b.error : ask_once(n, nft_take_rule, &c);
+	return read_rules(n, chain, &c);
+}
+
+int nft_count_rules(struct nft *n, const char *chain, uint32_t *ret)
+{
+	struct nft_counting c = { .n_max = 0 };
+	const int error = read_rules(n, chain, &c);
+
+	if (!error)
+		*ret = c.n_rules;
+	return error;
 }

@@ -33,6 +33,8 @@ int nft_open(const char *name, struct nft **ret) WARN_UNUSED;
  * Chains come before all others' of their hook.
  */
 int nft_open_inet(const char *name, struct nft **ret) WARN_UNUSED;
+/* Of family inet, and made by other means (libnftables): to be looked at. */
+int nft_open_foreign(const char *name, struct nft **ret) WARN_UNUSED;
 void nft_close(struct nft *n); /* NULL is fine; the table stays, or see above */
 
 void nft_begin(struct nft *n);
@@ -106,5 +108,9 @@ int nft_each_set(struct nft *n, nft_name_fn *fn, void *ctx) WARN_UNUSED;
 /* Packets of the counters (NFT_STEP_COUNT) of a chain, in its order. */
 int nft_read_counters(struct nft *n, const char *chain, uint64_t *ret,
 		      size_t n_max) WARN_UNUSED;
+
+/* How many rules a chain has; none, too, when there is no such chain. */
+int nft_count_rules(struct nft *n, const char *chain, uint32_t *ret)
+	WARN_UNUSED;
 
 #endif

@@ -67,6 +67,7 @@ struct nft_naming {
 struct nft_counting {
 	uint64_t *ret;
 	size_t n, n_max;
+	uint32_t n_rules;
 };
 
 /* Answers. @arg: char[NFT_MARK_SIZE], struct nft_each, struct nft_naming,

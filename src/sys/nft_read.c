@@ -195,13 +195,16 @@ static void take_counter(const struct nlattr *expression,
 int nft_take_rule(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct nlattr *tb[NFTA_RULE_MAX + 1], *list, *attr;
+	struct nft_counting *c = arg;
 	size_t offset = 0;
 	int rc = sort_message(nlh, NFTA_RULE_MAX, tb);
 
+	if (!rc)
+		c->n_rules++;
 	list = tb[NFTA_RULE_EXPRESSIONS];
 	if (rc || !list)
 		return rc;
 	while ((rc = nl_next(nl_data(list), nl_size(list), &offset, &attr)) > 0)
-		take_counter(attr, arg);
+		take_counter(attr, c);
 	return rc;
 }

@@ -242,6 +242,41 @@ def test_datapath_made_anew(local):
     host.assert_nothing_left()
 
 
+def test_masquerading_that_somebody_takes_away(local):
+    """With all of nf_tables' rules, as a firewall's start does; then only a
+    container's address: the rules are made again, and it is said."""
+    if not client.has_nat():
+        pytest.skip("no NAT here: the running kernel has it")
+    host, other = local.hosts
+    conf = host.local_conf(isGateway=True, ipMasq=True)
+    c = local.container()
+    address = first(host.add(conf, c).done().json)
+
+    def listed(*what):
+        return host.ns.run("nft", "list", *what, check=False).stdout
+
+    def rules():
+        return listed("table", "inet", "masq_fastdp")
+
+    made, tables = rules(), set(listed("tables").splitlines())
+    assert address in made and "masquerade" in made
+    # Nobody there has a route to the container.
+    ping(c, other.address)
+    for k, harm in enumerate(("flush ruleset", "delete element inet "
+                              "masq_fastdp from4 { %s }" % address), 1):
+        host.ns.run("nft", harm)
+        wait_until(lambda: "%s, after %s" % (rules(), harm),
+                   lambda: rules() == made)
+        ping(c, other.address)
+        assert host.log().count("the rules for masquerading") == k
+    # So is every other table; or it was the kernel's not to let them go.
+    wait_until("all tables", lambda: set(
+        listed("tables").splitlines()) == tables)
+    host.delete(conf, c).done()
+    assert rules() == ""
+    host.assert_nothing_left()
+
+
 def addresses(host):
     """That the host has in the network."""
     out = json.loads(host.ns.ip("-j", "-4", "addr", "show", "dev",

@@ -78,6 +78,52 @@ static void test_life(void **state)
 	masq_close(m);
 }
 
+static bool is_right(struct masq *m, const struct ip *ips, size_t n)
+{
+	bool ret = false;
+
+	assert_int_equal(masq_check(m, ips, n, &ret), 0);
+	return ret;
+}
+
+/* Whatever somebody does to the table is seen, and is undone by a new one. */
+static void test_check(void **state)
+{
+	static const char *const harms[] = {
+		"nft flush ruleset",
+		"nft flush table inet masq_fastdp",
+		"nft delete rule inet masq_fastdp leave handle $(nft -a list "
+		"table inet masq_fastdp | grep from6.masq | grep -o '[0-9]*$')",
+		"nft delete element inet masq_fastdp from4 { 10.32.0.3 }",
+		"nft delete element inet masq_fastdp from6 { fd32::2 }",
+		"nft add element inet masq_fastdp from4 { 10.32.0.1 }",
+		"nft add element inet masq_fastdp from6 { fd32::1 }",
+		"nft add rule inet masq_fastdp leave accept",
+	};
+	/* In order. */
+	struct ip ips[3] = { ip_of("10.32.0.2"), ip_of("10.32.0.3"),
+			     ip_of("fd32::2") };
+	struct error e = { .code = "" };
+	struct masq *m = masq_open("fastdp", "fastdp");
+	size_t i;
+
+	(void)state;
+	assert_false(is_right(m, ips, 3));
+	for (i = 0; i < sizeof(harms) / sizeof(harms[0]); i++) {
+		assert_int_equal(masq_replace(m, ips, 3, &e), 0);
+		assert_true(is_right(m, ips, 3));
+		assert_false(is_right(m, ips, 2));
+		assert_false(is_right(m, ips + 1, 2));
+		assert_int_equal(system(harms[i]), 0);
+		assert_false(is_right(m, ips, 3));
+	}
+	assert_int_equal(masq_replace(m, ips, 0, &e), 0);
+	assert_true(is_right(m, ips, 0));
+	assert_int_equal(masq_remove(m, &e), 0);
+	assert_false(is_right(m, ips, 0));
+	masq_close(m);
+}
+
 /* A full host, and one that is more than full. */
 static void test_many(void **state)
 {
@@ -94,6 +140,7 @@ static void test_many(void **state)
 	}
 	assert_int_equal(masq_replace(m, ips, 1024, &e), 0);
 	assert_non_null(strstr(ruleset(), "10.33.3.255"));
+	assert_true(is_right(m, ips, 1024));
 	assert_int_equal(masq_replace(m, ips, MASQ_MAX_IPS + 1, &e), -1);
 	assert_int_equal(masq_remove(m, &e), 0);
 	masq_close(m);
@@ -103,6 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_many),
 	};
 
