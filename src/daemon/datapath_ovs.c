@@ -221,6 +221,19 @@ static void look_at_port(void *ctx, port_no_t port_no)
 	on_vport(d, &v);
 }
 
+/* With the datapath its ports go, but a new start serves them: they are not
+ * given up. Without the module its family has gone, too. */
+static bool is_there(struct ovs_datapath_own *d)
+{
+	struct ovs_datapath dp;
+	const int error = ovs_dp_read(&d->ovs, &dp);
+
+	if (error != -ENODEV && error != -ENOENT)
+		return true;
+	d->events.gone(d->events.ctx, d->ovs.name);
+	return false;
+}
+
 static void on_vport_event(void *ctx, int fd, unsigned int events)
 {
 	struct ovs_datapath_own *d = ctx;
@@ -228,7 +241,8 @@ static void on_vport_event(void *ctx, int fd, unsigned int events)
 	(void)fd;
 	(void)events;
 	/* Events were lost: which of our ports does the kernel still have? */
-	if (ovs_vport_events_read(&d->vport_events, on_vport, d) == -ENOBUFS)
+	if (ovs_vport_events_read(&d->vport_events, on_vport, d) == -ENOBUFS &&
+	    is_there(d))
 		upcall_ports_each(&d->upcalls, look_at_port, d);
 	d->events.turn(d->events.ctx);
 }
@@ -313,10 +327,15 @@ static int delete_ovs(struct datapath *base, struct error *e)
 	/* Our own doing is no news. */
 	loop_io_set(d->vport_io, 0);
 	error = ovs_dp_delete(&d->ovs);
-	if (error)
+	/* Somebody else was quicker. */
+	if (error == -ENODEV || error == -ENOENT)
+		error = 0;
+	if (error) {
+		loop_io_set(d->vport_io, LOOP_READ);
 		return error_set(e, error_code_of(-error),
 				 "cannot delete the datapath %s: %s",
 				 d->ovs.name, strerror(-error));
+	}
 	unlink(d->marker);
 	return 0;
 }

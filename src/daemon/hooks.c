@@ -157,16 +157,19 @@ static void on_mac(void *ctx, port_no_t port_no, const struct mac *mac,
 	daemon_event(ctx, &ev);
 }
 
-static void on_gone(void *ctx, const char *what)
+void hooks_gone(struct daemon *d, const char *what)
 {
-	struct daemon *d = ctx;
-
 	if (d->is_stopping)
 		return;
-	log_error("somebody deleted %s of the datapath: stopping, so that a "
-		  "new start makes it again",
+	log_error("somebody deleted %s, which nothing is forwarded without: "
+		  "stopping, so that a new start makes it again",
 		  what);
 	daemon_stop(d, 1);
+}
+
+static void on_gone(void *ctx, const char *what)
+{
+	hooks_gone(ctx, what);
 }
 
 void hooks_datapath(struct daemon *d, struct datapath_events *ret)

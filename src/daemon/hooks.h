@@ -15,4 +15,8 @@ struct daemon;
 void hooks_control(struct daemon *d, struct control_io *ret);
 void hooks_datapath(struct daemon *d, struct datapath_events *ret);
 
+/* Nothing is forwarded any more, because somebody deleted @what: the daemon
+ * stops, and the next start makes it with the ports that it had. */
+void hooks_gone(struct daemon *d, const char *what);
+
 #endif

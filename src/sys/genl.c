@@ -75,6 +75,10 @@ static int resolve_all(struct nl_sock *s, struct genl_families *ret)
 	if (r < 0)
 		return errno_of_libnl(r);
 	found.vport_group = (uint32_t)r;
+	r = genl_ctrl_resolve_grp(s, OVS_DATAPATH_FAMILY, OVS_DATAPATH_MCGROUP);
+	if (r < 0)
+		return errno_of_libnl(r);
+	found.datapath_group = (uint32_t)r;
 	*ret = found;
 	return 0;
 }

@@ -33,7 +33,8 @@ enum genl_ovs_family {
 
 struct genl_families {
 	uint16_t id[N_GENL_FAMILIES]; /* nlmsg_type */
-	uint32_t vport_group;	      /* multicast: vports come and go */
+	uint32_t vport_group;	      /* multicast: vports come and go, */
+	uint32_t datapath_group;      /* and datapaths */
 };
 
 struct genl {

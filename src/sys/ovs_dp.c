@@ -311,11 +311,16 @@ int ovs_vport_events_open(struct ovs_vport_events *ret)
 		    NETLINK_GENERIC);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&local, sizeof(local)) < 0 ||
 	    setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP,
-		       &families.vport_group, sizeof(families.vport_group)) < 0)
+		       &families.vport_group,
+		       sizeof(families.vport_group)) < 0 ||
+	    setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP,
+		       &families.datapath_group,
+		       sizeof(families.datapath_group)) < 0)
 		return -errno;
 	*ret = (struct ovs_vport_events){
 		.fd = STEAL_FD(fd),
 		.family = families.id[GENL_VPORT],
+		.dp_family = families.id[GENL_DATAPATH],
 	};
 	return 0;
 }
@@ -328,16 +333,39 @@ void ovs_vport_events_close(struct ovs_vport_events *ev)
 	ev->fd = -1;
 }
 
+static int decode_event(const struct ovs_vport_events *ev, const void *buf,
+			size_t len, struct ovs_vport *ret)
+{
+	const struct nlmsghdr *nlh = buf;
+	struct ovs_datapath dp;
+	int r;
+
+	if (len < sizeof(*nlh))
+		return -EPROTO;
+	if (nlh->nlmsg_type == ev->family)
+		return ovs_vport_decode(buf, len, ret);
+	if (nlh->nlmsg_type != ev->dp_family)
+		return -EPROTO;
+	r = ovs_dp_decode(buf, len, &dp);
+	if (r)
+		return r;
+	memset(ret, 0, sizeof(*ret));
+	ret->is_deleted = dp.is_deleted;
+	ret->dp_ifindex = dp.ifindex;
+	ret->port_no = OVSP_LOCAL;
+	ret->type = OVS_VPORT_TYPE_INTERNAL;
+	memcpy(ret->name, dp.name, sizeof(ret->name));
+	return 0;
+}
+
 static int take_events(struct ovs_vport_events *ev, const void *buf, size_t len,
 		       ovs_vport_fn *fn, void *arg)
 {
-	const struct nlmsghdr *nlh = buf;
 	struct ovs_vport v;
 	int r;
 
 	/* The kernel sends one event a datagram. */
-	if (len < sizeof(*nlh) || nlh->nlmsg_type != ev->family ||
-	    ovs_vport_decode(buf, len, &v)) {
+	if (decode_event(ev, buf, len, &v)) {
 		ev->n_malformed++;
 		return 0;
 	}

@@ -149,10 +149,13 @@ struct ovs_execute_op {
 int ovs_dp_execute(struct ovs_dp *dp, struct ovs_execute_op *ops, size_t n)
 	WARN_UNUSED;
 
-/* Vports that come and go, of every datapath of this namespace. */
+/*
+ * Vports that come and go, of every datapath of this namespace. With a
+ * datapath all of its vports go: that is told as the end of port 0.
+ */
 struct ovs_vport_events {
 	int fd; /* non-blocking: wait until readable */
-	uint16_t family;
+	uint16_t family, dp_family;
 	uint64_t n_malformed; /* messages passed over */
 };
 

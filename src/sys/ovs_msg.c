@@ -133,6 +133,7 @@ int ovs_dp_decode(const void *buf, size_t len, struct ovs_datapath *ret)
 	    read_name(tb[OVS_DP_ATTR_NAME], dp.name))
 		return -EPROTO;
 	dp.ifindex = p.ovs.dp_ifindex;
+	dp.is_deleted = p.genl.cmd == OVS_DP_CMD_DEL;
 	if (tb[OVS_DP_ATTR_STATS])
 		memcpy(&stats, nl_data(tb[OVS_DP_ATTR_STATS]), sizeof(stats));
 	if (tb[OVS_DP_ATTR_MEGAFLOW_STATS])

@@ -36,6 +36,7 @@ struct ovs_datapath {
 	int ifindex; /* of its internal port; names the datapath */
 	char name[OVS_NAME_SIZE];
 	uint32_t user_features; /* OVS_DP_F_* */
+	bool is_deleted;	/* of an event */
 	uint64_t n_hit;		/* lookups = n_hit + n_missed; each stage */
 	uint64_t n_missed;	/* counts one */
 	uint64_t n_lost;	/* misses that reached no socket */

@@ -209,6 +209,7 @@ static void test_events(void **state)
 {
 	struct ovs_vport_events ev;
 	struct seen s = { 0 };
+	struct ovs_dp other;
 
 	(void)state;
 	assert_int_equal(ovs_vport_events_open(&ev), 0);
@@ -231,6 +232,21 @@ static void test_events(void **state)
 	assert_int_equal(s.n, 1);
 	assert_true(s.list[0].is_deleted);
 	assert_int_equal(s.list[0].port_no, 16);
+	/* A datapath, with all that is in it. */
+	assert_int_equal(ovs_dp_open(&other, "fdother", true, NULL), 0);
+	s.n = 0;
+	assert_int_equal(ovs_vport_events_read(&ev, see, &s), 0);
+	assert_true(s.n > 0);
+	while (s.n)
+		assert_false(s.list[--s.n].is_deleted);
+	assert_int_equal(ovs_dp_delete(&other), 0);
+	assert_int_equal(ovs_vport_events_read(&ev, see, &s), 0);
+	assert_int_equal(s.n, 1);
+	assert_true(s.list[0].is_deleted);
+	assert_int_equal(s.list[0].port_no, 0);
+	assert_int_equal(s.list[0].dp_ifindex, other.ifindex);
+	assert_string_equal(s.list[0].name, "fdother");
+	ovs_dp_close(&other);
 	assert_int_equal(ev.n_malformed, 0);
 	ovs_vport_events_close(&ev);
 	ovs_vport_events_close(&ev);
