@@ -60,6 +60,17 @@ static enum flow_refusal refusal_of(int error)
 	}
 }
 
+void apply_refused(struct daemon *d, const struct flow_match *match, int error)
+{
+	struct event ev;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.type = EVENT_FLOW_REFUSED;
+	ev.flow.match = *match;
+	ev.flow.refusal = refusal_of(error);
+	daemon_event(d, &ev);
+}
+
 static void report(struct apply *a, size_t i)
 {
 	const struct ovs_flow_op *op = &a->ops[i];
@@ -67,10 +78,11 @@ static void report(struct apply *a, size_t i)
 
 	memset(&ev, 0, sizeof(ev));
 	if (op->type == OVS_FLOW_PUT && op->error) {
-		ev.type = EVENT_FLOW_REFUSED;
-		ev.flow.match = a->matches[i];
-		ev.flow.refusal = refusal_of(op->error);
-		daemon_event(a->daemon, &ev);
+		apply_refused(a->daemon, &a->matches[i], op->error);
+	} else if (op->type == OVS_FLOW_DEL) {
+		/* The engine has forgotten it. */
+		if (op->error && op->error != -ENOENT)
+			a->daemon->doubts_flows = true;
 	} else if (op->type == OVS_FLOW_GET) {
 		ev.type = EVENT_FLOW_USED;
 		ev.used.match = a->matches[i];
@@ -89,9 +101,11 @@ static size_t send_flows(struct apply *a)
 	if (!n)
 		return 0;
 	error = ovs_dp_flows(datapath_ovs(a->daemon->datapath), a->ops, n);
-	if (error)
+	if (error) {
 		log_warn("the kernel did not answer for flows: %s",
 			 strerror(-error));
+		a->daemon->doubts_flows = true;
+	}
 	return n;
 }
 

@@ -18,6 +18,9 @@ void apply_free(struct apply *a);
 /* Carries it out, or keeps it for the next flush. */
 void apply_action(struct apply *a, const struct action *action);
 
+/* The engine hears of a put that failed so. */
+void apply_refused(struct daemon *d, const struct flow_match *match, int error);
+
 /* True: something was sent, and the engine may owe more because of it. */
 bool apply_flush(struct apply *a);
 

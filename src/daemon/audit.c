@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@
 #include "carrier.h"
 #include "core/alloc.h"
 #include "egress.h"
+#include "flow_audit.h"
+#include "hooks.h"
 #include "ipam_freed.h"
 #include "log.h"
 #include "masq_ports.h"
@@ -35,11 +38,16 @@ static void check_flows(struct audit *a, const struct engine_counters *c)
 	struct daemon *d = a->daemon;
 	struct ovs_dp *ovs = datapath_ovs(d->datapath);
 	struct ovs_datapath there;
+	int error;
 
-	/* That the datapath has gone is told by its ports. */
-	if (!ovs || ovs_dp_read(ovs, &there))
+	if (!ovs)
 		return;
-	if (there.n_flows >= c->n_flows_there)
+	error = ovs_dp_read(ovs, &there);
+	/* It is told, too; but what is told may be lost, and the end of the
+	 * module (whose family is not there then) is not. */
+	if (error == -ENODEV || error == -ENOENT)
+		hooks_gone(d, datapath_name(d->datapath));
+	if (error || there.n_flows >= c->n_flows_there)
 		return;
 	if (log_allows(LOG_WARN, &a->limit))
 		log_warn("somebody deleted flows of the datapath %s (%llu of "
@@ -47,6 +55,8 @@ static void check_flows(struct audit *a, const struct engine_counters *c)
 			 datapath_name(d->datapath),
 			 (unsigned long long)there.n_flows, c->n_flows_there);
 	daemon_event(d, &lost);
+	/* What is left of them is not known. */
+	d->doubts_flows = true;
 }
 
 /* The allocator keeps what is freed between blocks that are in use. */
@@ -73,10 +83,16 @@ static void set_timer(struct audit *a)
 static void on_timer(void *ctx)
 {
 	struct audit *a = ctx;
+	/* Flows that were lost just now are put first. */
+	const bool is_in_doubt = a->daemon->doubts_flows;
 	struct engine_counters c;
 
 	engine_counters(a->daemon->engine, &c);
 	check_flows(a, &c);
+	if (a->daemon->is_stopping)
+		return;
+	if (is_in_doubt)
+		a->daemon->doubts_flows = !flow_audit(a->daemon);
 	give_back(a, &c);
 	adopt_awaited(a->daemon);
 	mtu_look(a->daemon->mtu);

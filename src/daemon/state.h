@@ -66,6 +66,7 @@ struct daemon {
 	struct underlay underlay;
 	usec_t underlay_until;
 	struct error capped; /* set: no probe is longer than the base; why */
+	bool doubts_flows;   /* has the kernel those that it should? */
 	bool has_check_len;  /* flows can tell long packets */
 	uint32_t mtu_limit;  /* without: what the narrowest peer takes; or 0 */
 	struct rtnl *rtnl;

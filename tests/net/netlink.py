@@ -175,6 +175,11 @@ def delete_all_flows(genl, dp):
     genl.ovs("ovs_flow", DEL, dp)
 
 
+def delete_flow(genl, dp, ufid):
+    """@ufid: in hexadecimal."""
+    genl.ovs("ovs_flow", DEL, dp, attribute(9, bytes.fromhex(ufid)))
+
+
 def make_vport(genl, dp, number, name, kind=1):
     body = (attribute(1, struct.pack("=I", number)) +
             attribute(2, struct.pack("=I", kind)) +
