@@ -412,6 +412,31 @@ static void check_ready(struct host *h, const char *code)
 	assert_string_equal(ready.message, claim.message);
 }
 
+/* The way out that is named is one: a lease is an owner's. */
+static void test_others_hint(void **state)
+{
+	static const char *const owners[] = { "cni:net1", "" };
+	static const char *const hints[] = {
+		": fastdpctl ipam free a eth0 --owner cni:net1",
+		": fastdpctl ipam free a eth0",
+	};
+	struct host *h = *state;
+	size_t n;
+
+	for (n = 0; n < 2; n++) {
+		struct ipam_ask ask = { .network = "red",
+					.container_id = "a",
+					.ifname = "eth0",
+					.owner = owners[n] };
+		struct error e = { .code = "" };
+
+		add(h, lease_of("a", "eth0", owners[n], "10.32.5.2/24"), "now");
+		assert_null(ipam_ask_claim(&h->i, &ask, &e));
+		assert_string_equal(e.code, "in-use");
+		assert_string_equal(strchr(e.hint, ':'), hints[n]);
+	}
+}
+
 static void test_ready_beside_foreign(void **state)
 {
 	struct host *h = *state;
@@ -614,6 +639,7 @@ int main(void)
 		ONE(test_asked_once),
 		ONE(test_disk_full),
 		ONE(test_gateway_by_reload),
+		ONE(test_others_hint),
 		ONE(test_ready_beside_foreign),
 		ONE(test_ready_without_etcd),
 		ONE(test_stale_makes_way),
