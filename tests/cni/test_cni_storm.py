@@ -18,7 +18,7 @@ CONF = "[network default]\nrange = 10.32.0.0/16\nblock = 10.32.%d.0/24\n"
 CALLS = ["sendto", "sendmsg", "connect", "write", "clone3"]
 if os.environ.get("FASTDP_LONG") == "1":
     CALLS += ["recvmsg", "recvfrom", "bind", "socket", "close", "openat",
-              "poll", "clone3", "wait4", "ppoll", "fcntl", "ioctl"]
+              "poll", "wait4", "ppoll", "fcntl", "ioctl"]
 N = 50
 # User-mode Linux starts a plugin in a second.
 LIMIT = 900 if os.environ.get("FASTDP_VM") == "uml" else 300
