@@ -21,8 +21,10 @@ START_S, AGAIN_S = 30, 30
 # The second: what packets come up by, one for each port; the third reads
 # records.
 ASKS = ("recvmsg", "socket", "fopen") + (("sendto",) if is_long() else ())
-# What fails once only is asked for again at once.
-BURST, N_CALLS = 4, 24
+# What fails once only is asked for again at once. Of sockets the first few are
+# those without which no daemon starts.
+BURST, N_CALLS = 6, 24
+BURST_OF_SOCKETS = 3
 KEPT = ("is kept", "are kept")
 
 
@@ -58,9 +60,10 @@ def faults_of(table, before):
     for (function, what, at), n in sorted(table.places().items()):
         n -= before.get((function, what, at), 0)
         if function in ASKS and what == "fastdpd" and n > 1:
-            for skip in range(0, n if is_long() else min(n, N_CALLS), BURST):
+            burst = BURST_OF_SOCKETS if function == "socket" else BURST
+            for skip in range(0, n if is_long() else min(n, N_CALLS), burst):
                 yield Fault(function, ERRORS[function][0], (what, at), skip,
-                            BURST)
+                            burst)
 
 
 def begin(world, fault):
