@@ -3,9 +3,10 @@
 
 # Fields of the daemon's lists that may be meant; nothing without a daemon.
 _fastdpctl_ask() {
-	local socket=$1 verb=$2 fields=$3
+	local socket=$1 fields=$3 question
 
-	timeout 2 fastdpctl ${socket:+--socket "$socket"} --json "$verb" \
+	read -ra question <<<"$2"
+	timeout 2 fastdpctl ${socket:+--socket "$socket"} --json "${question[@]}" \
 		2>/dev/null |
 		sed -nE "s/^ *\"($fields)\": \"([A-Za-z0-9_.:-]+)\",?\$/\\2/p" |
 		sort -u
@@ -50,7 +51,7 @@ _fastdpctl_value() {
 	--ifname)
 		_fastdpctl_words eth0 "$cur"
 		;;
-	--address | --mac | --network | --container-id) ;;
+	--address | --mac | --network | --container-id | --owner) ;;
 	*) return 1 ;;
 	esac
 	return 0
@@ -68,6 +69,14 @@ _fastdpctl_argument() {
 		_fastdpctl_words "$(_fastdpctl_ask "$socket" directory \
 			'mac|owner_nickname')" "$cur"
 		;;
+	"ipam release")
+		_fastdpctl_words "$(_fastdpctl_ask "$socket" "ipam list" \
+			network)" "$cur"
+		;;
+	"ipam reclaim")
+		_fastdpctl_words "$(_fastdpctl_ask "$socket" "ipam list" \
+			'id|nickname')" "$cur"
+		;;
 	log-level)
 		_fastdpctl_words "error warn info debug" "$cur"
 		;;
@@ -77,7 +86,7 @@ _fastdpctl_argument() {
 _fastdpctl() {
 	local cur prev verb="" socket="" n_arguments=0 i
 	local verbs="status peers peer ports directory flows why attach detach
-		expose hide metrics log-level reload reset doctor"
+		expose hide metrics log-level reload reset ipam doctor"
 	local options="--socket --json --help"
 
 	COMPREPLY=()
@@ -96,15 +105,14 @@ _fastdpctl() {
 			socket=${words[++i]}
 			;;
 		--netns | --ifname | --address | --mac | --network | \
-			--container-id | --config | --data | --facts)
+			--container-id | --owner | --config | --data | --facts)
 			((i++))
 			;;
 		-*) ;;
-		add | remove)
-			[[ $verb == peer ]] && verb="peer ${words[i]}"
-			;;
 		*)
-			if [[ $verb ]]; then
+			if [[ $verb == peer || $verb == ipam ]]; then
+				verb+=" ${words[i]}"
+			elif [[ $verb ]]; then
 				((n_arguments++))
 			else
 				verb=${words[i]}
@@ -121,6 +129,7 @@ _fastdpctl() {
 		;;
 	detach) options+=" --netns --ifname" ;;
 	reset) options+=" --force" ;;
+	"ipam free") options+=" --owner" ;;
 	doctor) options+=" --config --data --facts --quick" ;;
 	"") options+=" --version" ;;
 	esac
@@ -130,6 +139,8 @@ _fastdpctl() {
 		_fastdpctl_words "$verbs" "$cur"
 	elif [[ $verb == peer ]]; then
 		_fastdpctl_words "add remove" "$cur"
+	elif [[ $verb == ipam ]]; then
+		_fastdpctl_words "list free release reclaim" "$cur"
 	elif ((n_arguments == 0)); then
 		_fastdpctl_argument "$verb" "$socket" "$cur"
 	fi

@@ -213,7 +213,7 @@ static const struct cli_option attach_options[] = {
 	  "process, or a\nname under /run/netns" },
 	{ "ifname", "NAME", "the interface's name there (default: eth0)" },
 	{ "address", "ADDR/LEN", "an address, IPv4 or IPv6; repeatable" },
-	{ "mac", "MAC", "its MAC (default: from the address, or random)" },
+	{ "mac", "MAC", "its MAC (default: random)" },
 	{ "network", "NAME", "the network to join (default: default)" },
 	{ "container-id", "ID", "a name for `ports` to show" },
 	{ "trust", NULL,

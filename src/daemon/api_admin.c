@@ -177,7 +177,7 @@ json_t *api_peer_remove(struct daemon *d, const json_t *request,
 	if (find_peer(d, text, &id, &n) && n > 1) {
 		error_set(e, "ambiguous", "%u peers are called '%.100s'", n,
 			  text);
-		error_hint(e, "use the name: fastdpctl peers lists them");
+		error_hint(e, "use the name: 'fastdpctl peers' lists them");
 		return NULL;
 	}
 	if (!n &&
@@ -188,7 +188,7 @@ json_t *api_peer_remove(struct daemon *d, const json_t *request,
 	}
 	if (!n && !is_target) {
 		error_set(e, "not-found", "no peer '%.100s'", text);
-		error_hint(e, "fastdpctl peers lists them");
+		error_hint(e, "'fastdpctl peers' lists them");
 		return NULL;
 	}
 	if (id != PEER_ID_NONE) {

@@ -384,6 +384,7 @@ def test_help_and_version():
             assert text.startswith(f"usage: fastdpctl {verb}")
     assert all(len(line) <= 80 for line in out.splitlines())
     assert succeeds(run("help")) == out
+    assert "its MAC (default: random)" in succeeds(run("attach", "--help"))
     assert re.fullmatch(r"fastdpctl \S+\n", succeeds(run("--version")))
 
 
