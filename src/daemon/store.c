@@ -340,6 +340,14 @@ const struct store_held *store_each(const struct store *s, size_t *pos)
 	return *pos < s->held.n ? &s->held.list[(*pos)++] : NULL;
 }
 
+static int say_reach(const struct store *s, struct error *e)
+{
+	return error_hint(e,
+			  "see that etcd runs and is reached from here: "
+			  "curl %s/health",
+			  store_http_endpoint(s->http));
+}
+
 int store_check(struct store *s, struct error *e)
 {
 	describe(s);
@@ -361,16 +369,16 @@ int store_check(struct store *s, struct error *e)
 	else
 		error_set(e, "no-store", "%s",
 			  s->reason[0] ? s->reason : s->trouble);
-	return error_hint(e,
-			  "see that etcd runs and is reached from here: "
-			  "curl %s/health",
-			  store_http_endpoint(s->http));
+	return say_reach(s, e);
 }
 
 static int wait_for_hosts(struct store *s, struct error *e)
 {
 	describe(s);
 	error_set(e, "not-yet", "%s", s->reason);
+	/* Nobody can tell for how long that will be. */
+	if (s->trouble[0])
+		return say_reach(s, e);
 	return error_hint(e, "that takes %u s at most",
 			  (unsigned int)(s->lease_us / 2 / USEC_PER_SEC));
 }

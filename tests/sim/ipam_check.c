@@ -226,6 +226,15 @@ void ipam_check_given(struct ipam_host *ih, struct container *c, bool is_kept)
 	check_others(ih, c);
 }
 
+void ipam_check_refused(struct ipam_host *ih, const struct error *e)
+{
+	const struct store *s = ipam_store(ih->d->ipam);
+
+	if (s && s->trouble[0] && strstr(e->hint, "at most"))
+		sim_fail(ih->w->sim, "host %u: \"%s\", but: \"%s\"",
+			 ih->h->index, e->message, e->hint);
+}
+
 void ipam_note_told(struct ipam_world *w)
 {
 	struct store_view view;

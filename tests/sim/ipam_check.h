@@ -15,6 +15,10 @@
  */
 void ipam_check_given(struct ipam_host *ih, struct container *c, bool is_kept);
 
+/* It asked, and @e says why not: no time is promised that depends on an etcd
+ * that does not answer. */
+void ipam_check_refused(struct ipam_host *ih, const struct error *e);
+
 /* Pools and book agree, no block overlaps another, tables are bounded. */
 void ipam_check_host(struct ipam_host *ih);
 

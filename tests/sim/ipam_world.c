@@ -314,6 +314,7 @@ bool ipam_add(struct ipam_host *ih, vni_t vni, const char *id, bool has_gateway,
 	if (!l) {
 		ih->w->n_refused++;
 		*ret_code = e.code;
+		ipam_check_refused(ih, &e);
 		sim_log(ih->w->sim, "host %u: no address: %s: %s", ih->h->index,
 			e.code, e.message);
 		ipam_check_host(ih);
