@@ -237,8 +237,8 @@ static enum cli_exit run_doctor(struct cli *cli, char **arguments)
 
 static const struct cli_option doctor_options[] = {
 	{ "config", "FILE",
-	  "the daemon's configuration, for its ports when it is\n"
-	  "down (default: " DEFAULT_CONFIG ")" },
+	  "the daemon's configuration: would it start, with\n"
+	  "which ports (default: " DEFAULT_CONFIG ")" },
 	{ "data", "DIR", "kernels.json and nic-features.json of one's own" },
 	{ "facts", "FILE", "judge a saved report of --json, not this host" },
 	{ "quick", NULL, "one look only: no card is seen to stand still" },

@@ -17,6 +17,7 @@
 #include "bridge_guard.h"
 #include "core/alloc.h"
 #include "datapath_kind.h"
+#include "log.h"
 #include "pace.h"
 #include "sys/rtnl_bridge.h"
 

@@ -15,7 +15,7 @@
 
 #include "core/event.h"
 #include "loop.h"
-#include "settings.h"
+#include "settings/settings.h"
 #include "sys/rtnl.h"
 #include "upcall_port.h"
 

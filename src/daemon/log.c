@@ -12,14 +12,12 @@
 #define LIMIT_LINES 10U
 #define LIMIT_WINDOW_US (10 * USEC_PER_SEC)
 
-static const struct {
-	const char *text;
-	int priority; /* as syslog(3) */
-} levels[] = {
-	[LOG_ERROR] = { "error", 3 },
-	[LOG_WARN] = { "warn", 4 },
-	[LOG_INFO] = { "info", 6 },
-	[LOG_DEBUG] = { "debug", 7 },
+/* As syslog(3). */
+static const int priorities[] = {
+	[LOG_ERROR] = 3,
+	[LOG_WARN] = 4,
+	[LOG_INFO] = 6,
+	[LOG_DEBUG] = 7,
 };
 
 static enum log_level current = LOG_INFO;
@@ -40,24 +38,6 @@ void log_set_level(enum log_level level)
 enum log_level log_level(void)
 {
 	return current;
-}
-
-const char *log_level_text(enum log_level level)
-{
-	return levels[level].text;
-}
-
-bool log_parse_level(const char *text, enum log_level *ret)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-		if (strcmp(levels[i].text, text) == 0) {
-			*ret = (enum log_level)i;
-			return true;
-		}
-	}
-	return false;
 }
 
 static void print_time(void)
@@ -90,11 +70,11 @@ void log_print(enum log_level level, const char *format, ...)
 			*p = '?';
 	}
 	if (is_journal) {
-		fprintf(stderr, "<%d>%s\n", levels[level].priority, line);
+		fprintf(stderr, "<%d>%s\n", priorities[level], line);
 		return;
 	}
 	print_time();
-	fprintf(stderr, "%-5s %s\n", levels[level].text, line);
+	fprintf(stderr, "%-5s %s\n", log_level_text(level), line);
 }
 
 bool log_allows(enum log_level level, struct log_limit *limit)

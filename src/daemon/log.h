@@ -9,13 +9,11 @@
 
 #include <stdbool.h>
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+#include "settings/log_level.h"
 
 void log_open(enum log_level level);
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
-const char *log_level_text(enum log_level level);
-bool log_parse_level(const char *text, enum log_level *ret);
 
 void log_print(enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -19,7 +19,7 @@
 #include "datapath.h"
 #include "loop.h"
 #include "portbook.h"
-#include "settings.h"
+#include "settings/settings.h"
 #include "sys/rtnl.h"
 #include "underlay.h"
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/alloc.h"
-#include "ipam_settings.h"
 #include "loop.h"
+#include "settings/ipam_settings.h"
 #include "sys/clock.h"
 
 /* libcurl has a handful of sockets for one transfer. */

@@ -6,7 +6,7 @@
 
 #include <limits.h>
 
-#include "ipam_settings.h"
+#include "settings/ipam_settings.h"
 #include "store_held.h"
 #include "store_keys.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "own_link.h"
-#include "settings.h"
+#include "settings/settings.h"
 #include "sys/cleanup.h"
 
 static void take(const struct rtnl_link *link, struct underlay *u)

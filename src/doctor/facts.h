@@ -160,7 +160,9 @@ struct facts {
 	char has_ovs[FACTS_WORD], has_check_len[FACTS_WORD];
 	uint32_t control_port, sleeve_port, vxlan_port;
 	uint32_t config_mtu; /* --mtu; 0: auto */
-	char config_problem[FACTS_TEXT];
+	/* What the daemon has against its file, and what to do; "": nothing */
+	char config_problem[2 * FACTS_TEXT], config_hint[2 * FACTS_TEXT];
+	bool is_config_absent; /* that there is none */
 	uint32_t interval_ms; /* between the two samples; 0: one */
 	bool has_too_many_routes;
 	bool is_elsewhere; /* the daemon's namespace is not the one seen */

@@ -1,61 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <ini.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gatherers.h"
-#include "sys/addr.h"
+#include "settings/settings.h"
+#include "sys/error.h"
 
-/* As the daemon has them; Weave Net's. */
-#define CONTROL_PORT 6783U
-#define SLEEVE_PORT 6783U
-#define VXLAN_PORT 6784U
-
-static int take_port(const char *value, uint32_t *ret)
-{
-	uint16_t port;
-
-	if (!addr_parse_port(value, &port))
-		return 0;
-	*ret = port;
-	return 1;
-}
-
-/* 0: the value is of no use, which ends nothing but is told. */
-static int take(void *user, const char *section, const char *name,
-		const char *value)
-{
-	struct facts *ret = user;
-
-	if (strcmp(section, "daemon") != 0)
-		return 1;
-	if (strcmp(name, "control-port") == 0)
-		return take_port(value, &ret->control_port);
-	if (strcmp(name, "sleeve-port") == 0)
-		return take_port(value, &ret->sleeve_port);
-	if (strcmp(name, "vxlan-port") == 0)
-		return take_port(value, &ret->vxlan_port);
-	if (strcmp(name, "mtu") == 0 && strcmp(value, "auto") != 0)
-		ret->config_mtu = (uint32_t)strtoul(value, NULL, 10);
-	return 1;
-}
-
+/* As the daemon reads it: what it would refuse is a problem here. */
 void gather_config(const char *path, struct facts *ret)
 {
-	int line;
+	struct settings *settings = calloc(1, sizeof(*settings));
+	struct error e = { .code = "" };
 
-	ret->control_port = CONTROL_PORT;
-	ret->sleeve_port = SLEEVE_PORT;
-	ret->vxlan_port = VXLAN_PORT;
-	errno = 0;
-	line = ini_parse(path, take, ret);
-	if (line > 0)
-		snprintf(ret->config_problem, sizeof(ret->config_problem),
-			 "%.160s, line %d is not what fastdpd.conf(5) says",
-			 path, line);
-	else if (line < 0 && errno != ENOENT && errno != ENOTDIR)
-		snprintf(ret->config_problem, sizeof(ret->config_problem),
-			 "%.160s: %.60s", path, strerror(errno));
+	if (!settings)
+		abort();
+	if (settings_read_file(path, settings, &e)) {
+		ret->is_config_absent = strcmp(e.code, "not-found") == 0;
+		FACTS_SET(ret->config_problem, e.message);
+		FACTS_SET(ret->config_hint, e.hint);
+	}
+	ret->control_port = settings->control_port;
+	ret->sleeve_port = settings->sleeve_port;
+	ret->vxlan_port = settings->vxlan_port;
+	ret->config_mtu = settings->mtu;
+	free(settings);
 }

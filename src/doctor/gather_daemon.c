@@ -210,7 +210,9 @@ void gather_details(const json_t *reply, struct facts *ret)
 	ret->sleeve_port = number(reply, "sleeve_port");
 	ret->vxlan_port = number(reply, "vxlan_port");
 	ret->config_mtu = number(reply, "mtu_wanted");
-	ret->config_problem[0] = '\0';
+	/* It runs, by options or by what the file was. */
+	ret->config_problem[0] = ret->config_hint[0] = '\0';
+	ret->is_config_absent = false;
 	FACTS_SET(ret->has_check_len, yes_no(reply, "check_pkt_len"));
 	ret->daemon.is_capped = json_is_true(json_object_get(reply, "capped"));
 	FACTS_SET(ret->daemon.capped, text(reply, "capped_reason"));

@@ -18,7 +18,8 @@ void gather_kernel(const char *root, struct facts *ret);
 void gather_sysctls(const char *root, struct facts *ret);
 void gather_counters(const char *root, struct facts *ret);
 void gather_sockets(const char *root, struct facts *ret);
-/* gather_config.c: ports and MTU; what is not said has the default */
+/* gather_config.c: ports and MTU; what is not said has the default; why the
+ * daemon would not start with the file */
 void gather_config(const char *path, struct facts *ret);
 /* gather_link.c */
 void gather_links(struct facts *ret);

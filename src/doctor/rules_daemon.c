@@ -23,10 +23,14 @@ static void say_silent(const struct facts *f, struct findings *ret)
 					    "are known keep talking"
 					  : "peers and paths were not looked "
 					    "at");
-	finding_remedy(item, "%s",
-		       f->daemon.hint[0] ? f->daemon.hint
-					 : "systemctl status "
-					   "fastdpd");
+	if (is_down && f->config_problem[0])
+		finding_remedy(item, "first what is said of its configuration, "
+				     "then systemctl start fastdpd");
+	else
+		finding_remedy(item, "%s",
+			       f->daemon.hint[0] ? f->daemon.hint
+						 : "systemctl status "
+						   "fastdpd");
 }
 
 static void say_up(const struct facts *f, struct findings *ret)
@@ -179,18 +183,42 @@ static void judge_counters(const struct facts *f, struct findings *ret)
 	}
 }
 
+/* What runs by options alone needs none. */
+static void say_no_config(const struct facts *f, struct findings *ret)
+{
+	struct finding *item;
+
+	if (strcmp(f->daemon.state, "down") != 0)
+		return;
+	item = findings_add(ret, GROUP_DAEMON, SEVERITY_WARNING, "config-none",
+			    NULL);
+	finding_title(item, "there is no configuration file");
+	finding_evidence(item, "%s", f->config_problem);
+	finding_consequence(item, "the service fastdpd does not start without "
+				  "it");
+	finding_remedy(item, "%s; then systemctl start fastdpd",
+		       f->config_hint);
+}
+
 static void judge_config(const struct facts *f, struct findings *ret)
 {
 	struct finding *item;
 
+	if (f->is_config_absent) {
+		say_no_config(f, ret);
+		return;
+	}
 	if (!f->config_problem[0])
 		return;
 	item = findings_add(ret, GROUP_DAEMON, SEVERITY_ERROR, "config", NULL);
 	finding_title(item, "the configuration file cannot be used");
 	finding_evidence(item, "%s", f->config_problem);
 	finding_consequence(item, "fastdpd does not start with it; doctor took "
-				  "the default ports");
-	finding_remedy(item, "see fastdpd.conf(5)");
+				  "the default for what it did not reach");
+	finding_remedy(item, "%s; then systemctl restart fastdpd",
+		       f->config_hint[0] ? f->config_hint
+					 : "mend that line, see "
+					   "fastdpd.conf(5)");
 }
 
 static void judge_namespace(const struct facts *f, struct findings *ret)

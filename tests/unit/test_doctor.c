@@ -357,6 +357,13 @@ static void test_remedies(void **state)
 		  "store declared" },
 		{ "container-smaller", "mtu-smaller",
 		  "ip -n NETNS link set eth0 mtu 1450", "container 1200" },
+		{ "sandbox", "config", "fastdpd --help; then systemctl",
+		  "fastdpd.conf:3: [daemon] has an unknown key" },
+		{ "config-none", "config-none",
+		  "install -D -m 644 /usr/share/doc/fastdp/fastdpd.conf ",
+		  "there is no /etc" },
+		{ "config-none", "daemon-down", "first what is said of its",
+		  "listens" },
 		{ "ranges", "range-route", "a route by eth0", "10.0.0.0/8" },
 	};
 	struct findings findings;

@@ -147,10 +147,39 @@ def test_configured_ports(tmp_path):
                               "--socket", str(tmp_path / "none")))
     assert report["facts"]["vxlan_port"] == 7001
     assert report["facts"]["config_mtu"] == 1300
-    path.write_text("[daemon]\nvxlan-port = many\n")
+    assert "error config" not in brief(report)
+
+
+@pytest.mark.parametrize("text,word", [
+    ("[daemon]\ninsecure = yes\ncontol-port = 6783\n", ":3: "),
+    ("[daemon]\ninsecure = yes\nvxlan-port = many\n", "vxlan-port"),
+    ("[daemon]\ninsecure = yes\nmtu = 15\n", "mtu"),
+    ("[daemon]\ninsecure = yes\nheartbeat-interval = 1s\n", ":3: "),
+    ("[daemon]\ninsecure = yes\n[network blue]\nvnl = 5\n", "vnl"),
+    ("[ipam]\nstore = zookeeper\n[daemon]\ninsecure = yes\n", ":2: "),
+    ("[deamon]\ninsecure = yes\n", "deamon"),
+    ("insecure\n", ":1: "), (None, "there is no ")])
+def test_what_the_daemon_refuses(tmp_path, text, word):
+    """Both read the file in one way, and say the same of it."""
+    path = tmp_path / "fastdpd.conf"
+    if text is not None:
+        path.write_text(text)
+    daemon = subprocess.run(
+        [Path(FASTDPCTL).with_name("fastdpd"), "--config", path],
+        capture_output=True, text=True, timeout=60, check=False)
+    assert daemon.returncode == 1
     report = check_report(run("doctor", "--json", "--config", str(path),
                               "--socket", str(tmp_path / "none")))
-    assert "error config" in brief(report)
+    finding = find(report, "config" if text else "config-none")
+    assert finding["severity"] == ("error" if text else "warning")
+    assert word in finding["evidence"]
+    assert str(path) in finding["evidence"]
+    assert finding["evidence"] in daemon.stderr
+    assert "systemctl" in finding["remedy"]
+    if not text:
+        sample = f"/fastdpd.conf {path}"
+        assert sample in daemon.stderr and sample in finding["remedy"]
+    assert "configuration" in find(report, "daemon-down")["remedy"]
 
 
 # With a daemon

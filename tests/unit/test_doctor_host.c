@@ -288,7 +288,12 @@ static void test_config(void **state)
 	gather_config("/nonexistent/fastdpd.conf", f);
 	assert_int_equal(f->control_port, 6783);
 	assert_int_equal(f->vxlan_port, 6784);
-	assert_string_equal(f->config_problem, "");
+	assert_true(f->is_config_absent);
+	assert_non_null(strstr(f->config_problem, "/nonexistent"));
+	assert_non_null(strstr(f->config_hint, "fastdpd.conf "
+					       "/nonexistent/fastdpd.conf"));
+	facts_destroy(f);
+	f = facts_new();
 	gather_config_of("[daemon]\ncontrol-port = 7000\nsleeve-port = 7001\n"
 			 "vxlan-port = 7002\nmtu = 1300\n[network x]\nvni=2\n",
 			 f);
@@ -297,9 +302,12 @@ static void test_config(void **state)
 	assert_int_equal(f->vxlan_port, 7002);
 	assert_int_equal(f->config_mtu, 1300);
 	assert_string_equal(f->config_problem, "");
-	gather_config_of("[daemon]\nvxlan-port = 70000\n", f);
+	gather_config_of("[daemon]\nmtu = auto\nvxlan-port = 70000\n", f);
 	assert_int_equal(f->vxlan_port, 6784);
-	assert_non_null(strstr(f->config_problem, "line 2"));
+	assert_int_equal(f->config_mtu, 0);
+	assert_non_null(strstr(f->config_problem, "/etc/fastdpd.conf:3: "));
+	assert_non_null(strstr(f->config_problem, "vxlan-port"));
+	assert_false(f->is_config_absent);
 	facts_destroy(f);
 }
 

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "daemon/ipam_settings.h"
 #include "ipam/claims.h"
 #include "ipam/pool.h"
+#include "settings/ipam_settings.h"
 #include "sys/addr.h"
 #include "sys/error.h"
 

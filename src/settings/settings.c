@@ -13,6 +13,8 @@
 #include "settings_value.h"
 #include "sys/cleanup.h"
 
+#define SAMPLE SAMPLE_DIR "/fastdpd.conf"
+
 static void print_help(void)
 {
 	size_t i;
@@ -170,6 +172,20 @@ static char *read_line(char *ret, int size, void *stream)
 	return n ? ret : NULL;
 }
 
+static int say_unread(const char *path, int error, struct error *e)
+{
+	if (error != ENOENT && error != ENOTDIR) {
+		error_set(e, error_code_of(error), "cannot read %.300s: %s",
+			  path, strerror(error));
+		return error_hint(e, "check the path and its permissions");
+	}
+	error_set(e, "not-found", "there is no %.400s", path);
+	return error_hint(e,
+			  "begin with the sample: install -D -m 644 " SAMPLE
+			  " %.200s",
+			  path);
+}
+
 static int read_file(struct file_context *c)
 {
 	CLEAN_FILE FILE *f = NULL;
@@ -181,11 +197,8 @@ static int read_file(struct file_context *c)
 		return 0;
 	if (f)
 		line = ini_parse_stream(read_line, f, on_line, c);
-	if (!f || ferror(f)) {
-		error_set(c->e, error_code_of(errno), "cannot read %s: %s",
-			  s->config, strerror(errno));
-		return error_hint(c->e, "check the path and its permissions");
-	}
+	if (!f || ferror(f))
+		return say_unread(s->config, errno, c->e);
 	if (line == 0 && !c->has_failed)
 		return 0;
 	if (!c->has_failed)
@@ -302,6 +315,18 @@ bool settings_ignored(const struct settings *now, const struct settings *fresh,
 					      settings_keys[i].name);
 	}
 	return n > 0;
+}
+
+int settings_read_file(const char *path, struct settings *ret, struct error *e)
+{
+	struct file_context c = { .s = ret, .e = e };
+
+	set_defaults(ret);
+	ret->is_config_given = true;
+	if (value_copy(ret->config, sizeof(ret->config), "config", path, e) ||
+	    read_file(&c))
+		return -1;
+	return ipam_settings_check(&ret->ipam, e);
 }
 
 vni_t settings_vni(const struct settings *s, const char *name)

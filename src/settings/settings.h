@@ -14,7 +14,7 @@
 
 #include "core/engine.h"
 #include "ipam_settings.h"
-#include "log.h"
+#include "log_level.h"
 #include "sys/error.h"
 
 #define SETTINGS_MAX_PEERS 256U
@@ -75,6 +75,13 @@ void settings_set_default_port(struct settings *s, uint16_t port);
 #define SETTINGS_NAMES_SIZE 512U
 bool settings_ignored(const struct settings *now, const struct settings *fresh,
 		      char ret[SETTINGS_NAMES_SIZE]);
+
+/*
+ * What the file says, without any option. 0; or -1, and @e says which line and
+ * key are wrong; @ret has what is above that line, else the defaults. An @e of
+ * the code "not-found": there is no such file.
+ */
+int settings_read_file(const char *path, struct settings *ret, struct error *e);
 
 /* The VNI of @name: configured, or made of the name. 0: not a name. */
 vni_t settings_vni(const struct settings *s, const char *name);
