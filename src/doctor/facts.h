@@ -163,7 +163,7 @@ struct facts {
 	/* What the daemon has against its file, and what to do; "": nothing */
 	char config_problem[2 * FACTS_TEXT], config_hint[2 * FACTS_TEXT];
 	bool is_config_absent; /* that there is none */
-	uint32_t interval_ms; /* between the two samples; 0: one */
+	uint32_t interval_ms;  /* between the two samples; 0: one */
 	bool has_too_many_routes;
 	bool is_elsewhere; /* the daemon's namespace is not the one seen */
 
