@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Settings that are read again: what a reload leaves to the next start. */
 
-#include "daemon/settings.h"
+#include "settings/settings.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/settings_keys.h"
+#include "settings/settings_keys.h"
 
 /* Of each option: another value than it has by default. */
 static const struct {
