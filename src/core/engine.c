@@ -6,6 +6,7 @@
 #include "alloc.h"
 #include "carry.h"
 #include "engine_state.h"
+#include "gossip.h"
 #include "group.h"
 #include "health.h"
 #include "learn.h"
@@ -249,7 +250,7 @@ static bool of_cluster(struct engine *e, usec_t now, const struct event *ev)
 		session_ready(e, ev);
 		break;
 	case EVENT_MESSAGE:
-		member_message(e, now, ev);
+		gossip_message(e, now, ev);
 		break;
 	case EVENT_LEAVING:
 		member_leave_all(e);
@@ -568,8 +569,8 @@ bool engine_poll(struct engine *e, usec_t now, struct action *ret)
 		if (poll_note(e, ret) || poll_dial(e, ret) ||
 		    health_poll(e, now, ret) || poll_flow(e, ret) ||
 		    carry_poll(e, ret) || poll_packet(e, ret) ||
-		    poll_neighbour(e, now, ret) ||
-		    member_poll_message(e, ret) || poll_books(e, ret))
+		    poll_neighbour(e, now, ret) || gossip_poll(e, ret) ||
+		    poll_books(e, ret))
 			return true;
 	} while (timerq_deadline(&e->timers) <= now);
 	return false;
