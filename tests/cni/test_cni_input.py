@@ -38,8 +38,8 @@ def test_command(world):
 
 @pytest.mark.parametrize("variable,values", [
     ("cid", ["-a", ".a", "a/b", "a b", "ä", "a" * 251, "a\nb"]),
-    ("ifname", ["lo", "a" * 16, "a/b", ".", "..", "a b", "a:b"]),
-    ("netns", ["1", "name", "self"])])
+    ("ifname", ["lo", "a" * 16, "a/b", ".", "..", "a b", "a:b", b"e\xfc"]),
+    ("netns", ["1", "name", "self", b"/run/netns/\xfc"])])
 def test_odd_variables(world, variable, values):
     c = world.container()
     for value in values:
