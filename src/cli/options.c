@@ -297,23 +297,16 @@ static enum options_result find_verb(struct cli *cli, int argc, char **argv)
 	return say_unknown_verb(cli, argc, argv);
 }
 
-/*
- * Requests are JSON. Of a word that is no UTF-8 a request would have nothing,
- * and the daemon would do as if it had not been said.
- */
 static bool are_texts(const struct cli *cli, int argc, char **argv)
 {
-	json_t *text;
 	int i;
 
 	for (i = 1; i < argc; i++) {
-		text = json_string(argv[i]);
-		if (!text) {
+		if (!client_may_say(argv[i])) {
 			cli_usage(cli, "word %d of the command is not UTF-8",
 				  i);
 			return false;
 		}
-		json_decref(text);
 	}
 	return true;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "args.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/socket.h"
 #include "fail.h"
 #include "sys/rtnl.h"
 
@@ -80,16 +80,6 @@ static int check_present(const struct cni_args *args, struct cni_error *e)
 			verb_names[args->verb], missing + 2);
 }
 
-/* What is not has no place in a request, and would be as if it were not set. */
-static bool is_text(const char *value)
-{
-	json_t *text = json_string(value);
-	const bool is_utf8 = text != NULL;
-
-	json_decref(text);
-	return is_utf8;
-}
-
 static int check_values(const struct cni_args *args, struct cni_error *e)
 {
 	if (args->container_id && (!args_is_id(args->container_id) ||
@@ -104,8 +94,8 @@ static int check_values(const struct cni_args *args, struct cni_error *e)
 				  CNI_MAX_ID);
 	}
 	if (args->ifname &&
-	    (!rtnl_ifname_is_valid(args->ifname) || !is_text(args->ifname) ||
-	     strcmp(args->ifname, "lo") == 0))
+	    (!rtnl_ifname_is_valid(args->ifname) ||
+	     !client_may_say(args->ifname) || strcmp(args->ifname, "lo") == 0))
 		return cni_fail(e, CNI_ENVIRONMENT,
 				"CNI_IFNAME \"%.64s\" cannot be the name of "
 				"an interface",
@@ -114,7 +104,8 @@ static int check_values(const struct cni_args *args, struct cni_error *e)
 	if (args->verb != CNI_DEL && args->netns && !strchr(args->netns, '/'))
 		return cni_fail(e, CNI_ENVIRONMENT,
 				"CNI_NETNS \"%.64s\" is no path", args->netns);
-	if (args->verb != CNI_DEL && args->netns && !is_text(args->netns))
+	if (args->verb != CNI_DEL && args->netns &&
+	    !client_may_say(args->netns))
 		return cni_fail(e, CNI_ENVIRONMENT,
 				"CNI_NETNS \"%.64s\" is not UTF-8",
 				args->netns);
