@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "new_netns.h"
 #include "sys/netns.h"
 #include "sys/rtnl.h"
 
@@ -35,18 +36,6 @@ static inline struct ip ip6(uint8_t last)
 
 	v6[15] = last;
 	return ip_from_v6(v6);
-}
-
-static inline int new_namespace(void)
-{
-	int home, fd;
-
-	assert_int_equal(netns_open_self(&home), 0);
-	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	assert_int_equal(netns_open_self(&fd), 0);
-	assert_int_equal(setns(home, CLONE_NEWNET), 0);
-	close(home);
-	return fd;
 }
 
 static inline int setup(void **state)

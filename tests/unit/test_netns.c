@@ -18,22 +18,11 @@
 
 #include <cmocka.h>
 
+#include "new_netns.h"
 #include "own_netns.h"
 #include "sys/error.h"
 
 static int ns_a = -1, ns_b = -1;
-
-static int new_namespace(void)
-{
-	int home, fd;
-
-	assert_int_equal(netns_open_self(&home), 0);
-	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	assert_int_equal(netns_open_self(&fd), 0);
-	assert_int_equal(setns(home, CLONE_NEWNET), 0);
-	close(home);
-	return fd;
-}
 
 static int setup(void **state)
 {

@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "new_netns.h"
 #include "sys/netns.h"
 #include "sys/rtnl_internal.h"
 
@@ -44,16 +45,6 @@ static struct ip ip_of(const char *text)
 		return ip_from_v4(b);
 	assert_int_equal(inet_pton(AF_INET6, text, b), 1);
 	return ip_from_v6(b);
-}
-
-static int new_namespace(void)
-{
-	int fd;
-
-	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	assert_int_equal(netns_open_self(&fd), 0);
-	assert_int_equal(setns(home, CLONE_NEWNET), 0);
-	return fd;
 }
 
 static uint32_t up(struct rtnl *r, const char *ifname)
