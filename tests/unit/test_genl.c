@@ -16,22 +16,12 @@
 
 #include <cmocka.h>
 
+#include "dice.h"
 #include "sys/nl.h"
 
 /* Room for messages, aligned for their headers. */
 #define MESSAGE(name, size) \
 	uint8_t name[size] __attribute__((aligned(8))) = { 0 }
-
-static uint64_t random_state = UINT64_C(0x9e3779b97f4a7c15);
-
-static uint32_t random_below(uint32_t n)
-{
-	assert(n > 0);
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 32) % n;
-}
 
 static void *copy_of(const void *data, size_t size)
 {

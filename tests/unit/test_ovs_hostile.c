@@ -11,21 +11,11 @@
 
 #include <cmocka.h>
 
+#include "dice.h"
 #include "ovs_words.h"
 #include "sys/genl.h"
 
 #define MUTATIONS 300U
-
-static uint64_t random_state = UINT64_C(0x9e3779b97f4a7c15);
-
-static uint32_t random_below(uint32_t n)
-{
-	assert(n > 0);
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 32) % n;
-}
 
 static void decode_all(const uint8_t *data, size_t size, struct ovs_flow *f)
 {
