@@ -159,7 +159,7 @@ static void flow_refused(struct engine *e, usec_t now, const struct event *ev)
 	const struct mac sized = PROBE_SIZED_MAC;
 
 	flowset_refused(&e->flows, now, &ev->flow.match);
-	if (ev->flow.refusal == FLOW_REFUSED_OTHER &&
+	if (ev->flow.refusal == FLOW_REFUSED_UNKNOWN &&
 	    ev->flow.match.tun_id == VNI_PROBE &&
 	    mac_equal(&ev->flow.match.eth_dst, &sized))
 		pipeline_no_trunc(&e->pipeline);

@@ -42,7 +42,8 @@ typedef uint32_t target_t;  /* chosen by the engine, never reused; not 0 */
 enum flow_refusal {
 	FLOW_REFUSED_FULL,
 	FLOW_REFUSED_OVERLAP,
-	FLOW_REFUSED_OTHER
+	FLOW_REFUSED_UNKNOWN, /* this kernel does not know such a flow */
+	FLOW_REFUSED_OTHER    /* an answer that was lost, too */
 };
 
 enum event_type {

@@ -55,6 +55,10 @@ static enum flow_refusal refusal_of(int error)
 	case ENOENT:
 	case EEXIST:
 		return FLOW_REFUSED_OVERLAP;
+	case EINVAL:
+	case ERANGE:
+	case EOPNOTSUPP:
+		return FLOW_REFUSED_UNKNOWN;
 	default:
 		return FLOW_REFUSED_OTHER;
 	}

@@ -169,7 +169,8 @@ void notes_log(struct daemon *d, const struct note *n)
 	static const char *const refusals[] = {
 		[FLOW_REFUSED_FULL] = "no room",
 		[FLOW_REFUSED_OVERLAP] = "another flow is in the way",
-		[FLOW_REFUSED_OTHER] = "not understood",
+		[FLOW_REFUSED_UNKNOWN] = "not understood",
+		[FLOW_REFUSED_OTHER] = "no answer, or an odd one",
 	};
 
 	switch (n->type) {
