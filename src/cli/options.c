@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/socket.h"
+#include "sys/utf8.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -297,12 +298,13 @@ static enum options_result find_verb(struct cli *cli, int argc, char **argv)
 	return say_unknown_verb(cli, argc, argv);
 }
 
+/* A request would leave out what is no UTF-8, as if it had not been said. */
 static bool are_texts(const struct cli *cli, int argc, char **argv)
 {
 	int i;
 
 	for (i = 1; i < argc; i++) {
-		if (!client_may_say(argv[i])) {
+		if (!utf8_is_valid(argv[i])) {
 			cli_usage(cli, "word %d of the command is not UTF-8",
 				  i);
 			return false;

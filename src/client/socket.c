@@ -24,15 +24,6 @@ struct client {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
-bool client_may_say(const char *text)
-{
-	json_t *value = json_string(text);
-	const bool is_utf8 = value != NULL;
-
-	json_decref(value);
-	return is_utf8;
-}
-
 static usec_t timeout_us(void)
 {
 	const char *text = getenv(CLIENT_TIMEOUT_VARIABLE);

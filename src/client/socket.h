@@ -25,10 +25,6 @@ struct client;
 #define CLIENT_TIMEOUT_MS 30000
 #define CLIENT_TIMEOUT_VARIABLE "FASTDP_TIMEOUT_MS"
 
-/* May a request have @text? Of what is no UTF-8 it would have nothing, and the
- * daemon would do as if it had not been said. */
-bool client_may_say(const char *text);
-
 /* error.code when nobody listens on the socket. */
 #define CLIENT_NO_DAEMON "no-daemon"
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/socket.h"
 #include "fail.h"
 #include "sys/rtnl.h"
+#include "sys/utf8.h"
 
 static const char *const verb_names[N_CNI_VERBS] = {
 	[CNI_ADD] = "ADD",	 [CNI_DEL] = "DEL",
@@ -95,7 +95,7 @@ static int check_values(const struct cni_args *args, struct cni_error *e)
 	}
 	if (args->ifname &&
 	    (!rtnl_ifname_is_valid(args->ifname) ||
-	     !client_may_say(args->ifname) || strcmp(args->ifname, "lo") == 0))
+	     !utf8_is_valid(args->ifname) || strcmp(args->ifname, "lo") == 0))
 		return cni_fail(e, CNI_ENVIRONMENT,
 				"CNI_IFNAME \"%.64s\" cannot be the name of "
 				"an interface",
@@ -104,8 +104,7 @@ static int check_values(const struct cni_args *args, struct cni_error *e)
 	if (args->verb != CNI_DEL && args->netns && !strchr(args->netns, '/'))
 		return cni_fail(e, CNI_ENVIRONMENT,
 				"CNI_NETNS \"%.64s\" is no path", args->netns);
-	if (args->verb != CNI_DEL && args->netns &&
-	    !client_may_say(args->netns))
+	if (args->verb != CNI_DEL && args->netns && !utf8_is_valid(args->netns))
 		return cni_fail(e, CNI_ENVIRONMENT,
 				"CNI_NETNS \"%.64s\" is not UTF-8",
 				args->netns);

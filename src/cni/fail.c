@@ -97,24 +97,6 @@ void cni_log(const char *format, ...)
 	fprintf(stderr, "fastdp: %s\n", line);
 }
 
-json_t *cni_text(const char *text)
-{
-	json_t *json = json_string(text);
-	CLEAN_FREE char *copy = NULL;
-	char *p;
-
-	if (json)
-		return json;
-	copy = strdup(text);
-	if (!copy)
-		return json_string("out of memory");
-	for (p = copy; *p; p++) {
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	}
-	return json_string(copy);
-}
-
 int cni_print(const json_t *json)
 {
 	CLEAN_FREE char *text = json_dumps(json, JSON_COMPACT);

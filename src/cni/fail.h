@@ -53,9 +53,6 @@ int cni_fail_system(struct cni_error *e, int rc, const char *what,
 /* A line on stderr, which runtimes keep or drop. */
 void cni_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A JSON text, with '?' where @text is not UTF-8. */
-json_t *cni_text(const char *text);
-
 /* One line on stdout; 0 or -errno. */
 int cni_print(const json_t *json);
 

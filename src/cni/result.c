@@ -6,6 +6,7 @@
 
 #include "fail.h"
 #include "sys/addr.h"
+#include "sys/utf8.h"
 
 static int bad(struct cni_error *e, int code, const char *what,
 	       const json_t *value)
@@ -141,13 +142,13 @@ static json_t *interface_json(enum cni_version version,
 {
 	json_t *o = json_object();
 
-	json_object_set_new(o, "name", cni_text(i->ifname));
+	json_object_set_new(o, "name", utf8_to_json(i->ifname));
 	if (i->mac)
-		json_object_set_new(o, "mac", cni_text(i->mac));
+		json_object_set_new(o, "mac", utf8_to_json(i->mac));
 	if (version >= CNI_1_1_0 && i->mtu)
 		json_object_set_new(o, "mtu", json_integer(i->mtu));
 	if (i->sandbox)
-		json_object_set_new(o, "sandbox", cni_text(i->sandbox));
+		json_object_set_new(o, "sandbox", utf8_to_json(i->sandbox));
 	return o;
 }
 
@@ -276,8 +277,8 @@ json_t *result_error(enum cni_version version, const struct cni_error *e)
 	json_object_set_new(o, "cniVersion",
 			    json_string(cni_version_text(version)));
 	json_object_set_new(o, "code", json_integer(e->code));
-	json_object_set_new(o, "msg", cni_text(e->message));
+	json_object_set_new(o, "msg", utf8_to_json(e->message));
 	if (e->details[0])
-		json_object_set_new(o, "details", cni_text(e->details));
+		json_object_set_new(o, "details", utf8_to_json(e->details));
 	return o;
 }

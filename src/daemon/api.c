@@ -17,6 +17,7 @@
 #include "sys/clock.h"
 #include "sys/netns.h"
 #include "sys/unixsock.h"
+#include "sys/utf8.h"
 #include "turn.h"
 
 struct client {
@@ -73,53 +74,6 @@ static const struct {
 	{ "doctor", api_doctor },
 };
 
-static char *copy_of(const char *text)
-{
-	const size_t size = strlen(text) + 1;
-
-	return memcpy(core_alloc(size), text, size);
-}
-
-/* How many bytes of @text are a character; 0: they are none. */
-static size_t character(const char *text, size_t size)
-{
-	json_t *value;
-	size_t n;
-
-	for (n = 1; n <= 4 && n <= size; n++) {
-		value = json_stringn(text, n);
-		json_decref(value);
-		if (value)
-			return n;
-	}
-	return 0;
-}
-
-/*
- * What is no UTF-8 in @text, as where a long one was cut, is a question mark
- * in it: no reply fails for it.
- */
-static json_t *lenient_string(const char *text)
-{
-	const size_t size = strlen(text);
-	json_t *value = json_string(text);
-	size_t i = 0, n;
-	char *copy;
-
-	if (value)
-		return value;
-	copy = copy_of(text);
-	while (i < size) {
-		n = character(copy + i, size - i);
-		if (n == 0)
-			copy[i] = '?';
-		i += n ? n : 1;
-	}
-	value = json_string(copy);
-	free(copy);
-	return value;
-}
-
 json_t *api_done(const char *format, ...)
 {
 	char text[512];
@@ -128,7 +82,7 @@ json_t *api_done(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	return json_pack("{s:o}", "done", lenient_string(text));
+	return json_pack("{s:o}", "done", utf8_to_json(text));
 }
 
 const char *api_text(const json_t *request, const char *key)
@@ -158,9 +112,9 @@ static void on_timeout(void *ctx)
 static json_t *error_reply(const struct error *e)
 {
 	return json_pack("{s:{s:o, s:o, s:o}}", "error", "code",
-			 lenient_string(e->code), "message",
-			 lenient_string(e->message), "hint",
-			 lenient_string(e->hint));
+			 utf8_to_json(e->code), "message",
+			 utf8_to_json(e->message), "hint",
+			 utf8_to_json(e->hint));
 }
 
 /* Takes @reply, which may be NULL; the text is the caller's. */
@@ -172,7 +126,8 @@ static char *to_text(json_t *reply)
 	char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
 
 	json_decref(reply);
-	return text ? text : copy_of(none);
+	return text ? text
+		    : memcpy(core_alloc(sizeof(none)), none, sizeof(none));
 }
 
 static json_t *answer(struct daemon *d, const json_t *request, struct error *e)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sys/error.h"
+#include "sys/utf8.h"
 
 #define FORMAT "fastdp-facts-1"
 
@@ -189,23 +190,6 @@ static json_t *list_to_json(const struct field *field, const char *base)
 	return list;
 }
 
-/* A name that is no UTF-8 is a name all the same. */
-static json_t *text_to_json(const char *text)
-{
-	json_t *json = json_string(text);
-	char copy[2 * FACTS_TEXT];
-	size_t i;
-
-	if (json)
-		return json;
-	facts_set(copy, sizeof(copy), text);
-	for (i = 0; copy[i]; i++) {
-		if ((unsigned char)copy[i] >= 0x80)
-			copy[i] = '?';
-	}
-	return json_string(copy);
-}
-
 static json_t *number_to_json(const struct field *field, const char *at)
 {
 	uint32_t u32;
@@ -225,7 +209,7 @@ static json_t *field_to_json(const struct field *field, const char *base)
 
 	switch (field->kind) {
 	case KIND_TEXT:
-		return text_to_json(at);
+		return utf8_to_json(at);
 	case KIND_BOOL:
 		return json_boolean(*(const bool *)at);
 	case KIND_STRUCT:

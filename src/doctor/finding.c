@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sys/utf8.h"
+
 static const struct {
 	const char *text, *title;
 } groups[N_GROUPS] = {
@@ -171,19 +173,7 @@ const char *finding_group_title(enum finding_group g)
 
 static void set_text(json_t *json, const char *key, const char *text)
 {
-	json_t *value = json_string(text);
-	char *copy, *p;
-
-	/* Cut in the middle of a letter, or never UTF-8. */
-	if (!value && (copy = strdup(text))) {
-		for (p = copy; *p; p++) {
-			if ((unsigned char)*p >= 0x80)
-				*p = '?';
-		}
-		value = json_string(copy);
-		free(copy);
-	}
-	json_object_set_new(json, key, value);
+	json_object_set_new(json, key, utf8_to_json(text));
 }
 
 json_t *findings_to_json(const struct findings *f)
