@@ -54,7 +54,9 @@ class PingResult:
         # that ends by itself waits for two of the round trips it has seen.
         expected = self.sent
         late = self.UNDER_WAY if cut_short else self.LATE
-        if self.rtt and (cut_short or self.sent >= 10):
+        if not cut_short and self.sent < 10:
+            late = min(self.sent // 3, self.LATE)
+        if self.rtt:
             expected = max(max(self.rtt), self.sent - late)
         self.lost = [seq for seq in range(1, expected + 1)
                      if seq not in self.rtt]
