@@ -34,8 +34,8 @@ def read(path):
 
 
 def installed():
-    """What make install puts, as contrib/check has it, and the recipe."""
-    text = read(TOP + "/contrib/check")
+    """What make install puts, as contrib/steps.sh has it, and the recipe."""
+    text = read(TOP + "/contrib/steps.sh")
     listed = re.search(r"expected=\(\n(.*?)\n\t\)", text, re.S).group(1)
     more = re.findall(r"/image(/\S+)", read(RECIPE))
     return {"/" + word for word in listed.split()} | set(more)
