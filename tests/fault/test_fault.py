@@ -45,9 +45,10 @@ delete table ip fastdp-try
 CARELESS = {"libnftables.so."}
 # Of src/sys: what makes no system call, or one that has no way to fail.
 HARMLESS = re.compile(
-    r"mnl_|nl_|nla_|nft_|genl_|str|mem|_?_?v?(f|sn?)printf|pthread_(mutex|cond|"
-    r"join|detach|sigmask)|inet_|_GLOBAL_|(close|closedir|fclose|free|abort|"
-    r"freeaddrinfo|sigfillset|ferror|fgets|fgetc|dirfd|readdir|__assert_fail|"
+    r"mnl_|nl_|nla_|nft_|genl_|json_|str|mem|_?_?v?(f|sn?)printf|"
+    r"pthread_(mutex|cond|join|detach|sigmask)|inet_|_GLOBAL_|"
+    r"(close|closedir|fclose|free|abort|freeaddrinfo|sigfillset|ferror|fgets|"
+    r"fgetc|dirfd|readdir|__assert_fail|"
     r"__errno_location|__ctype_b_loc|__stack_chk_fail|getpid|getsid|syscall)$")
 
 

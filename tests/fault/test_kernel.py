@@ -75,16 +75,17 @@ def test_an_exchange_about_flows_fails(world):
         gone = world.container(other)
         world.settle()
         wait_until("its flows", lambda: host.kernel.mentions(gone.mac))
-        # The audit may be quicker, and need it for something else.
+        # The audit may be quicker: it may need it for something else, or have
+        # deleted what is left before we look.
         world.table.arm(Fault("sendto", errno.ENOBUFS, sender(world.table)))
         mac = gone.mac
         other.detach(gone)
         wait_until("the exchange to fail", world.table.n_failed)
         wait_until("it to be forgotten", lambda: mac not in host.known_macs())
         stale = set(steady(host)) - set(before)
-        if "did not answer for flows" in host.log_now():
+        if "did not answer for flows" in host.log_now() and stale:
             break
-    assert len(stale) > 1 and host.kernel.mentions(mac), stale
+    assert len(stale) > 1, stale
     ufid = next(f.ufid for f in host.kernel.mentions(world.containers[2].mac)
                 if f.ufid in before)
     netlink.delete_flow(host.kernel.genl, host.kernel.ifindex(), ufid)

@@ -70,13 +70,15 @@ def exchange(client, server, address, n, port=7300):
     rx.bind((address, port))
     rx.settimeout(1)
     got, faults = [], []
+    is_sent = threading.Event()
 
     def receive():
         while True:
             try:
                 got.append(look_at(rx.recv(1 << 16)))
             except socket.timeout:
-                return
+                if is_sent.is_set():
+                    return
             except AssertionError as e:
                 faults.append(str(e))
 
@@ -92,6 +94,7 @@ def exchange(client, server, address, n, port=7300):
                 tx.send(datagram(number, size))
                 number += 1
             time.sleep(0.004)
+    is_sent.set()
     thread.join()
     rx.close()
     assert not faults, "%s: %s" % (server.label, faults[:5])
