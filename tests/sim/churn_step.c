@@ -38,6 +38,8 @@ static const struct {
 	[CHURN_CLONE] = { "it has the other's identity, or its own", 1, false },
 	[CHURN_UPGRADE] = { "another version of daemon and kernel", 1, false },
 	[CHURN_FULL] = { "the kernel's table is full, or no more", 1, false },
+	[CHURN_UNHEARD] = { "the kernel's answers are lost, or no more", 2,
+			    false },
 };
 
 /* splitmix64: each number of a seed is as good as any other. */
@@ -263,6 +265,10 @@ static void do_kernel(struct host *h, const struct churn_step *s, uint64_t c)
 	case CHURN_TAP:
 		carrier_lose_tap(h, take(&c, 2) ? 100 : 200);
 		break;
+	case CHURN_UNHEARD:
+		h->is_short = true;
+		h->dp.lost_percent = h->dp.lost_percent ? 0 : 30;
+		break;
 	default:
 		h->is_short = true; /* until all is healed */
 		h->dp.max_flows = h->dp.max_flows == UINT32_MAX ? h->dp.n_flows
@@ -321,6 +327,7 @@ void churn_do(struct sim *sim, const struct churn_step *s)
 	case CHURN_FLUSH:
 	case CHURN_TAP:
 	case CHURN_FULL:
+	case CHURN_UNHEARD:
 		do_kernel(h, s, c);
 		break;
 	default:

@@ -34,6 +34,7 @@ enum churn_kind {
 	CHURN_CLONE,   /* a host with another's identity; or its own again */
 	CHURN_UPGRADE, /* another version of the daemon, on another kernel */
 	CHURN_FULL, /* the kernel's table takes no more flows, or does again */
+	CHURN_UNHEARD, /* the kernel's answers are lost, or not any more */
 	N_CHURN_KINDS
 };
 

@@ -75,6 +75,10 @@ struct fake_dp {
 	} masks[FAKE_MAX_MASKS];
 	uint32_t n_masks; /* up to the last one in use */
 	uint32_t n_flows, max_flows;
+	/* exchange.h: of answers; is one, or was one ever in this life, lost
+	 * that was not made up for? What is put may be there then. */
+	unsigned int lost_percent;
+	bool is_in_doubt, is_unsure, has_audit;
 	uint64_t n_puts, n_deletes, n_idle_puts, n_overlaps, n_lost;
 };
 

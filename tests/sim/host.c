@@ -270,6 +270,8 @@ void host_start(struct host *h)
 	h->started_at = h->sim->now;
 	h->timer_at = USEC_NEVER;
 	h->n_puts_at_start = h->dp.n_puts;
+	/* What is there is read. */
+	h->dp.is_in_doubt = h->dp.is_unsure = h->dp.has_audit = false;
 	config.instance = sim_random(h->sim, UINT64_MAX);
 	config.seed = sim_random(h->sim, UINT64_MAX);
 	h->hello.instance = config.instance;

@@ -75,7 +75,7 @@ struct host {
 	uint32_t n_targets;
 	uint64_t n_puts_at_start; /* of the datapath */
 	uint64_t n_checked_ops, n_over_link, n_hints;
-	bool is_short;	    /* its kernel refuses flows: they may differ */
+	bool is_short; /* its kernel refuses flows, or is not heard: they may differ */
 	uint64_t notes[64]; /* how often each was given */
 	struct note last_note[64];
 };

@@ -6,6 +6,7 @@
 
 #include "carrier.h"
 #include "check.h"
+#include "exchange.h"
 #include "nat.h"
 #include "net.h"
 #include "session.h"
@@ -141,31 +142,17 @@ void host_tell_mtu(struct host *h)
 
 static void apply_put(struct host *h, const struct action *a)
 {
-	static const enum flow_refusal refusals[] = {
-		[FAKE_OVERLAP] = FLOW_REFUSED_OVERLAP,
-		[FAKE_FULL] = FLOW_REFUSED_FULL
-	};
-	const enum fake_result r = fake_dp_put(&h->dp, &a->flow.match,
-					       a->flow.actions);
-	struct event ev = { .type = EVENT_FLOW_REFUSED };
+	struct event ev;
 
-	if (r == FAKE_OK)
-		return;
-	ev.flow.match = a->flow.match;
-	ev.flow.refusal = refusals[r];
-	reply(h, &ev, REPLY_US);
+	if (!exchange_put(h->sim, &h->dp, a, &ev))
+		reply(h, &ev, REPLY_US);
 }
 
 static void apply_query(struct host *h, const struct action *a)
 {
-	const struct fake_flow *f = fake_dp_find(&h->dp, &a->flow.match);
-	struct event ev = { .type = EVENT_FLOW_USED };
+	struct event ev;
 
-	ev.used.match = a->flow.match;
-	ev.used.is_known = f != NULL;
-	ev.used.idle_us = USEC_NEVER;
-	if (f && f->used_at != USEC_NEVER)
-		ev.used.idle_us = h->sim->now - f->used_at;
+	exchange_query(h->sim, &h->dp, a, &ev);
 	reply(h, &ev, REPLY_US);
 }
 
@@ -223,7 +210,7 @@ static void apply(struct host *h, const struct action *a)
 		apply_put(h, a);
 		break;
 	case ACTION_FLOW_DEL:
-		fake_dp_delete(&h->dp, &a->flow.match);
+		exchange_delete(h->sim, &h->dp, a);
 		break;
 	case ACTION_FLOW_QUERY:
 		apply_query(h, a);
@@ -258,6 +245,7 @@ static void apply(struct host *h, const struct action *a)
 }
 
 static void drain(struct host *h);
+static void audit_later(struct host *h);
 
 static void tick(struct sim *sim, void *ctx, uint64_t arg)
 {
@@ -285,6 +273,32 @@ static void arm(struct host *h)
 	sim_post(h->sim, at, tick, NULL, h->life * SIM_MAX_HOSTS + h->index);
 }
 
+static void refused(void *ctx, const struct event *ev)
+{
+	host_event(ctx, ev);
+}
+
+static void audit(struct sim *sim, void *ctx, uint64_t arg)
+{
+	struct host *h = sim->hosts[arg % SIM_MAX_HOSTS];
+
+	(void)ctx;
+	if (!h->engine || h->life != arg / SIM_MAX_HOSTS)
+		return;
+	h->dp.has_audit = false;
+	exchange_audit(&h->dp, h->engine, refused, h);
+	audit_later(h);
+}
+
+static void audit_later(struct host *h)
+{
+	if (!h->dp.is_in_doubt || h->dp.has_audit)
+		return;
+	h->dp.has_audit = true;
+	sim_post(h->sim, h->sim->now + EXCHANGE_AUDIT_US, audit, NULL,
+		 h->life * SIM_MAX_HOSTS + h->index);
+}
+
 static void drain(struct host *h)
 {
 	struct action a;
@@ -301,6 +315,7 @@ static void drain(struct host *h)
 	}
 	h->is_draining = false;
 	arm(h);
+	audit_later(h);
 	check_host(h);
 }
 

@@ -14,6 +14,7 @@ enum fault {
 	FAULT_LOSS,
 	FAULT_DISORDER, /* answers come twice, or late */
 	FAULT_FULL,	/* its kernel takes no more flows */
+	FAULT_UNHEARD,	/* … or its answers are lost */
 	FAULT_MTU,
 	FAULT_CLONE, /* it has another's identity for a while */
 	FAULT_BREAK, /* one session */
@@ -121,8 +122,10 @@ static void heal(uint32_t host)
 	p->is_cut[PATH_FASTDP] = p->is_cut[PATH_SLEEVE] = false;
 	p->has_no_control = false;
 	p->loss_percent = p->copy_percent = p->late_percent = 0;
-	if (p->real)
+	if (p->real) {
 		p->real->dp.max_flows = UINT32_MAX;
+		p->real->dp.lost_percent = 0;
+	}
 	p->mtu = SCALE_LINK_MTU;
 }
 
@@ -213,6 +216,10 @@ static void do_way(enum fault fault, struct place *p)
 	case FAULT_FULL:
 		if (p->real)
 			p->real->dp.max_flows = p->real->dp.n_flows;
+		break;
+	case FAULT_UNHEARD:
+		if (p->real)
+			p->real->dp.lost_percent = 30;
 		break;
 	default:
 		p->mtu = 1280 + (uint32_t)sim_random(sim, 220);

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "core/view.h"
+#include "exchange.h"
 #include "scale.h"
 
 #define MAX_ACTIONS 20000000U
 
 static void drain(struct real *r);
+static void audit_later(struct real *r);
 
 /* Of an engine of a life that is over nobody hears. */
 struct late {
@@ -50,36 +52,28 @@ void real_tell(struct real *r, const struct event *ev)
 
 static void put(struct real *r, const struct action *a)
 {
-	static const enum flow_refusal refusals[] = {
-		[FAKE_OVERLAP] = FLOW_REFUSED_OVERLAP,
-		[FAKE_FULL] = FLOW_REFUSED_FULL
-	};
-	struct event ev = { .type = EVENT_FLOW_REFUSED };
-	enum fake_result result;
+	struct event ev;
+	bool is_put;
 
 	scale->f.n_puts++;
 	if (!scale->has_kernel)
 		return;
-	result = fake_dp_put(&r->dp, &a->flow.match, a->flow.actions);
+	is_put = exchange_put(scale->sim, &r->dp, a, &ev);
 	if (r->dp.n_idle_puts || r->dp.n_overlaps)
 		sim_fail(scale->sim, "host %u: a flow %s", r->host,
 			 r->dp.n_overlaps ? "overlaps another"
 					  : "was put again as it was");
-	if (result == FAKE_OK)
-		return;
-	ev.flow.match = a->flow.match;
-	ev.flow.refusal = refusals[result];
-	later(r, &ev);
+	if (!is_put)
+		later(r, &ev);
 }
 
 static void query(struct real *r, const struct action *a)
 {
-	struct event ev = { .type = EVENT_FLOW_USED };
+	struct event ev;
 
-	ev.used.match = a->flow.match;
-	ev.used.is_known = !scale->has_kernel ||
-			   fake_dp_find(&r->dp, &a->flow.match) != NULL;
-	ev.used.idle_us = USEC_NEVER;
+	exchange_query(scale->sim, &r->dp, a, &ev);
+	if (!scale->has_kernel)
+		ev.used.is_known = true;
 	later(r, &ev);
 }
 
@@ -112,7 +106,7 @@ static void apply(struct real *r, const struct action *a)
 	case ACTION_FLOW_DEL:
 		scale->f.n_deletes++;
 		if (scale->has_kernel)
-			fake_dp_delete(&r->dp, &a->flow.match);
+			exchange_delete(scale->sim, &r->dp, a);
 		break;
 	case ACTION_FLOW_QUERY:
 		query(r, a);
@@ -142,6 +136,33 @@ static void tick(struct sim *sim, void *ctx, uint64_t arg)
 	drain(r);
 }
 
+static void refused(void *ctx, const struct event *ev)
+{
+	later(ctx, ev);
+}
+
+/* Of a life that is over there is nothing to compare. */
+static void audit(struct sim *sim, void *ctx, uint64_t arg)
+{
+	struct real *r = &scale->reals[arg];
+
+	(void)sim;
+	(void)ctx;
+	r->dp.has_audit = false;
+	if (r->engine && r->dp.is_in_doubt)
+		exchange_audit(&r->dp, r->engine, refused, r);
+	audit_later(r);
+}
+
+static void audit_later(struct real *r)
+{
+	if (!r->dp.is_in_doubt || r->dp.has_audit)
+		return;
+	r->dp.has_audit = true;
+	sim_post(scale->sim, scale->sim->now + EXCHANGE_AUDIT_US, audit, NULL,
+		 (uint64_t)(r - scale->reals));
+}
+
 static void drain(struct real *r)
 {
 	uint32_t n = 0;
@@ -158,6 +179,7 @@ static void drain(struct real *r)
 		}
 	}
 	r->is_draining = false;
+	audit_later(r);
 	at = engine_deadline(r->engine);
 	if (at <= scale->sim->now)
 		sim_fail(scale->sim,
@@ -283,6 +305,8 @@ void real_start(struct real *r, bool has_state)
 	r->life++;
 	r->timer_at = USEC_NEVER;
 	r->engine = engine_new(&config, scale->sim->now);
+	/* What is there is read. */
+	r->dp.is_in_doubt = r->dp.is_unsure = false;
 	if (!has_state)
 		fake_dp_flush(&r->dp);
 	r->is_draining = true; /* nothing is owed yet */

@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "churn_step.h"
+#include "exchange.h"
 #include "ipam_step.h"
 #include "net.h"
 #include "session.h"
@@ -193,6 +194,32 @@ static void play_kernel(struct sim *sim, uint32_t n_steps)
 	traffic_check(sim);
 }
 
+/* Nobody knows whether the kernel did what it was asked for. */
+static void play_unheard(struct sim *sim, uint32_t n_steps)
+{
+	struct host *h = sim->hosts[0], *other = sim->hosts[1];
+
+	(void)n_steps;
+	build_cluster(sim, 3);
+	broadcast_all(sim);
+	sim_run(sim, USEC_PER_SEC);
+	h->dp.lost_percent = 100;
+	h->is_short = true;
+	build_port(h, 4, false);
+	host_detach(other, &other->ports[0]);
+	sim_run(sim, USEC_PER_SEC);
+	if (!h->notes[NOTE_FLOW_REFUSED] || !h->dp.is_in_doubt)
+		sim_fail(sim, "no answer was lost");
+	/* The comparison is heard, and makes up for all of it. */
+	h->dp.lost_percent = 0;
+	sim_run(sim, EXCHANGE_AUDIT_US + USEC_PER_SEC);
+	h->is_short = false;
+	check_flows(h);
+	traffic_all_pairs(sim, true);
+	sim_run(sim, USEC_PER_SEC);
+	traffic_check(sim);
+}
+
 const struct scenario scenarios[] = {
 	{ "pairs", 3, SLEEVE_EITHER, play_pairs, NULL },
 	{ "discovery", 6, SLEEVE_EITHER, play_discovery, NULL },
@@ -200,6 +227,7 @@ const struct scenario scenarios[] = {
 	{ "all-dead", 3, SLEEVE_EITHER, play_all_dead, NULL },
 	{ "gone", 3, SLEEVE_EITHER, play_gone, NULL },
 	{ "kernel", 2, SLEEVE_EITHER, play_kernel, NULL },
+	{ "unheard", 2, SLEEVE_EITHER, play_unheard, NULL },
 	{ "moved", 3, SLEEVE_EITHER, scenario_moved, NULL },
 	{ "returned", 3, SLEEVE_EITHER, scenario_returned, NULL },
 	{ "learnt", 3, SLEEVE_EITHER, scenario_learnt, NULL },

@@ -36,6 +36,7 @@ static void heal(struct sim *sim)
 
 		h->tap_fault_percent = 0;
 		h->dp.max_flows = UINT32_MAX;
+		h->dp.lost_percent = 0;
 		host_set_link(h, NET_LINK_MTU);
 		if (h->is_clone) {
 			host_kill(h);

@@ -11,6 +11,7 @@
  *   nat.c       routers that translate
  *   session.c   control sessions: hellos, ordered reliable messages
  *   fake_dp.c   the kernel's datapath
+ *   exchange.c  … what is asked of it, and the answers
  *   bridge.c    … or a Linux bridge
  *   carrier*.c  the user-space path: TAPs, datagrams, its table
  *   host*.c     one host: engine, datapath, what its daemon keeps on disk
