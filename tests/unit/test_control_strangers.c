@@ -4,6 +4,8 @@
 
 #include <sys/resource.h>
 
+#include "under_valgrind.h"
+
 /* A connection of a stranger from @source, an address of the loopback net. */
 static int stranger(const char *source, uint16_t port)
 {
@@ -181,14 +183,6 @@ static void test_connect_times_out(void **state)
 	for (int i = 0; i < 3; i++)
 		close(fill[i]);
 	close(fd);
-}
-
-/* It keeps limits of descriptors to itself, and accept() has none. */
-static bool is_under_valgrind(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && strstr(preload, "vgpreload_");
 }
 
 /* Out of descriptors: it waits, without spinning, and then goes on. */

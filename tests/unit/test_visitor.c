@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "own_netns.h"
+#include "under_valgrind.h"
 
 #define PATIENCE_MS 20000
 
@@ -90,6 +91,8 @@ static void test_serves(void **state)
 static void test_old_kernel(void **state)
 {
 	(void)state;
+	if (is_under_valgrind())
+		skip();
 	refuse_close_range(ENOSYS);
 	serves();
 }
@@ -98,6 +101,8 @@ static void test_old_kernel(void **state)
 static void test_refused(void **state)
 {
 	(void)state;
+	if (is_under_valgrind())
+		skip();
 	refuse_close_range(EPERM);
 	serves();
 }
