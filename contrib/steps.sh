@@ -286,8 +286,8 @@ failed_pytest() { # LOG
 		LC_ALL=C sort -u
 }
 
-# What failed in LOG is run up to twice more, alone and in a fresh kernel (on
-# the running one after a pause): it shares a processor there with nobody. A
+# What failed in LOG is run up to twice more, by itself and in a fresh kernel
+# (on the running one after a pause), whose processor it shares with nobody. A
 # test that fails three times has failed; one that does not is named. STATUS is
 # pytest's: any but 1 says that it did not come to its end.
 again() { # STATUS BUILD SECONDS LOG
@@ -393,7 +393,8 @@ step_net() {
 		echo "$what $job $file" >>"$work/jobs"
 	done < <(net_jobs)
 	for i in 1 2; do
-		(cd "$build/src" && in_kernel $limit contrib/take-jobs \
+		(trap - INT && cd "$build/src" &&
+			in_kernel $limit contrib/take-jobs \
 			"$work/jobs") >"$work/guest$i.log" 2>&1 </dev/null &
 	done
 	wait
