@@ -32,7 +32,7 @@ class PingResult:
     SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received"
                          r"(?:, \+(\d+) duplicates)?")
 
-    def __init__(self, text, cut_short, quiet=False):
+    def __init__(self, text, cut_short, quiet=False, n_wanted=None):
         self.text = text
         self.rtt, self.at = {}, {}
         self.n_duplicates = 0
@@ -51,12 +51,13 @@ class PingResult:
         self.sent = int(got[1]) if got else 0
         # Some may be under way when ping is told to stop: those after the last
         # reply, if they are few (on a busy machine a reply takes its time). One
-        # that ends by itself waits for two of the round trips it has seen.
+        # that ends by itself waits for two of the round trips it has seen, or
+        # for @n_wanted replies: what did not come before the last is lost.
         expected = self.sent
         late = self.UNDER_WAY if cut_short else self.LATE
-        if not cut_short and self.sent < 10:
-            late = min(self.sent // 3, self.LATE)
-        if self.rtt:
+        if n_wanted and len(self.rtt) >= n_wanted:
+            expected = max(self.rtt)
+        elif self.rtt and (cut_short or self.sent >= 10):
             expected = max(max(self.rtt), self.sent - late)
         self.lost = [seq for seq in range(1, expected + 1)
                      if seq not in self.rtt]
@@ -92,6 +93,10 @@ class RunningPing:
                 wait]
         if count is not None:
             argv += ["-c", count]
+        # With a deadline it sends and waits until it has had so many replies.
+        self._n_wanted = count if count and 1 < count < 10 else None
+        if self._n_wanted:
+            argv += ["-w", wait]
         self._child = container.ns.popen(
             *argv, target, stdout=self._out, stderr=subprocess.STDOUT)
 
@@ -117,7 +122,8 @@ class RunningPing:
         return self._done(True)
 
     def _done(self, cut_short):
-        result = PingResult(self.text(), cut_short, self._quiet)
+        result = PingResult(self.text(), cut_short, self._quiet,
+                            self._n_wanted)
         self._out.close()
         return result
 

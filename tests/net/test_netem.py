@@ -85,18 +85,20 @@ def exchange(client, server, address, n, port=7300):
     thread = threading.Thread(target=receive)
     thread.start()
     chance = random.Random(n)
-    with client.socket(family, socket.SOCK_DGRAM) as tx:
-        tx.connect((address, port))
-        number = 0
-        while number < n:
-            size = chance.choice((HEAD.size, 40, 200, 600, 1000, 1300))
-            for _ in range(chance.choice((1, 1, 4, 16))):
-                tx.send(datagram(number, size))
-                number += 1
-            time.sleep(0.004)
-    is_sent.set()
-    thread.join()
-    rx.close()
+    number = 0
+    try:
+        with client.socket(family, socket.SOCK_DGRAM) as tx:
+            tx.connect((address, port))
+            while number < n:
+                size = chance.choice((HEAD.size, 40, 200, 600, 1000, 1300))
+                for _ in range(chance.choice((1, 1, 4, 16))):
+                    tx.send(datagram(number, size))
+                    number += 1
+                time.sleep(0.004)
+    finally:
+        is_sent.set()
+        thread.join()
+        rx.close()
     assert not faults, "%s: %s" % (server.label, faults[:5])
     return number, got
 

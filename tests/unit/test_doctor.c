@@ -303,84 +303,80 @@ static const struct finding *find_finding(const struct findings *f,
 }
 
 /* What the operator is to type names what is there. */
+static const struct {
+	const char *name, *id, *remedy, *evidence;
+} remedies[] = {
+	{ "centos-7.0-ufo-on", "ufo", "ethtool -K eth0 ufo off",
+	  "3.10.0-123.el7.x86_64" },
+	{ "linux-6.8-lro-on", "rx-lro", "ethtool -K eth0 lro off",
+	  "virtio_net" },
+	{ "bridge-above-nic", "mtu-step", "ip link set eth0 mtu 1500",
+	  "bridge br0 1500 > eth0 1400" },
+	{ "bridge-below-nic", "mtu-chain-narrow", "ip link set br0 mtu 9000",
+	  "lowest is br0" },
+	{ "veth-unequal", "mtu-veth", "ip -n NETNS link set eth0 mtu", "1450" },
+	{ "veth-pair-here", "mtu-veth", "ip link set v", "va " },
+	{ "peer-sleeve-back", "peer-sleeve", "wait", "fastdp is up" },
+	{ "peer-bridge", "peer-bridge", "on host2: 'modprobe",
+	  "the peer has no kernel datapath" },
+	{ "peer-stale-v6", "mtu-kernel", "ip -6 route flush cache", "1280" },
+	{ "fragments-lost-v6", "fragments-lost", "ip6[6] = 44", "80" },
+	{ "vxlan-other-down", "vxlan-other", "ip link delete vx9", "is down" },
+	{ "mtu-fixed-too-large", "mtu-overlay", "at most 1450",
+	  "1500 (--mtu) and 50" },
+	{ "mtu-v6", "mtu-overlay", "1520", "70 of headers" },
+	{ "port-taken-vxlan", "port-taken", "ip link delete flannel.1",
+	  "the VXLAN device flannel.1" },
+	{ "port-taken-weave", "port-taken", "ss -tlnp sport = :6783",
+	  "weaver (pid 12)" },
+	{ "vxlan-down", "vxlan-down", "ip link set fastdp-vx up", "6784" },
+	{ "fragments-limit", "fragments-limit",
+	  "sysctl -w net/ipv4/ipfrag_high_thresh=4194304", "65536" },
+	{ "fragments-lost", "fragments-lost", "tcpdump", "90, 80 of them" },
+	{ "nic-wedged", "nic-wedged", "stop fastdpd", "sent 12 packets by it" },
+	{ "peer-stale", "mtu-kernel", "ip route flush cache", "552" },
+	{ "peer-narrow", "mtu-peer", "tracepath -n 192.0.2.2",
+	  "tried: 1200 1500- 1400" },
+	{ "peer-sleeve", "peer-sleeve", "open UDP 6784",
+	  "heartbeats are not answered" },
+	{ "block-leased-full", "block-full", "nothing; when",
+	  "254 of 254 given, store etcd" },
+	{ "store-unreachable", "block-store", "reached from here",
+	  "for 20 s more" },
+	{ "store-old", "block-store", "fastdpctl ipam reclaim",
+	  "older than what was given out" },
+	{ "block-declared-full", "block-full", "a further block",
+	  "store declared" },
+	{ "container-smaller", "mtu-smaller",
+	  "ip -n NETNS link set eth0 mtu 1450", "container 1200" },
+	{ "sandbox", "config", "fastdpd --help; then systemctl",
+	  "fastdpd.conf:3: [daemon] has an unknown key" },
+	{ "config-none", "config-none",
+	  "install -D -m 644 /usr/share/doc/fastdp/fastdpd.conf ",
+	  "there is no /etc" },
+	{ "config-none", "daemon-down", "first what is said of its",
+	  "listens" },
+	{ "ranges", "range-route", "a route by eth0", "10.0.0.0/8" },
+};
+
 static void test_remedies(void **state)
 {
-	static const struct {
-		const char *name, *id, *remedy, *evidence;
-	} wanted[] = {
-		{ "centos-7.0-ufo-on", "ufo", "ethtool -K eth0 ufo off",
-		  "3.10.0-123.el7.x86_64" },
-		{ "linux-6.8-lro-on", "rx-lro", "ethtool -K eth0 lro off",
-		  "virtio_net" },
-		{ "bridge-above-nic", "mtu-step", "ip link set eth0 mtu 1500",
-		  "bridge br0 1500 > eth0 1400" },
-		{ "bridge-below-nic", "mtu-chain-narrow",
-		  "ip link set br0 mtu 9000", "lowest is br0" },
-		{ "veth-unequal", "mtu-veth", "ip -n NETNS link set eth0 mtu",
-		  "1450" },
-		{ "veth-pair-here", "mtu-veth", "ip link set v", "va " },
-		{ "peer-sleeve-back", "peer-sleeve", "wait", "fastdp is up" },
-		{ "peer-bridge", "peer-bridge", "on host2: 'modprobe",
-		  "the peer has no kernel datapath" },
-		{ "peer-stale-v6", "mtu-kernel", "ip -6 route flush cache",
-		  "1280" },
-		{ "fragments-lost-v6", "fragments-lost", "ip6[6] = 44", "80" },
-		{ "vxlan-other-down", "vxlan-other", "ip link delete vx9",
-		  "is down" },
-		{ "mtu-fixed-too-large", "mtu-overlay", "at most 1450",
-		  "1500 (--mtu) and 50" },
-		{ "mtu-v6", "mtu-overlay", "1520", "70 of headers" },
-		{ "port-taken-vxlan", "port-taken", "ip link delete flannel.1",
-		  "the VXLAN device flannel.1" },
-		{ "port-taken-weave", "port-taken", "ss -tlnp sport = :6783",
-		  "weaver (pid 12)" },
-		{ "vxlan-down", "vxlan-down", "ip link set fastdp-vx up",
-		  "6784" },
-		{ "fragments-limit", "fragments-limit",
-		  "sysctl -w net/ipv4/ipfrag_high_thresh=4194304", "65536" },
-		{ "fragments-lost", "fragments-lost", "tcpdump",
-		  "90, 80 of them" },
-		{ "nic-wedged", "nic-wedged", "stop fastdpd",
-		  "sent 12 packets by it" },
-		{ "peer-stale", "mtu-kernel", "ip route flush cache", "552" },
-		{ "peer-narrow", "mtu-peer", "tracepath -n 192.0.2.2",
-		  "tried: 1200 1500- 1400" },
-		{ "peer-sleeve", "peer-sleeve", "open UDP 6784",
-		  "heartbeats are not answered" },
-		{ "block-leased-full", "block-full", "nothing; when",
-		  "254 of 254 given, store etcd" },
-		{ "store-unreachable", "block-store", "reached from here",
-		  "for 20 s more" },
-		{ "store-old", "block-store", "fastdpctl ipam reclaim",
-		  "older than what was given out" },
-		{ "block-declared-full", "block-full", "a further block",
-		  "store declared" },
-		{ "container-smaller", "mtu-smaller",
-		  "ip -n NETNS link set eth0 mtu 1450", "container 1200" },
-		{ "sandbox", "config", "fastdpd --help; then systemctl",
-		  "fastdpd.conf:3: [daemon] has an unknown key" },
-		{ "config-none", "config-none",
-		  "install -D -m 644 /usr/share/doc/fastdp/fastdpd.conf ",
-		  "there is no /etc" },
-		{ "config-none", "daemon-down", "first what is said of its",
-		  "listens" },
-		{ "ranges", "range-route", "a route by eth0", "10.0.0.0/8" },
-	};
 	struct findings findings;
 	const struct finding *item;
 	struct facts *f;
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+	for (i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {
 		memset(&findings, 0, sizeof(findings));
-		f = facts_of(find_case(wanted[i].name));
+		f = facts_of(find_case(remedies[i].name));
 		rules_judge(f, &data, &findings);
-		item = find_finding(&findings, wanted[i].id);
-		if (!strstr(item->remedy, wanted[i].remedy))
-			fail_msg("%s: do \"%s\"", wanted[i].name, item->remedy);
-		if (!strstr(item->evidence, wanted[i].evidence))
-			fail_msg("%s: seen \"%s\"", wanted[i].name,
+		item = find_finding(&findings, remedies[i].id);
+		if (!strstr(item->remedy, remedies[i].remedy))
+			fail_msg("%s: do \"%s\"", remedies[i].name,
+				 item->remedy);
+		if (!strstr(item->evidence, remedies[i].evidence))
+			fail_msg("%s: seen \"%s\"", remedies[i].name,
 				 item->evidence);
 		findings_free(&findings);
 		facts_destroy(f);

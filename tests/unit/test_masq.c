@@ -86,9 +86,9 @@ static bool is_right(struct masq *m, const struct ip *ips, size_t n)
 	return ret;
 }
 
-#define DELETE_RULE                                                    \
-	"nft delete rule inet masq_fastdp leave handle $(nft -a list " \
-	"table inet masq_fastdp | grep from6.masq | grep -o '[0-9]*$')"
+static const char delete_rule[] =
+	"nft delete rule inet masq_fastdp leave handle $(nft -a list "
+	"table inet masq_fastdp | grep from6.masq | grep -o '[0-9]*$')";
 
 /* Whatever somebody does to the table is seen, and is undone by a new one. */
 static void test_check(void **state)
@@ -96,7 +96,7 @@ static void test_check(void **state)
 	static const char *const harms[] = {
 		"nft flush ruleset",
 		"nft flush table inet masq_fastdp",
-		DELETE_RULE,
+		delete_rule,
 		"nft delete element inet masq_fastdp from4 { 10.32.0.3 }",
 		"nft delete element inet masq_fastdp from6 { fd32::2 }",
 		"nft add element inet masq_fastdp from4 { 10.32.0.1 }",
