@@ -305,6 +305,9 @@ void check_cut(struct sim *sim, uint32_t from, uint32_t to, enum path_kind kind,
 
 	if (!a->engine || !b->engine || !knows(a, b, &view))
 		return;
+	/* What its kernel does is not known. */
+	if (a->dp.is_in_doubt)
+		return;
 	/* Without a TAP there is but the tunnel: better than nowhere. */
 	if (kind == PATH_FASTDP && carrier_tap(a, vni) == PORT_NO_NONE)
 		return;

@@ -51,13 +51,15 @@ void exchange_delete(struct sim *sim, struct fake_dp *dp,
 		fake_dp_delete(dp, &a->flow.match);
 }
 
-void exchange_query(struct sim *sim, const struct fake_dp *dp,
-		    const struct action *a, struct event *ret)
+void exchange_query(struct sim *sim, struct fake_dp *dp, const struct action *a,
+		    struct event *ret)
 {
 	const struct fake_flow *f = fake_dp_find(dp, &a->flow.match);
 
-	if (is_lost(sim, dp))
+	if (is_lost(sim, dp)) {
+		dp->is_in_doubt = dp->is_unsure = true;
 		f = NULL;
+	}
 	*ret = (struct event){ .type = EVENT_FLOW_USED };
 	ret->used.match = a->flow.match;
 	ret->used.is_known = f != NULL;
@@ -66,12 +68,25 @@ void exchange_query(struct sim *sim, const struct fake_dp *dp,
 		ret->used.idle_us = sim->now - f->used_at;
 }
 
+usec_t exchange_audit_at(struct sim *sim)
+{
+	return sim->now + 1 + sim_random(sim, EXCHANGE_AUDIT_US);
+}
+
 struct audit {
+	struct sim *sim;
 	struct fake_dp *dp;
+	bool is_heard;
 	uint32_t n_wanted;
 	struct event *refused;
 	uint32_t n_refused;
 };
+
+/* Of what is asked for unheard some is done. */
+static bool is_done(const struct audit *t)
+{
+	return t->is_heard || sim_chance(t->sim, 50);
+}
 
 static void count(void *ctx, const struct flow_match *match,
 		  const struct flow_actions *actions)
@@ -91,35 +106,38 @@ static void put_missing(void *ctx, const struct flow_match *match,
 	struct event ev = { .type = EVENT_FLOW_REFUSED };
 	bool is_put;
 
-	if (f && flow_actions_equal(&f->actions, actions))
+	if ((f && flow_actions_equal(&f->actions, actions)) || !is_done(t))
 		return;
 	ev.flow.match = *match;
 	ev.flow.refusal = put(t->dp, match, actions, &is_put);
-	if (!is_put)
+	if (!is_put && t->is_heard)
 		t->refused[t->n_refused++] = ev;
 }
 
-static void delete_rest(struct fake_dp *dp, const struct engine *e)
+static void delete_rest(const struct audit *t, const struct engine *e)
 {
-	struct flow_match *rest = sim_alloc((dp->n_flows + 1) * sizeof(*rest));
+	struct flow_match *rest =
+		sim_alloc((t->dp->n_flows + 1) * sizeof(*rest));
 	struct fake_flow *f;
 	uint32_t i, n = 0;
 
-	EACH_FAKE_FLOW(dp, i, f)
+	EACH_FAKE_FLOW(t->dp, i, f)
 	{
-		if (!engine_find_flow(e, &f->match))
+		if (!engine_find_flow(e, &f->match) && is_done(t))
 			rest[n++] = f->match;
 	}
 	while (n)
-		fake_dp_delete(dp, &rest[--n]);
+		fake_dp_delete(t->dp, &rest[--n]);
 	free(rest);
 }
 
-bool exchange_audit(struct fake_dp *dp, struct engine *e,
+bool exchange_audit(struct sim *sim, struct fake_dp *dp, struct engine *e,
 		    void (*refused)(void *ctx, const struct event *ev),
 		    void *ctx)
 {
-	struct audit t = { .dp = dp };
+	struct audit t = { .sim = sim,
+			   .dp = dp,
+			   .is_heard = !is_lost(sim, dp) };
 	struct engine_counters counters;
 	bool may_delete;
 	uint32_t i;
@@ -128,12 +146,12 @@ bool exchange_audit(struct fake_dp *dp, struct engine *e,
 	engine_counters(e, &counters);
 	may_delete = counters.n_flows == t.n_wanted;
 	if (may_delete)
-		delete_rest(dp, e);
+		delete_rest(&t, e);
 	t.refused = sim_alloc((t.n_wanted + 1) * sizeof(*t.refused));
 	engine_all_flows(e, put_missing, &t);
-	dp->is_in_doubt = !may_delete;
+	dp->is_in_doubt = !may_delete || !t.is_heard;
 	for (i = 0; i < t.n_refused; i++)
 		refused(ctx, &t.refused[i]);
 	free(t.refused);
-	return may_delete;
+	return may_delete && t.is_heard;
 }

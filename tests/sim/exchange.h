@@ -14,8 +14,9 @@
 #include "fake_dp.h"
 #include "sim.h"
 
-/* The longest that a daemon waits. */
+/* The longest that a daemon waits: it looks at fixed times. */
 #define EXCHANGE_AUDIT_US (5 * USEC_PER_SEC)
+usec_t exchange_audit_at(struct sim *sim);
 
 /* False: refused; *ret is what the engine is told then. */
 bool exchange_put(struct sim *sim, struct fake_dp *dp, const struct action *a,
@@ -23,14 +24,15 @@ bool exchange_put(struct sim *sim, struct fake_dp *dp, const struct action *a,
 void exchange_delete(struct sim *sim, struct fake_dp *dp,
 		     const struct action *a);
 /* *ret: the answer. */
-void exchange_query(struct sim *sim, const struct fake_dp *dp,
-		    const struct action *a, struct event *ret);
+void exchange_query(struct sim *sim, struct fake_dp *dp, const struct action *a,
+		    struct event *ret);
 
 /*
  * Compares; @refused gets an event for each flow that was put in vain. False:
- * it has to be done again, for an earlier life may have left what is wanted.
+ * it has to be done again, for an earlier life may have left what is wanted, or
+ * this answer was lost, too.
  */
-bool exchange_audit(struct fake_dp *dp, struct engine *e,
+bool exchange_audit(struct sim *sim, struct fake_dp *dp, struct engine *e,
 		    void (*refused)(void *ctx, const struct event *ev),
 		    void *ctx);
 

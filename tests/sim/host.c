@@ -246,6 +246,15 @@ static void tell_peers(struct host *h)
 	}
 }
 
+void host_is_sound(struct host *h)
+{
+	if (!h->is_short || h->dp.max_flows != UINT32_MAX || h->dp.lost_percent)
+		return;
+	h->is_short = false;
+	/* A new daemon is still reading: looked at when it asks for more. */
+	h->n_checked_ops = h->dp.n_puts + h->dp.n_deletes;
+}
+
 void host_start(struct host *h)
 {
 	struct engine_config config = { .id = h->hello.id,
@@ -272,6 +281,7 @@ void host_start(struct host *h)
 	h->n_puts_at_start = h->dp.n_puts;
 	/* What is there is read. */
 	h->dp.is_in_doubt = h->dp.is_unsure = h->dp.has_audit = false;
+	host_is_sound(h);
 	config.instance = sim_random(h->sim, UINT64_MAX);
 	config.seed = sim_random(h->sim, UINT64_MAX);
 	h->hello.instance = config.instance;

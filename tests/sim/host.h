@@ -131,6 +131,9 @@ void host_input(struct host *h, const struct fake_packet *p);
 void host_deliver(struct host *h, port_no_t port_no,
 		  const struct fake_packet *p);
 
+/* The daemon knows what its kernel has, which refuses and loses nothing now. */
+void host_is_sound(struct host *h);
+
 /* To the engine, with all that follows. */
 void host_event(struct host *h, const struct event *ev);
 void host_session_up(struct host *h, const struct event *ev);

@@ -286,7 +286,8 @@ static void audit(struct sim *sim, void *ctx, uint64_t arg)
 	if (!h->engine || h->life != arg / SIM_MAX_HOSTS)
 		return;
 	h->dp.has_audit = false;
-	exchange_audit(&h->dp, h->engine, refused, h);
+	if (exchange_audit(sim, &h->dp, h->engine, refused, h))
+		host_is_sound(h);
 	audit_later(h);
 }
 
@@ -295,7 +296,7 @@ static void audit_later(struct host *h)
 	if (!h->dp.is_in_doubt || h->dp.has_audit)
 		return;
 	h->dp.has_audit = true;
-	sim_post(h->sim, h->sim->now + EXCHANGE_AUDIT_US, audit, NULL,
+	sim_post(h->sim, exchange_audit_at(h->sim), audit, NULL,
 		 h->life * SIM_MAX_HOSTS + h->index);
 }
 

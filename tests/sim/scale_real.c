@@ -146,11 +146,10 @@ static void audit(struct sim *sim, void *ctx, uint64_t arg)
 {
 	struct real *r = &scale->reals[arg];
 
-	(void)sim;
 	(void)ctx;
 	r->dp.has_audit = false;
 	if (r->engine && r->dp.is_in_doubt)
-		exchange_audit(&r->dp, r->engine, refused, r);
+		exchange_audit(sim, &r->dp, r->engine, refused, r);
 	audit_later(r);
 }
 
@@ -159,7 +158,7 @@ static void audit_later(struct real *r)
 	if (!r->dp.is_in_doubt || r->dp.has_audit)
 		return;
 	r->dp.has_audit = true;
-	sim_post(scale->sim, scale->sim->now + EXCHANGE_AUDIT_US, audit, NULL,
+	sim_post(scale->sim, exchange_audit_at(scale->sim), audit, NULL,
 		 (uint64_t)(r - scale->reals));
 }
 
