@@ -68,9 +68,9 @@ void exchange_query(struct sim *sim, struct fake_dp *dp, const struct action *a,
 		ret->used.idle_us = sim->now - f->used_at;
 }
 
-usec_t exchange_audit_at(struct sim *sim)
+usec_t exchange_audit_at(const struct sim *sim)
 {
-	return sim->now + 1 + sim_random(sim, EXCHANGE_AUDIT_US);
+	return sim->now - sim->now % EXCHANGE_AUDIT_US + EXCHANGE_AUDIT_US;
 }
 
 struct audit {

@@ -16,7 +16,7 @@
 
 /* The longest that a daemon waits: it looks at fixed times. */
 #define EXCHANGE_AUDIT_US (5 * USEC_PER_SEC)
-usec_t exchange_audit_at(struct sim *sim);
+usec_t exchange_audit_at(const struct sim *sim);
 
 /* False: refused; *ret is what the engine is told then. */
 bool exchange_put(struct sim *sim, struct fake_dp *dp, const struct action *a,
