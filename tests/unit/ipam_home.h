@@ -36,6 +36,10 @@
 
 #define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static const struct ipam_ask container_a = {
+	.network = "blue", .container_id = "a", .ifname = "eth0", .owner = ""
+};
+
 struct host {
 	char directory[32];
 	struct daemon *d;

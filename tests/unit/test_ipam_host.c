@@ -174,10 +174,6 @@ static void test_disk_full(void **state)
 static void test_boot_that_is_not_saved(void **state)
 {
 	struct host *h = *state;
-	const struct ipam_ask ask = { .network = "blue",
-				      .container_id = "a",
-				      .ifname = "eth0",
-				      .owner = "" };
 	struct error e = { .code = "" };
 	char aside[64];
 
@@ -186,10 +182,10 @@ static void test_boot_that_is_not_saved(void **state)
 	ipam_block_reload(&h->i);
 	snprintf(aside, sizeof(aside), "%s/aside", h->directory);
 	assert_int_equal(rename(h->i.book.directory, aside), 0);
-	assert_null(ipam_ask_claim(&h->i, &ask, &e));
-	assert_null(ipam_ask_claim(&h->i, &ask, &e));
+	assert_null(ipam_ask_claim(&h->i, &container_a, &e));
+	assert_null(ipam_ask_claim(&h->i, &container_a, &e));
 	assert_int_equal(rename(aside, h->i.book.directory), 0);
-	assert_non_null(ipam_ask_claim(&h->i, &ask, &e));
+	assert_non_null(ipam_ask_claim(&h->i, &container_a, &e));
 	ipam_book_close(&h->i.book);
 	assert_int_equal(ipam_book_open(&h->i.book, h->directory, &e), 0);
 	assert_string_equal(LEASE_OF(h->i.book.all.next)->boot, "now");

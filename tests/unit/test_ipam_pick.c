@@ -123,10 +123,6 @@ static void test_stale_makes_way(void **state)
 static void test_stale_of_another(void **state)
 {
 	struct host *h = *state;
-	const struct ipam_ask ask = { .network = "blue",
-				      .container_id = "a",
-				      .ifname = "eth0",
-				      .owner = "" };
 	const struct prefix other = prefix_of("10.32.6.1/32");
 	struct error e = { .code = "" };
 	const struct lease *l;
@@ -135,13 +131,13 @@ static void test_stale_of_another(void **state)
 	ipam_block_reload(&h->i);
 	add(h, lease_of("a", "eth0", "", "10.32.5.2/29"), "before");
 	BLOCK_OF(h->i.blocks.next)->is_disputed = true;
-	l = ipam_ask_claim(&h->i, &ask, &e);
+	l = ipam_ask_claim(&h->i, &container_a, &e);
 	assert_non_null(l);
 	assert_true(ip_equal(&l->ips[0], &other.ip));
 	assert_int_equal(h->i.book.n, 1);
 	/* Of this life it keeps what it has. */
 	BLOCK_OF(h->i.blocks.next->next)->is_disputed = true;
-	l = ipam_ask_claim(&h->i, &ask, &e);
+	l = ipam_ask_claim(&h->i, &container_a, &e);
 	assert_non_null(l);
 	assert_true(ip_equal(&l->ips[0], &other.ip));
 }
@@ -150,10 +146,6 @@ static void test_stale_of_another(void **state)
 static void test_stale_without_store(void **state)
 {
 	struct host *h = *state;
-	const struct ipam_ask ask = { .network = "blue",
-				      .container_id = "a",
-				      .ifname = "eth0",
-				      .owner = "" };
 	struct error e = { .code = "" };
 
 	configure(h, "range", "10.32.0.0/16");
@@ -162,11 +154,11 @@ static void test_stale_without_store(void **state)
 	ipam_block_reload(&h->i);
 	add(h, lease_of("a", "eth0", "", "10.32.5.2/16"), "before");
 	h->s->state = STORE_OLD;
-	assert_null(ipam_ask_claim(&h->i, &ask, &e));
+	assert_null(ipam_ask_claim(&h->i, &container_a, &e));
 	assert_string_equal(e.code, "cloned");
 	h->s->state = STORE_UP;
 	h->s->safe_until = USEC_NEVER;
-	assert_non_null(ipam_ask_claim(&h->i, &ask, &e));
+	assert_non_null(ipam_ask_claim(&h->i, &container_a, &e));
 }
 
 int main(void)
