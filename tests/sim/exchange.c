@@ -68,9 +68,15 @@ void exchange_query(struct sim *sim, struct fake_dp *dp, const struct action *a,
 		ret->used.idle_us = sim->now - f->used_at;
 }
 
-usec_t exchange_audit_at(const struct sim *sim)
+void exchange_later(struct sim *sim, struct fake_dp *dp, sim_fn *audit,
+		    uint64_t arg)
 {
-	return sim->now - sim->now % EXCHANGE_AUDIT_US + EXCHANGE_AUDIT_US;
+	if (!dp->is_in_doubt || dp->has_audit)
+		return;
+	dp->has_audit = true;
+	sim_post(sim,
+		 sim->now - sim->now % EXCHANGE_AUDIT_US + EXCHANGE_AUDIT_US,
+		 audit, NULL, arg);
 }
 
 struct audit {

@@ -16,7 +16,6 @@
 
 /* The longest that a daemon waits: it looks at fixed times. */
 #define EXCHANGE_AUDIT_US (5 * USEC_PER_SEC)
-usec_t exchange_audit_at(const struct sim *sim);
 
 /* False: refused; *ret is what the engine is told then. */
 bool exchange_put(struct sim *sim, struct fake_dp *dp, const struct action *a,
@@ -26,6 +25,13 @@ void exchange_delete(struct sim *sim, struct fake_dp *dp,
 /* *ret: the answer. */
 void exchange_query(struct sim *sim, struct fake_dp *dp, const struct action *a,
 		    struct event *ret);
+
+/*
+ * After anything was asked: if there is doubt, @audit is called at the next
+ * time for it, once. It clears dp->has_audit.
+ */
+void exchange_later(struct sim *sim, struct fake_dp *dp, sim_fn *audit,
+		    uint64_t arg);
 
 /*
  * Compares; @refused gets an event for each flow that was put in vain. False:

@@ -293,11 +293,8 @@ static void audit(struct sim *sim, void *ctx, uint64_t arg)
 
 static void audit_later(struct host *h)
 {
-	if (!h->dp.is_in_doubt || h->dp.has_audit)
-		return;
-	h->dp.has_audit = true;
-	sim_post(h->sim, exchange_audit_at(h->sim), audit, NULL,
-		 h->life * SIM_MAX_HOSTS + h->index);
+	exchange_later(h->sim, &h->dp, audit,
+		       h->life * SIM_MAX_HOSTS + h->index);
 }
 
 static void drain(struct host *h)

@@ -155,11 +155,7 @@ static void audit(struct sim *sim, void *ctx, uint64_t arg)
 
 static void audit_later(struct real *r)
 {
-	if (!r->dp.is_in_doubt || r->dp.has_audit)
-		return;
-	r->dp.has_audit = true;
-	sim_post(scale->sim, exchange_audit_at(scale->sim), audit, NULL,
-		 (uint64_t)(r - scale->reals));
+	exchange_later(scale->sim, &r->dp, audit, (uint64_t)(r - scale->reals));
 }
 
 static void drain(struct real *r)
